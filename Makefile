@@ -1,0 +1,79 @@
+# embellie: the commands of this repository. `make help` lists them.
+PYTHON ?= python3
+PORT ?= 8400
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+export PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check format docs docs-build bench widget lock shape clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.run ## A newspaper with readers, a running experiment and the dashboard (PORT=8400, ARGS="--once 60").
+	@$(BIN)/embellie demo --port $(PORT) $(ARGS)
+
+test: $(VENV)/.dev ## The tests a contributor needs: under 10 minutes on 2 cores, no server, no browser.
+	$(BIN)/pytest -n auto -m "not slow and not chromium and not real_data" $(ARGS)
+
+test-all: $(VENV)/.dev $(VENV)/.chromium ## The rest: slow tests, real data, a real Chromium, the widget's own tests.
+	$(BIN)/pytest -m "slow or chromium or real_data" $(ARGS)
+	$(MAKE) -C widget check
+
+check: $(VENV)/.dev ## Lint, format, types, locks.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@! grep -rnE 'https?://' requirements/*.txt || (echo "A lock file names an address." && false)
+
+format: $(VENV)/.dev ## Format the code and mend what lint can mend.
+	$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .
+
+docs: docs-build ## Build the docs and serve them on port 8401.
+	$(BIN)/mkdocs serve -a 127.0.0.1:8401
+
+docs-build: $(VENV)/.docs ## Build the docs into site/.
+	$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/.dev ## Run the benchmarks; each prints a table and writes JSON.
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+widget: ## Rebuild the widget into the package (needs node and npm).
+	$(MAKE) -C widget build
+
+lock: $(VENV)/.uv ## Renew the locks: versions and hashes, no address.
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/docs.in -o requirements/docs.txt
+
+clean: ## Remove what was built.
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis widget/node_modules
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "embellie needs Python 3.11 or newer; try make PYTHON=python3.12" && false)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.uv: $(VENV)/bin/python
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.uv requirements/run.txt pyproject.toml
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/run.txt
+	@echo "$(CURDIR)/src" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/embellie.pth"
+	@printf '#!/bin/sh\nexec "%s/%s/python" -m embellie "$$@"\n' "$(CURDIR)" "$(BIN)" > $(BIN)/embellie && chmod +x $(BIN)/embellie
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.run requirements/docs.txt
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/docs.txt
+	@touch $@
+
+$(VENV)/.chromium: $(VENV)/.dev
+	@command -v chromium >/dev/null || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium) || echo "No chromium: browser tests will skip and say so."
+	@touch $@

@@ -1,0 +1,1 @@
+"""The only place that knows all the steps: configuration, wiring, jobs."""

@@ -1,0 +1,196 @@
+"""Configuration: `embellie.toml`, the whole installation in one commented file."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from embellie.domain.errors import ConfigError, unknown_name
+
+FILE = "embellie.toml"
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8400
+    auth: bool = True
+
+
+class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named spot of a page; `section_cap` 0 means no cap, `max_age_hours` 0 means no limit of age."""
+
+    slots: int = 4
+    section_cap: int = 2
+    max_age_hours: float = 0.0
+
+
+def _default_placements() -> dict[str, PlacementConfig]:
+    return {"article-bottom": PlacementConfig()}
+
+
+class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A newspaper: its feeds, its placements, the origins its pages are served from."""
+
+    name: str = ""
+    url: str = ""
+    languages: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    feed_minutes: float = 5.0
+    editors_list: tuple[str, ...] = ()
+    placements: dict[str, PlacementConfig] = msgspec.field(default_factory=_default_placements)
+
+
+class ScenarioConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A scenario of the question as a policy with its settings."""
+
+    policy: str
+    settings: dict[str, str | int | float | bool] = {}
+
+
+class ExperimentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A comparison of scenarios; `variants` gives each scenario its weight."""
+
+    placement: str = "article-bottom"
+    control: str = "status_quo"
+    variants: dict[str, float] = msgspec.field(default_factory=lambda: {"status_quo": 1.0, "heuristic": 1.0})
+    share: float = 1.0
+    layer: str = "default"
+    primary: str = "articles_per_visit"
+
+
+class MetricConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A quantity followed per reader, or a ratio of two."""
+
+    numerator: str
+    denominator: str = ""
+    role: Literal["primary", "guardrail", "diagnostic", "surrogate"] = "diagnostic"
+    margin: float = 0.0
+    proxy: bool = False
+
+
+def _default_scenarios() -> dict[str, ScenarioConfig]:
+    return {"status_quo": ScenarioConfig(policy="status_quo"), "heuristic": ScenarioConfig(policy="affinity")}
+
+
+def _default_metrics() -> dict[str, MetricConfig]:
+    return {
+        "articles_per_visit": MetricConfig(numerator="reads", denominator="visits", role="primary"),
+        "reads_per_reader": MetricConfig(numerator="reads"),
+        "click_through": MetricConfig(numerator="clicks", denominator="impressions", proxy=True),
+    }
+
+
+class RolloutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The steps of a rollout, as shares of readers."""
+
+    steps: tuple[float, ...] = (0.01, 0.05, 0.25, 1.0)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An installation. Paths are relative to the file."""
+
+    data: str = "embellie-data"
+    language: Literal["en", "fr"] = "en"
+    question: str = "question.toml"
+    read_seconds: float = 10.0
+    server: ServerConfig = ServerConfig()
+    sites: dict[str, SiteConfig]
+    scenarios: dict[str, ScenarioConfig] = msgspec.field(default_factory=_default_scenarios)
+    experiments: dict[str, ExperimentConfig] = {}
+    metrics: dict[str, MetricConfig] = msgspec.field(default_factory=_default_metrics)
+    rollout: RolloutConfig = RolloutConfig()
+
+
+def read_config(path: Path) -> Config:
+    """Read `embellie.toml`, or the one in a folder.
+
+    Raises:
+        ConfigError: The file is absent, is no TOML, or holds a wrong key or value; says where and what to write.
+    """
+    file = path / FILE if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"No file `{file.name}` here.",
+            hint="Run `embellie init` to start a project, or give its folder.",
+            at=str(path),
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"`{file.name}` is not UTF-8 text.", hint="Save it as UTF-8.", at=str(file)) from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"Not valid TOML: {error}.", hint="Check quotes and brackets there.", at=file.name) from None
+    return parse_config(raw, text=text, name=file.name)
+
+
+def parse_config(raw: Mapping[str, Any], *, text: str = "", name: str = FILE) -> Config:
+    """Check a decoded configuration.
+
+    Raises:
+        ConfigError: Naming the key, its line and what is expected.
+    """
+    try:
+        config = msgspec.convert(raw, type=Config)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at ")
+        key = where.strip("`").removeprefix("$.") or _last_word(what)
+        raise ConfigError(
+            f"{what}{f' for `{key}`' if where else ''}.",
+            hint="The keys and their values: docs/reference/config.md, or `embellie config show`.",
+            at=f"{name}:{line_of(text, key)}",
+        ) from None
+    _check_names(config, text, name)
+    return config
+
+
+def _check_names(config: Config, text: str, name: str) -> None:
+    placements = {placement for site in config.sites.values() for placement in site.placements}
+    for label, experiment in config.experiments.items():
+        at = f"{name}:{line_of(text, f'experiments.{label}')}"
+        if experiment.placement not in placements:
+            raise _config_error("placement", experiment.placement, placements, at)
+        for scenario in experiment.variants:
+            if scenario not in config.scenarios:
+                raise _config_error("scenario", scenario, config.scenarios, at)
+        if experiment.control not in experiment.variants:
+            raise _config_error("control among the variants", experiment.control, experiment.variants, at)
+        if experiment.primary not in config.metrics:
+            raise _config_error("metric", experiment.primary, config.metrics, at)
+
+
+def _config_error(kind: str, given: str, known: Any, at: str) -> ConfigError:
+    wrong = unknown_name(kind, given, known)
+    return ConfigError(wrong.message, hint=wrong.hint, at=at)
+
+
+def _last_word(text: str) -> str:
+    return text.rstrip("`").rpartition("`")[2]
+
+
+def line_of(text: str, key: str) -> int:
+    r"""Find the line of a dotted key in a TOML text; 1 when it cannot be told.
+
+    >>> line_of("[server]\nhost = 'x'\nport = 1", "server.port")
+    3
+    """
+    table, _, leaf = key.rpartition(".")
+    inside, fallback = table == "", 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            header = stripped.strip("[]").split("]")[0].replace('"', "").replace(" ", "")
+            inside = header == table
+            if header == key:
+                return number
+            if inside:
+                fallback = number
+        elif inside and stripped.partition("=")[0].strip().strip('"') == leaf:
+            return number
+    return fallback

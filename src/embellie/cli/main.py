@@ -1,0 +1,81 @@
+"""The command `embellie`: one file per command, loaded when it is asked for."""
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+
+from embellie import __version__
+from embellie.domain.errors import EmbellieError
+
+COMMANDS = {
+    "demo": "a newspaper with readers, a running experiment and the dashboard",
+    "init": "start a project: writes embellie.toml and question.toml",
+    "doctor": "check a project and say what to mend",
+    "config": "show the configuration as it is read",
+    "frame": "1. check the question; draw each scenario's uncertainty; rank the unknowns",
+    "recommend": "2. try policies, evaluate them on a log",
+    "serve": "3. the server: API, widget, dashboard",
+    "measure": "4. scorecard of an experiment, or of any table",
+    "decide": "5. verdict, value of information, what to learn next",
+    "release": "6. build, start, advance, roll back",
+    "log": "import, export, ledger, replay, quarantine",
+    "catalogue": "bring in articles from feeds, pages and files",
+}
+"""Every command, in the order of the loop, with its line of help."""
+
+JSON_HELP = "Print one JSON document on standard output, and nothing else."
+
+
+class _Loop(click.Group):
+    """Lists the commands without loading them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"embellie.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Loop, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="embellie")
+def cli() -> None:
+    """Find out, in production, whether recommending articles pays, and serve the recommendations while you do.
+
+    The loop: frame → recommend → serve → measure → decide → release, and again.
+    Start with `embellie demo`, then `embellie init`.
+    """
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def main() -> None:
+    """Run the command line; errors become one teaching line and an exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except EmbellieError as error:
+        click.secho(f"Error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except click.exceptions.Exit as finished:
+        sys.exit(finished.exit_code)

@@ -1,0 +1,1 @@
+"""5. Act now, or learn more first?"""

@@ -1,0 +1,68 @@
+"""Experiment: a randomised comparison of variants, one of them the control."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from embellie.domain.errors import InputError, unknown_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One side of an experiment: a scenario, carried out by a release."""
+
+    name: str
+    weight: float
+    scenario: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A split of a placement's readers, to learn; an event of kind `experiment` carries it whole.
+
+    `share` is the part of all readers that takes part. `salt` fixes who falls where. The analysis unit is the
+    randomisation unit: the reader.
+    """
+
+    kind: ClassVar[str] = "experiment"
+
+    experiment: str
+    placement: str
+    control: str
+    variants: tuple[Variant, ...]
+    salt: str
+    layer: str = "default"
+    share: float = 1.0
+    unit_kind: Literal["reader"] = "reader"
+    primary: str = "articles_per_visit"
+    metrics: tuple[str, ...] = ()
+    state: Literal["running", "stopped"] = "running"
+    started_at: datetime | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise InputError(
+                f"Experiment `{self.experiment}` needs two or more variants with different names.",
+                hint="Write for example variants = { status_quo = 1, heuristic = 1 }.",
+            )
+        if self.control not in names:
+            raise unknown_name("variant", self.control, names)
+        if not all(variant.weight > 0 for variant in self.variants) or not 0 < self.share <= 1:
+            raise InputError(
+                f"Experiment `{self.experiment}` has a weight or a share that is not above 0 (share at most 1).",
+                hint="Give each variant a positive weight; leave a variant out to drop it.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """A unit met its variant: starts its analysis clock; once per unit and experiment."""
+
+    kind: ClassVar[str] = "exposure"
+
+    experiment: str
+    unit: str
+    variant: str

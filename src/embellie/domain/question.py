@@ -1,0 +1,93 @@
+"""Question: what is being decided. Its scenarios, its unknowns, and the studies that could answer them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+UnknownKind = Literal["reader", "business", "software", "ml", "world", ""]
+StudyKind = Literal["experiment", "measurement", "count", "offline", "survey", "fake_door", "expert"]
+Family = Literal["normal", "lognormal", "beta", "uniform", "t", "logitnormal", "metalog"]
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What is believed about an unknown: a named family and its parameters, in base units."""
+
+    family: Family
+    parameters: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """An uncertain quantity that matters, with its prior as it was written."""
+
+    name: str
+    prior: Distribution
+    written: str
+    unit: Mapping[str, int] = field(default_factory=dict)
+    kind: UnknownKind = ""
+    ask: str = ""
+    source: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Something that can be chosen: formulas for its value, or for benefit, build, run and ready."""
+
+    name: str
+    value: str = ""
+    benefit: str = ""
+    build: str = ""
+    run: str = ""
+    ready: str = ""
+    needs: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A way to learn about an unknown, with the designs (weeks × share) it could take."""
+
+    name: str
+    kind: StudyKind
+    measures: str
+    scenario: str = ""
+    metric: str = ""
+    weeks: tuple[float, ...] = ()
+    share: tuple[float, ...] = ()
+    n: tuple[int, ...] = ()
+    se: float | None = None
+    sd: float | None = None
+    cost: str = ""
+    delay: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A question as written, checked and ready to be drawn. `horizon_weeks` in weeks, `discount` effective per year."""
+
+    question: str
+    currency: str
+    scenarios: Mapping[str, Scenario]
+    unknowns: Mapping[str, Unknown] = field(default_factory=dict)
+    quantities: Mapping[str, str] = field(default_factory=dict)
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    correlations: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    studies: Mapping[str, Study] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    horizon_weeks: float = 104.355
+    discount: float = 0.0
+    seed: int | None = None
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionFiled:
+    """The question was written or changed; an event of kind `question` carries its text whole."""
+
+    kind: ClassVar[str] = "question"
+
+    question: str
+    text: str

@@ -1,0 +1,28 @@
+"""Site: one newspaper, and the named spots of its pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A named spot that holds a slate of `slots` articles, at most `section_cap` of a section (0: no cap)."""
+
+    placement: str
+    slots: int = 4
+    section_cap: int = 0
+    max_age_hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One newspaper."""
+
+    site: str
+    name: str
+    url: str = ""
+    languages: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    editors_list: tuple[str, ...] = ()
+    placements: Mapping[str, Placement] = field(default_factory=dict)

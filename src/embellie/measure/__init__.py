@@ -1,0 +1,1 @@
+"""4. What changed because of it?"""

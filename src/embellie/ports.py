@@ -1,0 +1,95 @@
+"""All that the loop asks of the outside world, on one page."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from embellie.domain.event import Event
+from embellie.domain.slate import Recommended, SlateRequest
+
+Clock = Callable[[], datetime]
+"""Tells the time, UTC and aware."""
+
+ViewT_contra = TypeVar("ViewT_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A raw event that could not be accepted: its place in the batch, its payload, why, and where in it."""
+
+    index: int
+    payload: str
+    reason: str
+    at: str = ""
+    site: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of a batch, once durable: `accepted` lists the events that are new, in order."""
+
+    accepted: tuple[Event, ...]
+    duplicates: int
+    quarantined: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One site and hour of the conservation ledger: received = accepted + duplicates + quarantined."""
+
+    site: str
+    hour: datetime
+    received: int
+    accepted: int
+    duplicates: int
+    quarantined: int
+
+
+class EventLog(Protocol):
+    """The append-only truth. Everything else is a fold over it."""
+
+    def submit(
+        self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()
+    ) -> "Future[Receipt]":
+        """Queue a batch; the future resolves once it is durable. The earliest `received_at` of an id is kept."""
+        ...
+
+    def append(self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()) -> Receipt:
+        """Submit and wait."""
+        ...
+
+    def scan(self, *, after: int = 0, kinds: Iterable[str] = ()) -> Iterator[tuple[int, Event]]:
+        """Read (sequence number, event) in the order of the log; all kinds when none is named."""
+        ...
+
+    def last(self) -> int:
+        """The sequence number of the last event, 0 when empty."""
+        ...
+
+    def ledger(self) -> Sequence[LedgerRow]:
+        """The conservation ledger, by site and hour."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is queued and let go of the file."""
+        ...
+
+
+class AggregateReader(Protocol):
+    """Runs SQL in DuckDB's dialect over the log (table `events`), so that only sums come back."""
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one query; one dictionary per row."""
+        ...
+
+
+class Policy(Protocol[ViewT_contra]):
+    """From a request and a view of the log's folds to articles, best first."""
+
+    name: str
+
+    def __call__(self, request: SlateRequest, view: ViewT_contra) -> Sequence[Recommended]:
+        """Rank at least `request.n` articles if there are any."""
+        ...

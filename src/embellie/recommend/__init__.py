@@ -1,0 +1,1 @@
+"""2. Which articles, for this reader, here, now?"""

@@ -1,0 +1,1 @@
+"""6. Change it gradually; go back at once."""

@@ -1,0 +1,1 @@
+"""A synthetic newspaper whose true effects are known."""

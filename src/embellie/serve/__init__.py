@@ -1,0 +1,1 @@
+"""3. Answer in time, and remember exactly what was shown."""

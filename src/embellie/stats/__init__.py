@@ -1,0 +1,1 @@
+"""The numbers: distributions, draws, estimators; knows no newspaper."""

@@ -1,0 +1,1 @@
+"""Where it is kept: log, catalogue, analysis."""

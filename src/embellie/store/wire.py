@@ -1,0 +1,120 @@
+"""Events as JSON: flat on the wire, a header and a typed body in the code."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from embellie.domain.errors import EmbellieError, EventError, unknown_name
+from embellie.domain.event import KINDS, Body, Event
+from embellie.domain.slate import Consent
+
+_WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]+)`)?$", re.DOTALL)
+_FIELDS = {kind: frozenset(field.name for field in fields(body)) for kind, body in KINDS.items()}
+
+
+class _Header(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    site: str
+    at: datetime
+    received_at: datetime | None = None
+    consent: Consent = "none"
+    schema: int = 1
+
+
+_HEADER_FIELDS = frozenset(_Header.__struct_fields__) | {"kind"}
+
+
+def event_from_wire(raw: object, *, at: str = "$") -> Event:
+    """Read one event from decoded JSON.
+
+    Args:
+        raw: A JSON object: the header's fields and the body's, side by side.
+        at: The path of the event in its document, for the error.
+
+    Raises:
+        EventError: With the path of the culprit, what was expected and what to do.
+    """
+    if not isinstance(raw, Mapping):
+        raise EventError(
+            f"Expected an object, got `{type(raw).__name__}`.", hint="Send one JSON object per event.", at=at
+        )
+    kind = raw.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        wrong = unknown_name("event kind", str(kind), KINDS)
+        raise EventError(wrong.message, hint=wrong.hint, at=f"{at}.kind")
+    own = _FIELDS[kind]
+    strange = [name for name in raw if name not in own and name not in _HEADER_FIELDS]
+    if strange:
+        wrong = unknown_name(f"field of `{kind}`", str(strange[0]), own | _HEADER_FIELDS)
+        raise EventError(wrong.message, hint=wrong.hint, at=f"{at}.{strange[0]}")
+    header = _convert({name: raw[name] for name in raw if name in _Header.__struct_fields__}, _Header, at)
+    body: Body = _convert({name: raw[name] for name in raw if name in own}, KINDS[kind], at)
+    _require_aware(body, at)
+    try:
+        return Event(
+            id=header.id,
+            site=header.site,
+            at=header.at,
+            received_at=header.received_at,
+            consent=header.consent,
+            schema=header.schema,
+            body=body,
+        )
+    except EventError as error:
+        raise EventError(error.message, hint=error.hint, at=error.at.replace("$", at, 1)) from None
+
+
+def event_to_wire(event: Event) -> dict[str, Any]:
+    """Return the flat JSON form of an event, times in ISO 8601 UTC."""
+    header = {
+        "id": event.id,
+        "site": event.site,
+        "kind": event.kind,
+        "at": event.at.astimezone(UTC),
+        "received_at": event.received_at.astimezone(UTC) if event.received_at else None,
+        "consent": event.consent,
+        "schema": event.schema,
+    }
+    flat: dict[str, Any] = msgspec.to_builtins(header | body_to_wire(event.body))
+    return flat
+
+
+def body_to_wire(body: Body) -> dict[str, Any]:
+    """Return a body's own fields as JSON values."""
+    plain: dict[str, Any] = msgspec.to_builtins(body)
+    return plain
+
+
+def body_from_wire(kind: str, raw: Mapping[str, Any]) -> Body:
+    """Read back a body that this program wrote.
+
+    Raises:
+        EventError: When the kind or a field does not fit.
+    """
+    body: Body = _convert(dict(raw), KINDS[kind], "$")
+    return body
+
+
+def _convert(raw: Mapping[str, Any], type_: Any, at: str) -> Any:
+    try:
+        return msgspec.convert(raw, type=type_)
+    except EmbellieError as error:
+        raise EventError(error.message, hint=error.hint, at=at) from None
+    except msgspec.ValidationError as error:
+        found = _WHERE.match(str(error))
+        what = found["what"] if found else str(error)
+        path = (found["path"] or "$") if found else "$"
+        raise EventError(f"{what}.", hint="See the reference of events.", at=path.replace("$", at, 1)) from None
+
+
+def _require_aware(body: Body, at: str) -> None:
+    for field in fields(body):
+        value = getattr(body, field.name)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise EventError(
+                f"`{field.name}` has no time zone.", hint="Write it in UTC, ending in `Z`.", at=f"{at}.{field.name}"
+            )

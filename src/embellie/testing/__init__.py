@@ -1,0 +1,1 @@
+"""Contract suites that a third party's store or policy can run."""
