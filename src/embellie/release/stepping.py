@@ -1,0 +1,65 @@
+"""Stepping: what a gate does with what it sees. Roll back on harm, hold on doubt, advance on evidence of no harm."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from embellie.domain.rollout import Rollout
+from embellie.domain.unavailable import Unavailable
+from embellie.release.changing import advance, rollback
+
+GATE = "gate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The canary against the stable release at the present step: relative effect with its interval.
+
+    `alarm` is the sample-ratio alarm; `margin` the largest relative loss that is acceptable.
+    """
+
+    low: float
+    high: float
+    readers: int
+    alarm: bool = False
+    margin: float = 0.0
+    min_readers: int = 200
+
+
+def step(rollout: Rollout, observation: Observation | Unavailable, now: datetime) -> Rollout:
+    """Move a rollout by what was observed at its present step.
+
+    - sample-ratio alarm, missing or little data: hold;
+    - the whole interval is below `-margin`: roll back;
+    - the lower bound is above `-margin`: advance;
+    - otherwise: hold. Doubt never ships.
+    """
+    if rollout.state not in ("running", "held"):
+        return rollout
+    if isinstance(observation, Unavailable):
+        return _hold(rollout, now, observation.reason)
+    doubt = _doubt(observation)
+    if doubt:
+        return _hold(rollout, now, doubt)
+    if observation.high < -observation.margin:
+        return rollback(rollout, by=GATE, now=now, reason=f"Harm: {_seen(observation)}.")
+    return advance(rollout, by=GATE, now=now, reason=f"No harm above {observation.margin:.1%}: {_seen(observation)}.")
+
+
+def _doubt(observation: Observation) -> str:
+    if observation.alarm:
+        return "The split is not the designed one: mend the assignment or the tracking first."
+    if observation.readers < observation.min_readers:
+        return f"Too few readers yet: {observation.readers} of {observation.min_readers}."
+    if observation.low <= -observation.margin <= observation.high:
+        return f"Not clear yet: {_seen(observation)}."
+    return ""
+
+
+def _seen(observation: Observation) -> str:
+    return f"effect between {observation.low:+.1%} and {observation.high:+.1%} on {observation.readers} readers"
+
+
+def _hold(rollout: Rollout, now: datetime, reason: str) -> Rollout:
+    if rollout.state == "held" and rollout.reason == reason:
+        return rollout
+    return replace(rollout, state="held", by=GATE, changed_at=now, reason=reason)

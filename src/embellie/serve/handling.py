@@ -1,0 +1,122 @@
+"""Handling: from a request and what is live now to a slate and what to remember of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from embellie.domain.errors import unknown_name
+from embellie.domain.experiment import Experiment, Exposure
+from embellie.domain.release import Release
+from embellie.domain.rollout import Rollout
+from embellie.domain.site import Placement, Site
+from embellie.domain.slate import Recommended, Slate, SlateItem, SlateRequest
+from embellie.serve.assignment import assign, on_canary
+
+Ranker = Callable[[SlateRequest, Placement], Sequence[Recommended]]
+"""A release's policy with its settings, editorial rules applied last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What is live for one site at one moment; replaced whole when anything changes.
+
+    `stable` names each placement's stable release; `releases` and `rankers` are keyed by release.
+    """
+
+    site: Site
+    releases: Mapping[str, Release]
+    rankers: Mapping[str, Ranker]
+    stable: Mapping[str, str]
+    experiments: Mapping[str, Experiment] = field(default_factory=dict)
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which release answers a request, and the exposure to log, if the reader takes part in a comparison."""
+
+    release: str
+    variant: str = ""
+    experiment: str = ""
+    exposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A slate, and the exposure that goes with it."""
+
+    slate: Slate
+    exposure: Exposure | None
+
+
+def placement_of(snapshot: Snapshot, name: str) -> Placement:
+    """Find a placement of the site.
+
+    Raises:
+        UnknownName: With the placements that exist.
+    """
+    try:
+        return snapshot.site.placements[name]
+    except KeyError:
+        raise unknown_name("placement", name, snapshot.site.placements) from None
+
+
+def route(snapshot: Snapshot, request: SlateRequest) -> Route:
+    """Decide which release answers: the running experiment first, then the rollout, then the stable release.
+
+    A reader without an id cannot be followed: they get the stable release, in no experiment.
+    """
+    unit = request.reader if request.consent != "none" else ""
+    experiment = snapshot.experiments.get(request.placement)
+    if experiment is not None and (variant := assign(experiment, unit)) is not None:
+        return Route(variant.release, variant.name, experiment.experiment, exposed=True)
+    rollout = snapshot.rollouts.get(request.placement)
+    if rollout is not None and rollout.state in ("running", "held"):
+        canary = on_canary(rollout, unit)
+        release = rollout.canary if canary else rollout.stable
+        compared = bool(unit) and rollout.weight < 1
+        return Route(
+            release, "canary" if canary else "stable", step_name(rollout) if compared else "", exposed=compared
+        )
+    return Route(snapshot.stable[request.placement])
+
+
+def step_name(rollout: Rollout) -> str:
+    """Name the comparison of canary and stable at a rollout's present step; each step is measured afresh.
+
+    >>> step_name(Rollout(rollout="r1", placement="p", stable="a", canary="b", steps=(0.1, 1.0)))
+    'r1/step-1'
+    """
+    return f"{rollout.rollout}/step-{rollout.step + 1}"
+
+
+def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handled:
+    """Answer a request: route it, rank, and write down exactly what is shown.
+
+    Raises:
+        UnknownName: The placement does not exist.
+    """
+    placement = placement_of(snapshot, request.placement)
+    chosen = route(snapshot, request)
+    release = snapshot.releases[chosen.release]
+    ranking = snapshot.rankers[chosen.release](request, placement)
+    items = tuple(
+        SlateItem(article=one.article, position=position, propensity=one.propensity, reason=one.reason, score=one.score)
+        for position, one in enumerate(ranking, start=1)
+    )
+    identified = request.consent != "none"
+    slate = Slate(
+        slate_id=slate_id,
+        placement=request.placement,
+        reader=request.reader if identified else "",
+        visit=request.visit if identified else "",
+        article=request.article,
+        experiment=chosen.experiment,
+        variant=chosen.variant,
+        release=chosen.release,
+        policy=release.policy,
+        items=items,
+    )
+    exposure = (
+        Exposure(experiment=chosen.experiment, unit=request.reader, variant=chosen.variant) if chosen.exposed else None
+    )
+    return Handled(slate, exposure)

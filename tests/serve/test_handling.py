@@ -1,0 +1,102 @@
+"""Handling: experiment first, then rollout, then the stable release; what is shown is written down."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from embellie.domain.errors import UnknownName
+from embellie.domain.experiment import Experiment, Variant
+from embellie.domain.release import Release
+from embellie.domain.rollout import Rollout
+from embellie.domain.site import Placement, Site
+from embellie.domain.slate import Recommended, SlateRequest
+from embellie.serve.handling import Snapshot, handle
+
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+REQUEST = SlateRequest(
+    site="gazette", placement="bottom", n=2, now=NOW, article="a1", reader="r1", visit="v1", consent="profiling"
+)
+RELEASES = {name: Release(release=name, policy=f"policy of {name}") for name in ("old", "new")}
+RANKERS = {
+    "old": lambda request, placement: [],
+    "new": lambda request, placement: [Recommended("a2", "popular_now", 0.9), Recommended("a3", "latest", 0.1, 0.5)],
+}
+EXPERIMENT = Experiment(
+    experiment="first-light",
+    placement="bottom",
+    control="status_quo",
+    variants=(
+        Variant(name="status_quo", weight=1, scenario="status_quo", release="old"),
+        Variant(name="heuristic", weight=1, scenario="heuristic", release="new"),
+    ),
+    salt="first-light",
+)
+SNAPSHOT = Snapshot(
+    site=Site(site="gazette", name="Gazette", placements={"bottom": Placement(placement="bottom", slots=2)}),
+    releases=RELEASES,
+    rankers=RANKERS,
+    stable={"bottom": "old"},
+)
+
+
+def reader_of(variant):
+    """Find a reader of a variant."""
+    with_experiment = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT})
+    return next(
+        f"r{number}"
+        for number in range(100)
+        if handle(replace(REQUEST, reader=f"r{number}"), with_experiment, slate_id="s").slate.variant == variant
+    )
+
+
+def test_the_slate_holds_what_was_shown():
+    """Positions count from 1; reason, propensity, policy and release travel along."""
+    snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT})
+    handled = handle(replace(REQUEST, reader=reader_of("heuristic")), snapshot, slate_id="s1")
+    assert [(item.article, item.position, item.propensity) for item in handled.slate.items] == [
+        ("a2", 1, 1.0),
+        ("a3", 2, 0.5),
+    ]
+    assert (handled.slate.release, handled.slate.policy) == ("new", "policy of new")
+
+
+def test_a_reader_shown_nothing_is_still_exposed():
+    """The status quo shows nothing; its readers are assigned, exposed and measured all the same."""
+    snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT})
+    handled = handle(replace(REQUEST, reader=reader_of("status_quo")), snapshot, slate_id="s1")
+    assert handled.slate.items == ()
+    assert handled.exposure is not None
+    assert handled.exposure.variant == "status_quo"
+
+
+def test_without_consent_nobody_is_exposed_and_no_id_is_kept():
+    """A reader without consent gets the stable release, in no experiment, with no id in the log."""
+    snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT})
+    handled = handle(replace(REQUEST, consent="none"), snapshot, slate_id="s1")
+    assert handled.exposure is None
+    assert (handled.slate.reader, handled.slate.visit, handled.slate.release) == ("", "", "old")
+
+
+def test_a_rollout_splits_between_canary_and_stable():
+    """Each step of a rollout is a comparison of its own."""
+    rollout = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(0.5, 1.0), salt="up")
+    snapshot = replace(SNAPSHOT, rollouts={"bottom": rollout})
+    variants = {
+        handle(replace(REQUEST, reader=f"r{number}"), snapshot, slate_id="s").slate.variant for number in range(50)
+    }
+    assert variants == {"canary", "stable"}
+    assert handle(REQUEST, snapshot, slate_id="s").exposure.experiment == "up/step-1"
+
+
+def test_at_full_weight_nobody_is_compared():
+    """At 100 % there is no stable side left, so no exposure is logged."""
+    rollout = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(0.5, 1.0), step=1, salt="up")
+    handled = handle(REQUEST, replace(SNAPSHOT, rollouts={"bottom": rollout}), slate_id="s")
+    assert (handled.slate.release, handled.exposure) == ("new", None)
+
+
+def test_an_unknown_placement_names_those_that_exist():
+    """The error a developer sees for a misspelt placement."""
+    with pytest.raises(UnknownName, match=r"Unknown placement `botom`. Did you mean `bottom`"):
+        handle(replace(REQUEST, placement="botom"), SNAPSHOT, slate_id="s")
