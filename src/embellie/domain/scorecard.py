@@ -43,6 +43,7 @@ class Effect:
     interval: Interval
     relative: RelativeEffect | Unavailable
     adjusted: bool = False
+    proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class UnavailableEffect:
     metric: str
     variant: str
     because: Unavailable
+    proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
