@@ -11,7 +11,7 @@ Family = Literal["normal", "lognormal", "beta", "uniform", "t", "logitnormal", "
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """What is believed about an unknown: a named family and its parameters, in base units."""
+    """What is believed about an unknown: a named family and its parameters, in the unit the unknown is written in."""
 
     family: Family
     parameters: tuple[float, ...]
@@ -19,12 +19,18 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """An uncertain quantity that matters, with its prior as it was written."""
+    """An uncertain quantity that matters, with its prior as it was written.
+
+    `label` is its unit as written (`article/visit`), `unit` the exponents of that unit's base units, and `scale` how many
+    base units it holds (time counts in weeks): formulas see the value times `scale`.
+    """
 
     name: str
     prior: Distribution
     written: str
-    unit: Mapping[str, int] = field(default_factory=dict)
+    unit: Mapping[str, float] = field(default_factory=dict)
+    scale: float = 1.0
+    label: str = ""
     kind: UnknownKind = ""
     ask: str = ""
     source: str = ""
@@ -47,7 +53,10 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A way to learn about an unknown, with the designs (weeks × share) it could take."""
+    """A way to learn about an unknown, with the designs (weeks × share × n) it could take.
+
+    Its noise is `se`, or `sd` of one unit with `n` units, or with `traffic` (a formula in units per time).
+    """
 
     name: str
     kind: StudyKind
@@ -59,6 +68,7 @@ class Study:
     n: tuple[int, ...] = ()
     se: float | None = None
     sd: float | None = None
+    traffic: str = ""
     cost: str = ""
     delay: str = ""
     line: int = 0
@@ -66,7 +76,11 @@ class Study:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question as written, checked and ready to be drawn. `horizon_weeks` in weeks, `discount` effective per year."""
+    """A question as written, checked and ready to be drawn. `discount` is effective per year.
+
+    The first scenario is the baseline: what happens if nothing is decided. `lines` says where a key such as
+    `formulas.base` stands in the file.
+    """
 
     question: str
     currency: str
@@ -81,6 +95,8 @@ class Question:
     discount: float = 0.0
     seed: int | None = None
     file: str = ""
+    warnings: tuple[str, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

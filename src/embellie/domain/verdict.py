@@ -11,7 +11,7 @@ Action = Literal["ship", "hold", "stop", "learn_more"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A number and its numerical error (one standard error)."""
+    """A number and its numerical error: half the width of a 95 % interval over independent scrambles of the draws."""
 
     value: float
     error: float
