@@ -1,0 +1,53 @@
+"""Moments: what is left of a sample once it is summed up, centred, so that no digit is lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Form = Mapping[str, float]
+"""A linear combination of columns: each column's name and its coefficient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Size, means and covariances (divisor n − 1) of named columns over `n` units.
+
+    Never raw sums of squares: `sum(x²) − n·mean²` loses every digit when the mean is large beside the spread.
+    `covariances` holds each pair once, in any order; a pair of a name with itself is its variance.
+
+    >>> sample = Moments(3, {"x": 2.0, "y": 4.0}, {("x", "x"): 1.0, ("x", "y"): 2.0, ("y", "y"): 4.0})
+    >>> sample.form_covariance({"x": 2.0, "y": -1.0}, {"x": 2.0, "y": -1.0})
+    0.0
+    """
+
+    n: int
+    means: Mapping[str, float]
+    covariances: Mapping[tuple[str, str], float]
+
+    def mean(self, name: str) -> float:
+        """Return the mean of a column."""
+        return self.means[name]
+
+    def covariance(self, one: str, other: str) -> float:
+        """Return the covariance of two columns."""
+        pair = (one, other)
+        return self.covariances[pair] if pair in self.covariances else self.covariances[other, one]
+
+    def form_covariance(self, one: Form, other: Form) -> float:
+        """Return the covariance of two linear combinations of columns."""
+        return sum(a * b * self.covariance(left, right) for left, a in one.items() for right, b in other.items())
+
+    def form_variance(self, form: Form) -> float:
+        """Return the variance of a linear combination of columns, 0 when rounding leaves it below."""
+        return max(0.0, self.form_covariance(form, form))
+
+
+def add_forms(one: Form, other: Form, *, times: float) -> dict[str, float]:
+    """Return `one + times · other`.
+
+    >>> add_forms({"x": 1.0}, {"x": 1.0, "y": 2.0}, times=-0.5)
+    {'x': 0.5, 'y': -1.0}
+    """
+    total = dict(one)
+    for name, coefficient in other.items():
+        total[name] = total.get(name, 0.0) + times * coefficient
+    return total
