@@ -88,7 +88,10 @@ class AggregateReader(Protocol):
 class Policy(Protocol[ViewT_contra]):
     """From a request and a view of the log's folds to articles, best first."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The word it is known by; a plain or class attribute will do."""
+        ...
 
     def __call__(self, request: SlateRequest, view: ViewT_contra) -> Sequence[Recommended]:
         """Rank at least `request.n` articles if there are any."""
