@@ -99,6 +99,29 @@ def body_from_wire(kind: str, raw: Mapping[str, Any]) -> Body:
     return body
 
 
+_BODIES: dict[str, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(body) for kind, body in KINDS.items()}
+
+
+def body_to_text(body: Body) -> str:
+    """Write a body's own fields as JSON text, in one pass: how the log stores it."""
+    return msgspec.json.encode(body).decode()
+
+
+def body_from_text(kind: str, text: str) -> Body:
+    """Read back what `body_to_text` wrote.
+
+    Raises:
+        EventError: When the kind or a field does not fit.
+    """
+    try:
+        body: Body = _BODIES[kind].decode(text)
+    except (KeyError, msgspec.DecodeError, EmbellieError) as error:
+        raise EventError(
+            f"A stored `{kind}` cannot be read: {error}.", hint="Was the log written by a newer version?"
+        ) from None
+    return body
+
+
 def _convert(raw: Mapping[str, Any], type_: Any, at: str) -> Any:
     try:
         return msgspec.convert(raw, type=type_)
