@@ -1,0 +1,368 @@
+"""The log in one SQLite file: append-only, durable when acknowledged, each event once."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Self
+
+from embellie.domain.errors import Conflict, EmbellieError, EventError
+from embellie.domain.event import Event
+from embellie.ports import Clock, LedgerRow, Receipt, Rejected
+from embellie.store.commit_queue import CommitQueue
+from embellie.store.log_file import BUSY_SECONDS, explain, open_for_reading, open_log_file
+from embellie.store.log_writing import (
+    HOUR,
+    Batch,
+    Ledger,
+    microseconds,
+    moment,
+    prepare,
+    write,
+    write_one,
+)
+from embellie.store.wire import body_from_text
+
+FILE = "log.sqlite"
+"""The log's name in the data folder."""
+
+_PAGE = 4_000
+_EVENT_COLUMNS = "seq, id, site, kind, at, received_at, consent, schema, body"
+_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body"
+
+Mend = Callable[["Quarantined"], Event]
+"""Tries to read a quarantined event again; raises `EmbellieError` when it is still bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """A stretch of the log as parallel lists, in the order of the log.
+
+    `at` and `received_at` are microseconds since 1970 UTC; `body` is the JSON text of the body's own fields;
+    `reader`, `visit`, `article` are `""` when a kind has none; the reader of an `exposure` is its unit.
+    """
+
+    seq: list[int]
+    id: list[str]
+    site: list[str]
+    kind: list[str]
+    at: list[int]
+    received_at: list[int]
+    consent: list[str]
+    reader: list[str]
+    visit: list[str]
+    article: list[str]
+    body: list[str]
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A bad event put aside: why, where in it, what was sent, and the id it gave (`""` when none could be read)."""
+
+    number: int
+    site: str
+    id: str
+    received_at: datetime
+    reason: str
+    at: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What became of the quarantined events tried again."""
+
+    accepted: tuple[Event, ...]
+    duplicates: int
+    still_quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imbalance:
+    """A site and hour for which the ledger and the log disagree on `what`."""
+
+    site: str
+    hour: datetime
+    what: str
+    ledger: int
+    found: int
+
+
+class SqliteLog:
+    """An `EventLog` in one SQLite file (WAL, synchronous FULL, group commit).
+
+    Safe to use from many threads. A second process may read and write the same file: writers take turns.
+
+    Args:
+        path: The file; it and its folder are created when absent.
+        clock: Unused today, kept for logs that stamp arrivals themselves.
+        limit: How many events may wait to be written before `submit` answers `Busy`.
+        busy_seconds: How long to wait for another process that is writing.
+
+    Raises:
+        InputError: The file is no log, or the folder cannot be written.
+        Busy: Another process keeps it locked.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        clock: Clock | None = None,
+        limit: int = 50_000,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        self.path = Path(path)
+        self._writer = open_log_file(self.path, busy_seconds=busy_seconds)
+        self._writing = threading.Lock()
+        self._own = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._reading = threading.Lock()
+        self._closed = False
+        self._queue: CommitQueue[Batch, Receipt] = CommitQueue(self._commit, limit=limit)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def submit(
+        self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()
+    ) -> "Future[Receipt]":
+        """Queue a batch; the future resolves once it is durable.
+
+        Args:
+            events: The good ones. Each is written once by (site, id); the earliest `received_at` is kept. Another
+                event under an id already taken is quarantined, linked to that id.
+            received_at: When the batch arrived, UTC and aware; it replaces the events' own.
+            rejected: Those that could not be decoded, to be quarantined in the same transaction.
+
+        Raises:
+            Busy: Too many events wait to be written.
+            Conflict: The log is closed.
+        """
+        return self._queue.submit(prepare(events, received_at=received_at, rejected=rejected))
+
+    def append(self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()) -> Receipt:
+        """Submit and wait until it is durable."""
+        return self.submit(events, received_at=received_at, rejected=rejected).result()
+
+    def scan(self, *, after: int = 0, kinds: Iterable[str] = ()) -> Iterator[tuple[int, Event]]:
+        """Read (sequence number, event) in the order of the log, up to the last one at the time of the call.
+
+        Args:
+            after: Only events with a higher sequence number.
+            kinds: Only these kinds; all when none is named.
+
+        Raises:
+            EventError: An event cannot be read, for instance because a newer version wrote it.
+        """
+        wanted, upto = sorted(set(kinds)), self.last()
+        if not wanted:
+            return self._events(after, upto, "")
+        streams = [self._events(after, upto, kind) for kind in wanted]
+        return streams[0] if len(streams) == 1 else merge(*streams, key=itemgetter(0))
+
+    def tail(self, after: int, limit: int = 50_000) -> Tail:
+        """Read at most `limit` events after a sequence number as parallel lists: the fast way in bulk."""
+        rows = self._rows(f"SELECT {_TAIL_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(11)]
+        return Tail(*columns)
+
+    def last(self) -> int:
+        """Return the sequence number of the last event, 0 when empty."""
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+
+    def ledger(self) -> Sequence[LedgerRow]:
+        """Return the conservation ledger, by site and hour."""
+        return [
+            LedgerRow(
+                site=site,
+                hour=moment(hour * HOUR),
+                received=received,
+                accepted=accepted,
+                duplicates=duplicates,
+                quarantined=quarantined,
+            )
+            for site, hour, received, accepted, duplicates, quarantined in self._rows(
+                "SELECT site, hour, received, accepted, duplicates, quarantined FROM ledger ORDER BY site, hour"
+            )
+        ]
+
+    def verify(self) -> Sequence[Imbalance]:
+        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth."""
+        rows = self._rows(
+            f"""
+            WITH found AS (
+              SELECT site, received_at / {HOUR} - (received_at % {HOUR} < 0) AS hour, 'accepted' AS what, count(*) AS n
+              FROM events GROUP BY 1, 2
+              UNION ALL
+              SELECT site, received_at / {HOUR} - (received_at % {HOUR} < 0), 'quarantined', count(*)
+              FROM quarantine GROUP BY 1, 2
+            ), said AS (
+              SELECT site, hour, 'accepted' AS what, accepted AS n FROM ledger
+              UNION ALL SELECT site, hour, 'quarantined', quarantined FROM ledger
+            )
+            SELECT site, hour, what, sum(ledger), sum(found) FROM (
+              SELECT site, hour, what, n AS ledger, 0 AS found FROM said
+              UNION ALL SELECT site, hour, what, 0, n FROM found
+            ) GROUP BY 1, 2, 3 HAVING sum(ledger) <> sum(found) ORDER BY 1, 2, 3
+            """
+        )
+        return [
+            Imbalance(site=site, hour=moment(hour * HOUR), what=what, ledger=said, found=found)
+            for site, hour, what, said, found in rows
+        ]
+
+    def quarantined(self, *, site: str | None = None, after: int = 0, limit: int = -1) -> Sequence[Quarantined]:
+        """Return what was put aside, oldest first; of one site, or of all."""
+        return [
+            Quarantined(
+                number=number,
+                site=where,
+                id=identity,
+                received_at=moment(arrived),
+                reason=reason,
+                at=path,
+                payload=payload,
+            )
+            for number, where, identity, arrived, reason, path, payload in self._rows(
+                "SELECT number, site, id, received_at, reason, path, payload FROM quarantine"
+                " WHERE number > ? AND (? IS NULL OR site = ?) ORDER BY number LIMIT ?",
+                after,
+                site,
+                site,
+                limit,
+            )
+        ]
+
+    def replay(self, mend: Mend, *, site: str | None = None) -> Replayed:
+        """Try the quarantined events again; those now good are accepted with their own `received_at` and leave.
+
+        Args:
+            mend: Reads a quarantined event; raises `EmbellieError` when it is still bad, and it stays.
+            site: Only those of this site.
+        """
+        accepted: list[Event] = []
+        tried = duplicates = 0
+        number = 0
+        while page := self.quarantined(site=site, after=number, limit=500):
+            number = page[-1].number
+            tried += len(page)
+            new, again = self._release(page, mend)
+            accepted += new
+            duplicates += again
+        return Replayed(
+            accepted=tuple(accepted), duplicates=duplicates, still_quarantined=tried - len(accepted) - duplicates
+        )
+
+    def close(self) -> None:
+        """Write what is queued and let go of the file. Calling it twice does no harm."""
+        self._queue.close()
+        with self._writing, self._reading:
+            if self._closed:
+                return
+            self._closed = True
+            for connection in self._readers:
+                connection.close()
+            self._writer.close()
+
+    def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
+        try:
+            with self._writing:
+                return write(self._writer, batches)
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+
+    def _release(self, page: Sequence[Quarantined], mend: Mend) -> tuple[list[Event], int]:
+        mended = []
+        for each in page:
+            try:
+                batch = prepare([mend(each)], received_at=each.received_at, rejected=())
+            except EmbellieError:
+                continue
+            if batch.rows:
+                mended.append((each, batch))
+        with self._writing:
+            return _write_mended(self._writer, mended)
+
+    def _events(self, after: int, upto: int, kind: str) -> Iterator[tuple[int, Event]]:
+        which = "kind = ? AND" if kind else ""
+        sql = f"SELECT {_EVENT_COLUMNS} FROM events WHERE {which} seq > ? AND seq <= ? ORDER BY seq LIMIT {_PAGE}"
+        while rows := self._rows(sql, *((kind,) if kind else ()), after, upto):
+            for row in rows:
+                yield row[0], _event(row)
+            after = rows[-1][0]
+
+    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        connection = getattr(self._own, "connection", None) or self._connect()
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        except sqlite3.ProgrammingError:
+            raise Conflict("The log is closed.", hint="Open it again.", code="log_closed") from None
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        """Give this thread its own connection: reads wait neither for one another nor for the writer."""
+        with self._reading:
+            if self._closed:
+                raise Conflict("The log is closed.", hint="Open it again.", code="log_closed")
+            connection = open_for_reading(self.path)
+            self._readers.append(connection)
+        self._own.connection = connection
+        return connection
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    seq, identity, site, kind, at, arrived, consent, schema, body = row
+    try:
+        return Event(
+            id=identity,
+            site=site,
+            at=moment(at),
+            received_at=moment(arrived),
+            consent=consent,
+            schema=schema,
+            body=body_from_text(kind, body),
+        )
+    except EventError as error:
+        raise EventError(error.message, hint=error.hint, at=f"event {seq} of the log") from None
+
+
+def _write_mended(
+    connection: sqlite3.Connection, mended: Sequence[tuple[Quarantined, Batch]]
+) -> tuple[list[Event], int]:
+    """Move mended events out of quarantine, in one transaction: each was received once, long ago."""
+    accepted: list[Event] = []
+    duplicates = 0
+    ledger = Ledger()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for each, batch in mended:
+            gone = connection.execute("SELECT 1 FROM quarantine WHERE number = ?", (each.number,)).fetchone() is None
+            conflict = "gone" if gone else write_one(connection, batch.rows[0], ledger)
+            if conflict:
+                continue
+            connection.execute("DELETE FROM quarantine WHERE number = ?", (each.number,))
+            ledger.add(each.site, microseconds(each.received_at), received=-1, quarantined=-1)
+            if conflict is None:
+                accepted += batch.events
+            else:
+                duplicates += 1
+        ledger.write(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return accepted, duplicates

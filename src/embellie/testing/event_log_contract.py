@@ -1,0 +1,186 @@
+# ruff: noqa: S101 - a contract suite asserts
+"""What any `EventLog` must hold. Subclass `EventLogContract` in a test module and give it a way to open one.
+
+Example:
+    ```python
+    class TestMyLog(EventLogContract):
+        def open(self, folder):
+            return MyLog(folder / "log")
+    ```
+"""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from embellie.domain.event import Event
+from embellie.domain.reading import Click, Read
+from embellie.ports import EventLog, Receipt, Rejected
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def a_read(number: int, *, site: str = "gazette", article: str = "", at: datetime = NOON) -> Event:
+    """Make a small `read` event; the same number is the same event."""
+    body = Read(article=article or f"a{number % 7}", reader=f"r{number % 5}", visit=f"v{number % 11}")
+    return Event(id=f"e{number}", site=site, at=at + timedelta(seconds=number), body=body, consent="profiling")
+
+
+def a_click(number: int, *, site: str = "gazette") -> Event:
+    """Make a small `click` event."""
+    body = Click(slate_id="s1", article=f"a{number % 7}", position=1, reader=f"r{number % 5}")
+    return Event(id=f"c{number}", site=site, at=NOON + timedelta(seconds=number), body=body)
+
+
+class EventLogContract:
+    """The promises of an event log, each one a test."""
+
+    def open(self, folder: Path) -> EventLog:
+        """Open a log kept in `folder`; opening it again finds what was written."""
+        raise NotImplementedError
+
+    def test_what_is_appended_is_read_back_in_order(self, tmp_path: Path) -> None:
+        """Every new event is accepted, in order, and scan gives it back whole with the time it was received."""
+        log = self.open(tmp_path)
+        events = [a_read(number) for number in range(20)] + [a_click(1)]
+        receipt = log.append(events, received_at=NOON)
+        found = list(log.scan())
+        log.close()
+        assert [event.id for event in receipt.accepted] == [event.id for event in events]
+        assert tuple(event for _, event in found) == receipt.accepted
+        assert [event.body for _, event in found] == [event.body for event in events]
+        assert all(event.received_at == NOON for _, event in found)
+        assert [seq for seq, _ in found] == sorted({seq for seq, _ in found})
+
+    def test_an_empty_log_is_empty(self, tmp_path: Path) -> None:
+        """Nothing to scan, last is 0, no line in the ledger; an empty batch changes nothing."""
+        log = self.open(tmp_path)
+        receipt = log.append([], received_at=NOON)
+        found = (receipt, list(log.scan()), log.last(), list(log.ledger()))
+        log.close()
+        assert found == (Receipt(accepted=(), duplicates=0, quarantined=()), [], 0, [])
+
+    def test_it_is_still_there_after_reopening(self, tmp_path: Path) -> None:
+        """Closing and opening again loses nothing, and numbers go on from the last."""
+        log = self.open(tmp_path)
+        log.append([a_read(1), a_read(2)], received_at=NOON)
+        last = log.last()
+        log.close()
+        log = self.open(tmp_path)
+        log.append([a_read(3)], received_at=NOON)
+        found = [(seq > last, event.id) for seq, event in log.scan()]
+        log.close()
+        assert found == [(False, "e1"), (False, "e2"), (True, "e3")]
+
+    def test_scan_goes_on_from_where_one_stopped(self, tmp_path: Path) -> None:
+        """`after` leaves out what has been read, and `kinds` what is not asked for; the order stays."""
+        log = self.open(tmp_path)
+        log.append([a_read(1), a_click(1), a_read(2), a_click(2)], received_at=NOON)
+        first = next(iter(log.scan()))[0]
+        rest = [event.id for _, event in log.scan(after=first)]
+        clicks = [event.id for _, event in log.scan(kinds=["click"])]
+        both = [event.id for _, event in log.scan(kinds=["click", "read"])]
+        past_the_end = list(log.scan(after=log.last()))
+        log.close()
+        assert (rest, clicks) == (["c1", "e2", "c2"], ["c1", "c2"])
+        assert (both, past_the_end) == (["e1", "c1", "e2", "c2"], [])
+
+    def test_the_same_event_twice_is_one(self, tmp_path: Path) -> None:
+        """A retry is counted as duplicates and adds nothing, within a batch or across batches."""
+        log = self.open(tmp_path)
+        log.append([a_read(1), a_read(1)], received_at=NOON)
+        again = log.append([a_read(1), a_read(2)], received_at=NOON + timedelta(minutes=1))
+        found = [(event.id, event.received_at) for _, event in log.scan()]
+        log.close()
+        assert ([event.id for event in again.accepted], again.duplicates, again.quarantined) == (["e2"], 1, ())
+        assert found == [("e1", NOON), ("e2", NOON + timedelta(minutes=1))]
+
+    def test_the_earliest_arrival_is_kept(self, tmp_path: Path) -> None:
+        """Whatever the order of delivery, the log keeps the earliest `received_at` of an id."""
+        log = self.open(tmp_path)
+        log.append([a_read(1)], received_at=NOON + timedelta(hours=3))
+        receipt = log.append([a_read(1)], received_at=NOON)
+        found = [event.received_at for _, event in log.scan()]
+        rows = log.ledger()
+        log.close()
+        assert (receipt.duplicates, found) == (1, [NOON])
+        assert [(row.accepted, row.duplicates) for row in rows] == [(1, 0), (0, 1)]
+
+    def test_an_id_belongs_to_its_site(self, tmp_path: Path) -> None:
+        """Two sites may use the same id for different facts."""
+        log = self.open(tmp_path)
+        receipt = log.append([a_read(1), a_read(1, site="herald", article="other")], received_at=NOON)
+        log.close()
+        assert (len(receipt.accepted), receipt.duplicates, receipt.quarantined) == (2, 0, ())
+
+    def test_another_fact_under_a_taken_id_is_put_aside(self, tmp_path: Path) -> None:
+        """It is never dropped in silence, never overwrites the first, and the batch around it is kept."""
+        log = self.open(tmp_path)
+        log.append([a_read(1)], received_at=NOON)
+        receipt = log.append([a_read(2), a_read(1, article="forged"), a_read(3)], received_at=NOON)
+        kept = [event.body for _, event in log.scan()]
+        log.close()
+        assert [event.id for event in receipt.accepted] == ["e2", "e3"]
+        assert [(each.index, "e1" in each.reason) for each in receipt.quarantined] == [(1, True)]
+        assert kept == [a_read(1).body, a_read(2).body, a_read(3).body]
+
+    def test_a_bad_event_is_quarantined_alone(self, tmp_path: Path) -> None:
+        """What could not be decoded is counted, with its place in the batch; the rest is accepted."""
+        log = self.open(tmp_path)
+        bad = Rejected(index=1, payload='{"kind": "sneeze"}', reason="Unknown kind.", at="$.kind", site="gazette")
+        receipt = log.append([a_read(1), a_read(2)], received_at=NOON, rejected=[bad])
+        (row,) = log.ledger()
+        log.close()
+        assert (len(receipt.accepted), receipt.quarantined) == (2, (bad,))
+        assert (row.received, row.accepted, row.duplicates, row.quarantined) == (3, 2, 0, 1)
+
+    def test_the_ledger_is_by_site_and_hour(self, tmp_path: Path) -> None:
+        """Each site and hour has its own line, in order; every line balances."""
+        log = self.open(tmp_path)
+        for hours in (0, 1, 1):
+            events = [a_read(hours), a_read(hours, site="herald")]
+            log.append(events, received_at=NOON + timedelta(hours=hours, minutes=59))
+        rows = log.ledger()
+        log.close()
+        assert [(row.site, row.hour.hour, row.received) for row in rows] == [
+            ("gazette", 12, 1),
+            ("gazette", 13, 2),
+            ("herald", 12, 1),
+            ("herald", 13, 2),
+        ]
+        assert all(row.received == row.accepted + row.duplicates + row.quarantined for row in rows)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_delivery_in_any_order_gives_the_same_set(self, tmp_path: Path, seed: int) -> None:
+        """Permuted, repeated and cut into batches at random, the same events leave the same log."""
+        chance = random.Random(seed)
+        events = [a_read(number) for number in range(40)]
+        sent = events + chance.choices(events, k=30)
+        chance.shuffle(sent)
+        log = self.open(tmp_path)
+        futures = []
+        while sent:
+            size = chance.randint(1, 9)
+            futures.append(log.submit(sent[:size], received_at=NOON))
+            sent = sent[size:]
+        receipts = [future.result() for future in futures]
+        found = sorted(event.id for _, event in log.scan())
+        (row,) = log.ledger()
+        log.close()
+        assert found == sorted(event.id for event in events)
+        assert sum(receipt.duplicates for receipt in receipts) == 30
+        assert (row.received, row.accepted, row.duplicates, row.quarantined) == (70, 40, 30, 0)
+
+    def test_closing_finishes_what_is_queued(self, tmp_path: Path) -> None:
+        """Whatever was submitted before `close` is durable after it; closing twice does no harm."""
+        log = self.open(tmp_path)
+        futures = [log.submit([a_read(number)], received_at=NOON) for number in range(50)]
+        log.close()
+        log.close()
+        assert all(future.done() and len(future.result().accepted) == 1 for future in futures)
+        log = self.open(tmp_path)
+        count = len(list(log.scan()))
+        log.close()
+        assert count == 50
