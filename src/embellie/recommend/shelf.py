@@ -1,0 +1,195 @@
+"""Shelf: a site's articles as columns, so that fifty thousand are filtered and scored at once."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embellie.domain.article import Article
+from embellie.recommend.popularity import Integers
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+NEVER = np.iinfo(np.int64).max
+_ALWAYS = np.iinfo(np.int64).min
+
+
+def micros(moment: datetime) -> int:
+    """Return µs since 1970 (UTC), exactly.
+
+    >>> micros(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    """Return the time of µs since 1970.
+
+    >>> moment(1000005).isoformat()
+    '1970-01-01T00:00:01.000005+00:00'
+    """
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def primary_language(tag: str) -> str:
+    """Return the language of a tag, without its region.
+
+    >>> primary_language("fr-CA")
+    'fr'
+    """
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+class Codes:
+    """Words numbered as they come; the empty word is 0."""
+
+    def __init__(self) -> None:
+        self.words = [""]
+        self._codes = {"": 0}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def code(self, word: str) -> int:
+        """Return a word's number, a new one if it is new."""
+        found = self._codes.get(word)
+        if found is None:
+            found = self._codes[word] = len(self.words)
+            self.words.append(word)
+        return found
+
+    def find(self, word: str) -> int:
+        """Return a word's number, -1 when it was never seen."""
+        return self._codes.get(word, -1)
+
+
+class Shelf:
+    """The articles of a site: row by row the latest version, its times, section and language.
+
+    Args:
+        from_reads: Whether an article of which only reads are known may be shown (a click log without a
+            catalogue); a live site never shows an article it cannot name.
+        unlisted: The most articles without a catalogue entry that are kept, so that made-up names cannot fill memory.
+    """
+
+    def __init__(self, *, from_reads: bool, unlisted: int) -> None:
+        self._from_reads = from_reads
+        self._spare = unlisted
+        self.ids: list[str] = []
+        self.articles: list[Article | None] = []
+        self.sections = Codes()
+        self.languages = Codes()
+        self._rows: dict[str, int] = {}
+        self._told = _column(64, np.int64)
+        self._published = _column(64, np.int64)
+        self._starts = _column(64, np.int64)
+        self._expires = _column(64, np.int64)
+        self._live = _column(64, np.bool_)
+        self._section = _column(64, np.int64)
+        self._language = _column(64, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def published(self) -> Integers:
+        """When each article was published, or first heard of (µs)."""
+        published: Integers = self._published[: len(self.ids)]
+        return published
+
+    @property
+    def section(self) -> Integers:
+        """The code of each article's section; 0 is unknown."""
+        section: Integers = self._section[: len(self.ids)]
+        return section
+
+    def row(self, article: str) -> int | None:
+        """Return an article's row."""
+        return self._rows.get(article)
+
+    def rows(self, articles: Iterable[str]) -> list[int]:
+        """Return the rows of those articles that are known."""
+        return [row for row in map(self._rows.get, articles) if row is not None]
+
+    def put(self, article: Article, at: int) -> int:
+        """Take in an article as told at a time (µs); what is older than what is known changes nothing."""
+        row = self._rows.get(article.article)
+        if row is None:
+            row = self._add(article.article, at)
+        elif at < self._told[row]:
+            return row
+        elif self.articles[row] is None:
+            self._spare += 1
+        self._told[row] = at
+        self.articles[row] = article
+        self._live[row] = article.state == "live"
+        if article.published_at is not None:
+            self._published[row] = self._starts[row] = micros(article.published_at)
+        else:
+            self._starts[row] = _ALWAYS
+        self._expires[row] = NEVER if article.expires_at is None else micros(article.expires_at)
+        self._section[row] = self.sections.code(article.section)
+        self._language[row] = self.languages.code(primary_language(article.language))
+        return row
+
+    def meet(self, article: str, at: int) -> int | None:
+        """Return the row of an article someone read; a new one if it is new; `None` when there are too many such."""
+        row = self._rows.get(article)
+        if row is not None:
+            return row
+        if not self._from_reads:
+            if self._spare <= 0:
+                return None
+            self._spare -= 1
+        row = self._add(article, at)
+        self._told[row] = _ALWAYS
+        self._live[row] = self._from_reads
+        self._starts[row] = _ALWAYS
+        self._expires[row] = NEVER
+        return row
+
+    def _add(self, article: str, at: int) -> int:
+        row = self._rows[article] = len(self.ids)
+        self.ids.append(article)
+        self.articles.append(None)
+        if row >= len(self._told):
+            for name in ("_told", "_published", "_starts", "_expires", "_live", "_section", "_language"):
+                column = getattr(self, name)
+                setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+        self._published[row] = at
+        return row
+
+    def showable(self, now: int) -> NDArray[np.bool_]:
+        """Tell of every article whether readers may be shown it at a time (µs)."""
+        n = len(self.ids)
+        found: NDArray[np.bool_] = self._live[:n] & (self._starts[:n] <= now) & (self._expires[:n] > now)
+        return found
+
+    def in_language(self, tag: str) -> NDArray[np.bool_]:
+        """Tell of every article whether it is in a language, or its language is unknown."""
+        spoken = self._language[: len(self.ids)]
+        found: NDArray[np.bool_] = (spoken == self.languages.find(primary_language(tag))) | (spoken == 0)
+        return found
+
+    def speaks(self, row: int, tag: str) -> bool:
+        """Tell whether one article is in a language, or its language is unknown."""
+        return int(self._language[row]) in (0, self.languages.find(primary_language(tag)))
+
+    def language_of(self, row: int) -> str:
+        """Return an article's language, `""` when unknown."""
+        return self.languages.words[int(self._language[row])]
+
+    def section_of(self, row: int) -> str:
+        """Return an article's section, `""` when unknown."""
+        return self.sections.words[int(self._section[row])]
+
+    def is_showable(self, row: int, now: int) -> bool:
+        """Tell whether readers may be shown one article at a time (µs)."""
+        return bool(self._live[row] and self._starts[row] <= now < self._expires[row])
+
+
+def _column(size: int, kind: type) -> Any:
+    return np.zeros(size, kind)
