@@ -14,7 +14,22 @@ from embellie.measure.aggregates import Aggregates, moments_by_variant, needs_of
 from embellie.measure.log_query import check_names, scorecard_sql
 from embellie.measure.looking import Looking
 from embellie.measure.scoring import Design, sample_ratio, score
+from embellie.measure.telling import effect_sentence, metric_name, number_text, sentences, split_sentence
 from embellie.ports import AggregateReader
+
+__all__ = [
+    "SCHEMA",
+    "check_split",
+    "effect_sentence",
+    "evidence_from",
+    "metric_name",
+    "number_text",
+    "scorecard",
+    "scorecard_document",
+    "sentences",
+    "split_sentence",
+    "srm_document",
+]
 
 SCHEMA = "embellie/scorecard/1"
 

@@ -1,5 +1,6 @@
 """Analysis: the log as one DuckDB table, `events`, kept up to date as it grows."""
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ import duckdb
 import numpy as np
 
 _BATCH = 50_000
+_PARAMETER = re.compile(r"\$(\w+)")
 
 _CREATE = """
 CREATE TABLE events (
@@ -126,7 +128,8 @@ def fetch(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """Run one query; one dictionary per row. Only the parameters that the query names are passed on."""
-    used = {name: value for name, value in (parameters or {}).items() if f"${name}" in sql}
+    named = set(_PARAMETER.findall(sql))
+    used = {name: value for name, value in (parameters or {}).items() if name in named}
     result = connection.execute(sql, used) if used else connection.execute(sql)
     names: Sequence[str] = [column[0] for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
