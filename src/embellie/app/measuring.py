@@ -12,18 +12,27 @@ from embellie.domain.scorecard import Effect, RelativeEffect, SampleRatio, Score
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.aggregates import Aggregates, moments_by_variant, needs_of
 from embellie.measure.log_query import check_names, scorecard_sql
-from embellie.measure.looking import Looking
+from embellie.measure.looking import Looking, parse_looking
+from embellie.measure.planning import Plan, plan_experiment
+from embellie.measure.plotting import interval_plot
 from embellie.measure.scoring import Design, sample_ratio, score
+from embellie.measure.table_query import TableSpec
 from embellie.measure.telling import effect_sentence, metric_name, number_text, sentences, split_sentence
 from embellie.ports import AggregateReader
 
 __all__ = [
     "SCHEMA",
+    "Plan",
+    "TableSpec",
     "check_split",
     "effect_sentence",
     "evidence_from",
+    "interval_plot",
     "metric_name",
     "number_text",
+    "parse_looking",
+    "plan_document",
+    "plan_sentences",
     "scorecard",
     "scorecard_document",
     "sentences",
@@ -144,6 +153,48 @@ def evidence_from(
     if isinstance(card.srm, SampleRatio) and card.srm.alarm:
         return Unavailable("The split is not the designed one.", "Find out why before using any of its figures.")
     return _evidence(rows[-1], study=study, measures=measures, source=_source(card), at=at)
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the JSON form of a plan, `embellie/plan/1`; what was not asked for is left out."""
+    found = plan_experiment(plan)
+    document: dict[str, Any] = {
+        "schema": "embellie/plan/1",
+        "baseline": plan.baseline,
+        "sd": plan.sd,
+        "effect": plan.effect or None,
+        "units_per_variant": found.units_per_variant,
+        "rule_of_thumb": found.rule_of_thumb,
+        "units": found.units,
+        "weeks": found.weeks,
+        "smallest_effects": [
+            {
+                "weeks": each.weeks,
+                "units_per_variant": each.units_per_variant,
+                "effect": each.effect,
+                "relative": each.relative,
+            }
+            for each in found.detectable
+        ],
+    }
+    return {name: value for name, value in document.items() if value not in (None, [])}
+
+
+def plan_sentences(plan: Plan) -> list[str]:
+    """Say a plan in words."""
+    found, said = plan_experiment(plan), []
+    if found.units_per_variant is not None:
+        said.append(
+            f"To see an effect of {plan.effect:g} ({plan.power:.0%} power, {1 - plan.alpha:.0%} level): "
+            f"{found.units_per_variant:,} units per variant, {found.units:,} in all "
+            f"(rule of thumb: {found.rule_of_thumb:,} per variant)."
+        )
+    if found.weeks is not None:
+        said.append(f"At {plan.traffic:,.0f} new units a week that takes {found.weeks:.1f} weeks.")
+    for each in found.detectable:
+        relative = f" ({each.relative:.2%} of the baseline)" if each.relative is not None else ""
+        said.append(f"{each.weeks:>4g} weeks show effects from {each.effect:.4g}{relative} on.")
+    return said
 
 
 def _evidence(

@@ -125,7 +125,7 @@ def split_sentence(card: Scorecard, language: str = "en") -> str:
     words = _WORDS[_known(language)]
     if not isinstance(card.srm, SampleRatio):
         return _translated(card.srm.reason, language)
-    counts = ", ".join(f"{variant} {_integer(units, language)}" for variant, units in card.units.items())
+    counts = ", ".join(f"`{variant}` {_integer(units, language)}" for variant, units in card.units.items())
     said = [words["alarm" if card.srm.alarm else "split"].format(counts=counts)]
     said += [
         words[reason].format(n=_integer(n, language)) for reason, n in card.excluded.items() if n and reason in words
