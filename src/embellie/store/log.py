@@ -223,8 +223,26 @@ class SqliteLog:
             for site, hour, what, said, found in rows
         ]
 
-    def quarantined(self, *, site: str | None = None, after: int = 0, limit: int = -1) -> Sequence[Quarantined]:
-        """Return what was put aside, oldest first; of one site, or of all."""
+    def quarantined(
+        self, *, site: str | None = None, after: int = 0, limit: int = -1, newest: int = 0
+    ) -> Sequence[Quarantined]:
+        """Return what was put aside, oldest first.
+
+        Args:
+            site: Only of this site.
+            after: Only those with a higher number.
+            limit: At most so many, from the oldest; -1 for all.
+            newest: When above 0, at most so many, from the newest.
+        """
+        order, most = ("DESC", newest) if newest else ("ASC", limit)
+        rows = self._rows(
+            "SELECT number, site, id, received_at, reason, path, payload FROM quarantine"
+            f" WHERE number > ? AND (? IS NULL OR site = ?) ORDER BY number {order} LIMIT ?",
+            after,
+            site,
+            site,
+            most,
+        )
         return [
             Quarantined(
                 number=number,
@@ -235,15 +253,12 @@ class SqliteLog:
                 at=path,
                 payload=payload,
             )
-            for number, where, identity, arrived, reason, path, payload in self._rows(
-                "SELECT number, site, id, received_at, reason, path, payload FROM quarantine"
-                " WHERE number > ? AND (? IS NULL OR site = ?) ORDER BY number LIMIT ?",
-                after,
-                site,
-                site,
-                limit,
-            )
+            for number, where, identity, arrived, reason, path, payload in sorted(rows)
         ]
+
+    def quarantine_size(self, *, site: str | None = None) -> int:
+        """Count what was put aside; of one site, or of all."""
+        return int(self._rows("SELECT count(*) FROM quarantine WHERE ? IS NULL OR site = ?", site, site)[0][0])
 
     def replay(self, mend: Mend, *, site: str | None = None) -> Replayed:
         """Try the quarantined events again; those now good are accepted with their own `received_at` and leave.
