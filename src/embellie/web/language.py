@@ -1,0 +1,147 @@
+"""Words, numbers, money and times for people, in English and in French."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+from embellie.web.phrases import MESSAGES
+
+Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+THIN = "\u202f"
+MINUS = "\u2212"
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+MONTHS: Mapping[Language, tuple[str, ...]] = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "fr": ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."),
+}
+
+
+def language_of(wanted: str, *, default: Language = "en") -> Language:
+    """Read a language code such as `fr-CA`; the default when it is not one of ours.
+
+    >>> language_of("fr-CA"), language_of("de")
+    ('fr', 'en')
+    """
+    short = wanted.strip().lower()[:2]
+    return next((language for language in LANGUAGES if language == short), default)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Says things in one language.
+
+    >>> Words("fr").money(12345.6, "EUR").replace(THIN, "_")
+    '12_300_€'
+    >>> Words("en").money(12345.6, "EUR")
+    '€12,300'
+    """
+
+    language: Language
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """Return a message of the catalogue with its values filled in."""
+        return MESSAGES[key][self.language].format(**values)
+
+    def named(self, family: str, name: str) -> str:
+        """Return the word for a name of ours (`scenario.ml`), or the name itself, readable, when it is someone's own."""
+        message = MESSAGES.get(f"{family}.{name}")
+        return message[self.language] if message else name.replace("_", " ")
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """Write a number with `digits` decimals.
+
+        >>> Words("fr").number(1234.5, 1).replace(THIN, "_")
+        '1_234,5'
+        """
+        text = f"{abs(value):,.{digits}f}"
+        if self.language == "fr":
+            text = text.replace(",", THIN).replace(".", ",")
+        negative = value < 0 and any(digit in text for digit in "123456789")
+        return f"{MINUS}{text}" if negative else text
+
+    def figure(self, value: float, digits: int = 3) -> str:
+        """Write a number to `digits` significant digits.
+
+        >>> Words("en").figure(1.7349), Words("en").figure(48123)
+        ('1.73', '48,100')
+        """
+        if value == 0 or not math.isfinite(value):
+            return self.number(0.0)
+        magnitude = math.floor(math.log10(abs(value)))
+        rounded = round(value, digits - 1 - magnitude)
+        return self.number(rounded, max(0, min(8, digits - 1 - magnitude)))
+
+    def share(self, value: float, digits: int = 0, *, signed: bool = False) -> str:
+        """Write a fraction as a percentage.
+
+        >>> Words("en").share(0.0123, 1, signed=True)
+        '+1.2%'
+        """
+        text = self.number(100 * value, digits)
+        plus = "+" if signed and text[0] != MINUS and any(digit in text for digit in "123456789") else ""
+        return f"{plus}{text}{THIN if self.language == 'fr' else ''}%"
+
+    def chance(self, value: float) -> str:
+        """Write a probability, never as certain: `over 99%`, `under 1%`."""
+        if value > 0.99:
+            return self("chance.over", share=self.share(0.99))
+        return self("chance.under", share=self.share(0.01)) if value < 0.01 else self.share(value)
+
+    def money(self, amount: float, currency: str) -> str:
+        """Write an amount to three significant digits, in millions when it is large.
+
+        >>> Words("en").money(-1_234_567, "EUR")
+        '−€1.23M'
+        """
+        million = abs(amount) >= 999_500
+        scaled = amount / 1e6 if million else amount
+        small = not million and abs(amount) < 1
+        text = self.number(scaled, 3) if small and amount else self._rounded(scaled)
+        symbol = SYMBOLS.get(currency, currency)
+        if self.language == "fr":
+            return f"{text}{THIN}{'M' if million else ''}{symbol}"
+        sign, text = (MINUS, text[1:]) if text.startswith(MINUS) else ("", text)
+        space = "" if len(symbol) == 1 else THIN
+        return f"{sign}{symbol}{space}{text}{'M' if million else ''}"
+
+    def _rounded(self, value: float) -> str:
+        if abs(value) >= 100:
+            return self.number(float(f"{value:.3g}"))
+        return self.number(value, 0 if float(value).is_integer() else 2 if abs(value) < 10 else 1)
+
+    def money_range(self, low: float, high: float, currency: str) -> str:
+        """Write a range of amounts."""
+        return self("range", low=self.money(low, currency), high=self.money(high, currency))
+
+    def share_range(self, low: float, high: float, digits: int = 1) -> str:
+        """Write a range of signed percentages."""
+        return self("range", low=self.share(low, digits, signed=True), high=self.share(high, digits, signed=True))
+
+    def moment(self, at: datetime) -> str:
+        """Write a time of the log: day, month, hour and minute, UTC.
+
+        >>> Words("fr").moment(datetime(2026, 8, 3, 7, 5, tzinfo=UTC))
+        '3 août, 07:05'
+        """
+        utc = at.astimezone(UTC)
+        return f"{utc.day} {MONTHS[self.language][utc.month - 1]}, {utc:%H:%M}"
+
+    def weeks(self, weeks: float) -> str:
+        """Write a duration: in months from a quarter on, in weeks below."""
+        if weeks >= 13:
+            return self("duration.months", n=self.number(round(weeks / 4.348)))
+        return self("duration.week" if weeks == 1 else "duration.weeks", n=self.figure(weeks, 2))
+
+    def together(self, things: list[str]) -> str:
+        """Join with commas and an `and`.
+
+        >>> Words("fr").together(["a", "b", "c"])
+        'a, b et c'
+        """
+        if len(things) < 2:
+            return "".join(things)
+        return f"{', '.join(things[:-1])} {self('and')} {things[-1]}"
