@@ -8,6 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 from embellie.domain.errors import ConfigError, unknown_name
+from embellie.domain.metric import Metric
+from embellie.domain.site import Placement, Site
 
 FILE = "embellie.toml"
 
@@ -130,6 +132,12 @@ def read_config(path: Path) -> Config:
     return parse_config(raw, text=text, name=file.name)
 
 
+def config_document(config: Config) -> dict[str, Any]:
+    """Return the configuration as JSON values, defaults included."""
+    document: dict[str, Any] = msgspec.to_builtins(config)
+    return document
+
+
 def parse_config(raw: Mapping[str, Any], *, text: str = "", name: str = FILE) -> Config:
     """Check a decoded configuration.
 
@@ -148,6 +156,44 @@ def parse_config(raw: Mapping[str, Any], *, text: str = "", name: str = FILE) ->
         ) from None
     _check_names(config, text, name)
     return config
+
+
+def sites_of(config: Config) -> dict[str, Site]:
+    """Return the sites as records."""
+    return {name: _site(name, site) for name, site in config.sites.items()}
+
+
+def _site(name: str, site: SiteConfig) -> Site:
+    placements = {
+        key: Placement(placement=key, slots=one.slots, section_cap=one.section_cap, max_age_hours=one.max_age_hours)
+        for key, one in site.placements.items()
+    }
+    return Site(
+        site=name,
+        name=site.name or name,
+        url=site.url,
+        languages=site.languages,
+        origins=site.origins,
+        feeds=site.feeds,
+        editors_list=site.editors_list,
+        placements=placements,
+    )
+
+
+def metrics_of(config: Config) -> tuple[Metric, ...]:
+    """Return the metrics as records, the primary ones first."""
+    metrics = [
+        Metric(
+            metric=name,
+            numerator=one.numerator,
+            denominator=one.denominator,
+            role=one.role,
+            margin=one.margin,
+            proxy=one.proxy,
+        )
+        for name, one in config.metrics.items()
+    ]
+    return tuple(sorted(metrics, key=lambda metric: metric.role != "primary"))
 
 
 def _check_names(config: Config, text: str, name: str) -> None:

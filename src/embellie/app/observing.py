@@ -1,0 +1,159 @@
+"""Observing: scorecards, evidence and verdicts as they stand, and as they stood at moments since the start."""
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
+
+from embellie.app.deciding import decide
+from embellie.app.measuring import evidence_from, scorecard
+from embellie.domain.evidence import Evidence
+from embellie.domain.experiment import Experiment
+from embellie.domain.metric import Metric
+from embellie.domain.question import Question
+from embellie.domain.scorecard import Scorecard
+from embellie.domain.verdict import Verdict
+from embellie.ports import AggregateReader
+
+FRESH_SECONDS = 2.0
+MOMENTS = 24
+SPACINGS = tuple(timedelta(hours=hours) for hours in (1, 2, 4, 8, 16, 32, 64, 168, 336, 672, 1344))
+HISTORY_DRAWS = 4096
+
+AnswerT = TypeVar("AnswerT")
+
+
+def moments(start: datetime, now: datetime) -> list[datetime]:
+    """Choose at most 25 moments from `start` to `now`, the last one `now`; a longer span keeps a subset of the earlier ones.
+
+    >>> from datetime import UTC
+    >>> [str(at.hour) for at in moments(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 3, 30, tzinfo=UTC))]
+    ['1', '2', '3', '3']
+    """
+    spacing = next((one for one in SPACINGS if (now - start) / one <= MOMENTS), SPACINGS[-1])
+    past = [start + spacing * k for k in range(1, int((now - start) / spacing) + 1)]
+    return [*past, now]
+
+
+class Observatory:
+    """Computes from the log, and remembers: what is asked again within two seconds, and what is past.
+
+    Args:
+        reader: SQL over the log.
+        metrics: The installation's metrics, the primary ones first.
+        read_seconds: Attention that makes a read.
+    """
+
+    def __init__(self, reader: AggregateReader, *, metrics: Sequence[Metric], read_seconds: float) -> None:
+        self._reader, self._metrics, self._read_seconds = reader, tuple(metrics), read_seconds
+        self._lock = threading.RLock()
+        self._fresh: dict[Hashable, tuple[float, Any]] = {}
+        self._past: dict[Hashable, Any] = {}
+
+    def scorecard(self, experiment: Experiment, *, now: datetime) -> Scorecard:
+        """Score an experiment on all that has happened up to `now`."""
+        return self._fresh_or(("scorecard", experiment), lambda: self._score(experiment, None))
+
+    def scorecard_history(self, experiment: Experiment, *, now: datetime) -> list[tuple[datetime, Scorecard]]:
+        """Score an experiment at moments since its start."""
+        if experiment.started_at is None:
+            return []
+        *past, last = moments(experiment.started_at, now)
+        history = [(at, self._score_past(experiment, at)) for at in past]
+        return [*history, (last, self.scorecard(experiment, now=now))]
+
+    def found(self, question: Question, experiment: Experiment, *, now: datetime) -> list[Evidence]:
+        """List what an experiment says about the question's unknowns, now."""
+        return self._found(question, experiment, self.scorecard(experiment, now=now), now)
+
+    def evidence(
+        self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
+    ) -> list[Evidence]:
+        """List the evidence: what was filed, and what the experiments without a filed result say so far."""
+        done = {one.source for one in filed}
+        live = [
+            one for test in experiments if test.experiment not in done for one in self.found(question, test, now=now)
+        ]
+        return [*filed, *live]
+
+    def verdict(
+        self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
+    ) -> Verdict:
+        """Judge the question with all the evidence."""
+
+        def judge() -> Verdict:
+            evidence = self.evidence(question, experiments, filed=filed, now=now)
+            return decide(question, evidence=evidence)
+
+        key = ("verdict", repr(question), tuple(one.experiment for one in experiments), len(filed))
+        return self._fresh_or(key, judge)
+
+    def verdict_history(
+        self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
+    ) -> list[tuple[datetime, Verdict]]:
+        """Judge the question as it is now with the evidence as it stood at moments since the first experiment."""
+        starts = [one.started_at for one in experiments if one.started_at is not None]
+        if not starts:
+            return [(now, self.verdict(question, experiments, filed=filed, now=now))]
+        first, *later = [min(starts), *moments(min(starts), now)]
+        history = [(at, self._verdict_past(question, experiments, filed, at)) for at in [first, *later[:-1]]]
+        return [*history, (now, self.verdict(question, experiments, filed=filed, now=now))]
+
+    def _verdict_past(
+        self, question: Question, experiments: Sequence[Experiment], filed: Sequence[Evidence], at: datetime
+    ) -> Verdict:
+        known = [one for one in filed if one.at is not None and one.at <= at]
+        done = {one.source for one in known}
+        running = [
+            one
+            for one in experiments
+            if one.experiment not in done and one.started_at is not None and one.started_at < at
+        ]
+
+        def judge() -> Verdict:
+            live = [found for test in running for found in self._found(question, test, self._score_past(test, at), at)]
+            return decide(question, evidence=[*known, *live], draws=HISTORY_DRAWS)
+
+        names = tuple(one.experiment for one in running)
+        return self._past_or(("verdict", repr(question), names, len(known), at), judge)
+
+    def _score(self, experiment: Experiment, until: datetime | None) -> Scorecard:
+        return scorecard(self._reader, experiment, self._metrics, read_seconds=self._read_seconds, until=until)
+
+    def _score_past(self, experiment: Experiment, at: datetime) -> Scorecard:
+        ended = replace(experiment, state="running", reason="")
+        return self._past_or(("scorecard", ended, at), lambda: self._score(ended, at))
+
+    def _found(self, question: Question, experiment: Experiment, card: Scorecard, at: datetime) -> list[Evidence]:
+        scenarios = {variant.scenario: variant.name for variant in experiment.variants}
+        measured = {metric.metric for metric in self._metrics}
+        found = []
+        for study in question.studies.values():
+            metric = study.metric or experiment.primary
+            if study.kind != "experiment" or study.scenario not in scenarios or metric not in measured:
+                continue
+            if scenarios[study.scenario] == experiment.control:
+                continue
+            one = evidence_from(
+                card, study=study.name, measures=study.measures, metric=metric, variant=scenarios[study.scenario]
+            )
+            if isinstance(one, Evidence):
+                found.append(replace(one, source=experiment.experiment, at=at))
+        return found
+
+    def _fresh_or(self, key: Hashable, compute: Callable[[], AnswerT]) -> AnswerT:
+        with self._lock:
+            known = self._fresh.get(key)
+            if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
+                return cast(AnswerT, known[1])
+            answer = compute()
+            self._fresh[key] = (time.monotonic(), answer)
+            return answer
+
+    def _past_or(self, key: Hashable, compute: Callable[[], AnswerT]) -> AnswerT:
+        with self._lock:
+            if key not in self._past:
+                self._past[key] = compute()
+            return cast(AnswerT, self._past[key])

@@ -1,0 +1,108 @@
+"""Operations: the fold over what operators and editors did. What is built, live, compared and ruled, now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from embellie.domain.event import Event
+from embellie.domain.evidence import Evidence
+from embellie.domain.experiment import Experiment
+from embellie.domain.question import QuestionFiled
+from embellie.domain.release import Release
+from embellie.domain.rollout import Rollout
+from embellie.domain.rule import Rule
+from embellie.domain.site import Site
+from embellie.serve.handling import Ranker, Snapshot
+
+OPERATOR_KINDS = ("release", "rollout", "experiment", "rule", "question", "study")
+HISTORY_KINDS = frozenset({"release", "rollout", "experiment"})
+
+
+@dataclass(slots=True)
+class SiteOperations:
+    """One site's releases, rollouts, experiments and rules, by name; the last event of a name holds."""
+
+    stable: dict[str, str]
+    releases: dict[str, Release] = field(default_factory=dict)
+    rollouts: dict[str, Rollout] = field(default_factory=dict)
+    experiments: dict[str, Experiment] = field(default_factory=dict)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    evidence: list[Evidence] = field(default_factory=list)
+    history: list[Event] = field(default_factory=list)
+
+
+class Operations:
+    """Fold operator events, in any order of arrival: of one name, the latest `at` holds.
+
+    Args:
+        sites: The sites, with their placements.
+        stable: The release that answers on every placement until a rollout completes.
+    """
+
+    def __init__(self, sites: Mapping[str, Site], *, stable: str) -> None:
+        self._sites = sites
+        self._by_site = {
+            name: SiteOperations(stable=dict.fromkeys(site.placements, stable)) for name, site in sites.items()
+        }
+        self._applied: set[str] = set()
+        self._latest: dict[tuple[str, str, str], datetime] = {}
+
+    def of(self, site: str) -> SiteOperations:
+        """One site's operations."""
+        return self._by_site[site]
+
+    def apply(self, event: Event) -> bool:
+        """Take one event into account; tell whether it changed anything."""
+        if event.kind not in OPERATOR_KINDS or event.id in self._applied or event.site not in self._by_site:
+            return False
+        self._applied.add(event.id)
+        own = self._by_site[event.site]
+        if event.kind in HISTORY_KINDS:
+            own.history.append(event)
+            own.history.sort(key=lambda one: one.at)
+        return self._replace(own, event)
+
+    def _replace(self, own: SiteOperations, event: Event) -> bool:
+        match event.body:
+            case Evidence() as evidence:
+                own.evidence.append(evidence)
+            case QuestionFiled():
+                pass
+            case Release() as release if self._is_latest(event, release.release):
+                own.releases[release.release] = release
+            case Experiment() as experiment if self._is_latest(event, experiment.experiment):
+                own.experiments[experiment.experiment] = experiment
+            case Rule() as rule if self._is_latest(event, rule.rule):
+                own.rules[rule.rule] = rule
+            case Rollout() as rollout if self._is_latest(event, rollout.rollout):
+                own.rollouts[rollout.rollout] = rollout
+                _settle(own, rollout)
+            case _:
+                return False
+        return True
+
+    def _is_latest(self, event: Event, name: str) -> bool:
+        key = (event.site, event.kind, name)
+        if key in self._latest and self._latest[key] > event.at:
+            return False
+        self._latest[key] = event.at
+        return True
+
+    def snapshot(self, site: str, rankers: Mapping[str, Ranker]) -> Snapshot:
+        """Freeze what is live for a site."""
+        own = self._by_site[site]
+        return Snapshot(
+            site=self._sites[site],
+            releases=dict(own.releases),
+            rankers=rankers,
+            stable=dict(own.stable),
+            experiments={one.placement: one for one in own.experiments.values() if one.state == "running"},
+            rollouts={one.placement: one for one in own.rollouts.values() if one.state in ("running", "held")},
+        )
+
+
+def _settle(own: SiteOperations, rollout: Rollout) -> None:
+    if rollout.state == "completed":
+        own.stable[rollout.placement] = rollout.canary
+    elif rollout.state == "rolled_back" and own.stable.get(rollout.placement) == rollout.canary:
+        own.stable[rollout.placement] = rollout.stable

@@ -1,0 +1,95 @@
+"""Releasing: rollouts moved by their gates, and releases, rollouts and their history as documents."""
+
+from typing import Any
+
+from embellie.app.newsroom import Newsroom
+from embellie.domain.event import Event
+from embellie.domain.experiment import Experiment
+from embellie.domain.release import Release
+from embellie.domain.rollout import Rollout
+from embellie.domain.rule import Rule
+from embellie.domain.scorecard import Effect, SampleRatio, Scorecard
+from embellie.domain.unavailable import Unavailable
+from embellie.release.stepping import Observation, step
+from embellie.serve.handling import step_name
+from embellie.store.wire import body_to_wire
+
+
+def observe(card: Scorecard, *, metric: str, margin: float = 0.0) -> Observation | Unavailable:
+    """Read a scorecard of canary against stable as what a gate looks at: the relative effect on one metric."""
+    for effect in card.effects:
+        if isinstance(effect, Effect) and effect.metric == metric and effect.variant == "canary":
+            if isinstance(effect.relative, Unavailable):
+                return effect.relative
+            return Observation(
+                low=effect.relative.low,
+                high=effect.relative.high,
+                readers=min(card.units.values()),
+                alarm=isinstance(card.srm, SampleRatio) and card.srm.alarm,
+                margin=margin,
+            )
+    return Unavailable(f"No effect on `{metric}` yet.", "Wait for readers on both sides.")
+
+
+def pass_gates(newsroom: Newsroom, site: str, *, metric: str, margin: float) -> list[Rollout]:
+    """Let each open rollout's gate look at its step, and record what it does; returns the rollouts that changed."""
+    changed = []
+    for rollout in newsroom.rollouts(site):
+        if rollout.state not in ("running", "held"):
+            continue
+        if rollout.weight >= 1:
+            after = newsroom.complete(
+                site, rollout.rollout, by="gate", reason="Everyone has it; no harm was seen on the way."
+            )
+        else:
+            seen = observe(newsroom.scorecard(step_name(rollout)), metric=metric, margin=margin)
+            after = step(rollout, seen, newsroom.clock())
+            if after == rollout:
+                continue
+            newsroom.file(site, after)
+        changed.append(after)
+    return changed
+
+
+def release_document(release: Release) -> dict[str, Any]:
+    """Return a release as JSON values."""
+    return {"schema": "embellie/release/1"} | body_to_wire(release)
+
+
+def rollout_document(rollout: Rollout) -> dict[str, Any]:
+    """Return a rollout as JSON values, with its present weight."""
+    return {"schema": "embellie/rollout/1"} | body_to_wire(rollout) | {"weight": rollout.weight}
+
+
+def rule_document(rule: Rule) -> dict[str, Any]:
+    """Return an editorial rule as JSON values."""
+    return {"schema": "embellie/rule/1"} | body_to_wire(rule)
+
+
+def experiment_document(experiment: Experiment) -> dict[str, Any]:
+    """Return an experiment's design as JSON values."""
+    return {"schema": "embellie/experiment/1"} | body_to_wire(experiment)
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Return an event of the history as JSON values, with a line of words."""
+    return {
+        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "kind": event.kind,
+        "words": _words(event),
+        "body": body_to_wire(event.body),
+    }
+
+
+def _words(event: Event) -> str:
+    match event.body:
+        case Release() as release:
+            return f"{release.release} was built. {release.note}".strip()
+        case Rollout() as one:
+            return (
+                f"{one.rollout}: {one.state.replace('_', ' ')}, {one.weight:.0%} on {one.canary}. {one.reason}".strip()
+            )
+        case Experiment() as one:
+            return f"{one.experiment}: {one.state}. {one.reason}".strip()
+        case _:
+            return event.kind

@@ -1,0 +1,225 @@
+"""One installation: everything live is a fold over the log, and a change is live at once."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from embellie.app.newsroom import Newsroom
+from embellie.domain.article import Article
+from embellie.domain.errors import Conflict, UnknownName
+from embellie.domain.event import new_id
+from embellie.domain.rule import Rule
+from embellie.domain.slate import SlateRequest
+
+
+@pytest.fixture
+def newsroom(folder, clock):
+    opened = Newsroom.open(folder, clock=clock)
+    yield opened
+    opened.close()
+
+
+def articles(clock, count=12):
+    return [
+        Article(
+            article=f"a{number}",
+            title=f"Article {number}",
+            url=f"https://gazette.example/a{number}",
+            section="sport" if number % 2 else "culture",
+            language="en",
+            published_at=clock() - timedelta(hours=number),
+        )
+        for number in range(count)
+    ]
+
+
+def request(clock, reader, *, article="a0", consent="profiling"):
+    return SlateRequest(
+        site="gazette",
+        placement="article-bottom",
+        n=3,
+        now=clock(),
+        article=article,
+        reader=reader,
+        visit=f"v-{reader}",
+        consent=consent,
+    )
+
+
+def read(clock, reader, article, number=0):
+    return {
+        "id": new_id(clock(), number.to_bytes(10, "big")),
+        "site": "gazette",
+        "kind": "read",
+        "at": clock().isoformat(),
+        "consent": "profiling",
+        "article": article,
+        "reader": reader,
+        "visit": f"v-{reader}",
+        "engaged_seconds": 30.0,
+    }
+
+
+def simulate(newsroom, clock, *, readers=400):
+    """Every reader reads one article; those shown a slate read one more in every second visit."""
+    raw = []
+    for number in range(readers):
+        reader = f"r{number}"
+        slate = newsroom.slate(request(clock, reader))
+        raw.append(read(clock, reader, "a0", 2 * number))
+        if slate.items and number % 2:
+            raw.append(read(clock, reader, slate.items[0].article, 2 * number + 1))
+    for start in range(0, len(raw), 500):
+        assert not newsroom.receive(raw[start : start + 500], site="gazette", public=True).result().quarantined
+
+
+def test_half_the_readers_see_a_slate_and_all_are_exposed(newsroom, clock):
+    """The control sees nothing, the heuristic a full slate; both are in the log."""
+    newsroom.publish("gazette", articles(clock)).result()
+    slates = [newsroom.slate(request(clock, f"r{number}")) for number in range(200)]
+    by_variant = {variant: [s for s in slates if s.variant == variant] for variant in ("status_quo", "heuristic")}
+    assert all(not slate.items for slate in by_variant["status_quo"])
+    assert all(len(slate.items) == 3 for slate in by_variant["heuristic"])
+    assert 60 < len(by_variant["heuristic"]) < 140
+    newsroom.file("gazette", Rule(rule="r", action="ban", article="a1"))
+    assert newsroom.counts("gazette")["exposure"] == 200
+    assert newsroom.counts("gazette")["served"] == 200
+
+
+def test_a_reader_is_exposed_once(newsroom, clock):
+    """Ten slates of one reader, one exposure."""
+    for _ in range(10):
+        newsroom.slate(request(clock, "r1"))
+    newsroom.publish("gazette", articles(clock)).result()
+    assert newsroom.counts("gazette")["exposure"] == 1
+
+
+def test_a_bad_event_is_set_aside_alone(newsroom, clock):
+    """The batch around it is kept, the reason names the field, the ledger balances."""
+    good, bad = read(clock, "r1", "a0", 1), read(clock, "r1", "a0", 2) | {"engaged_seconds": "long"}
+    receipt = newsroom.receive([good, bad], site="gazette", public=True).result()
+    assert len(receipt.accepted) == 1
+    assert receipt.quarantined[0].at == "$.events[1].engaged_seconds"
+    rows = newsroom.ledger()
+    assert all(row.received == row.accepted + row.duplicates + row.quarantined for row in rows)
+
+
+@pytest.mark.parametrize("change", [{"kind": "release", "release": "x", "policy": "latest"}, {"site": "other"}])
+def test_a_public_key_can_neither_release_nor_write_for_another_site(newsroom, clock, change):
+    """What a page may send is limited to what readers do, on its own site."""
+    wrong = {
+        key: value for key, value in read(clock, "r1", "a0").items() if key in ("id", "site", "at", "kind")
+    } | change
+    receipt = newsroom.receive([wrong], site="gazette", public=True).result()
+    assert not receipt.accepted
+    assert len(receipt.quarantined) == 1
+
+
+def test_publishing_again_changes_nothing_and_a_change_back_is_a_change(newsroom, clock):
+    """The catalogue is idempotent, and follows an article that returns to an earlier title."""
+    one, *_ = articles(clock)
+    other = Article(article=one.article, title="Another title", published_at=one.published_at)
+    counts = [len(newsroom.publish("gazette", [which]).result().accepted) for which in (one, one, other, one)]
+    assert counts == [1, 0, 1, 1]
+    assert newsroom.article("gazette", "a0").title == one.title
+
+
+def test_the_effect_is_found_and_becomes_evidence(newsroom, clock):
+    """Frame to verdict: readers shown a slate read half an article more, and the verdict knows."""
+    newsroom.publish("gazette", articles(clock)).result()
+    simulate(newsroom, clock)
+    effect = next(one for one in newsroom.scorecard("first-light").effects if one.metric == "articles_per_visit")
+    assert effect.relative.low < 0.5 < effect.relative.high
+    (evidence,) = newsroom.evidence()
+    assert (evidence.measures, evidence.source) == ("interest", "first-light")
+    assert newsroom.verdict().verdict == "ship"
+
+
+def test_a_rollout_takes_over_from_the_experiment_and_goes_back_at_once(newsroom, clock):
+    """Start files the evidence and stops the experiment; rollback gives everyone the status quo."""
+    newsroom.publish("gazette", articles(clock)).result()
+    simulate(newsroom, clock)
+    release = newsroom.build("gazette", "popular", {})
+    rollout = newsroom.start("gazette", "article-bottom", release.release, steps=[0.5, 1.0], by="ana")
+    assert newsroom.experiments("gazette")[0].state == "stopped"
+    assert [one.source for one in newsroom.evidence()] == ["first-light"]
+    variants = {newsroom.slate(request(clock, f"r{number}")).variant for number in range(40)}
+    assert variants == {"canary", "stable"}
+    newsroom.complete("gazette", rollout.rollout, by="ana")
+    assert newsroom.slate(request(clock, "r1")).policy == "popular"
+    newsroom.rollback("gazette", rollout.rollout, by="ana", reason="The editors do not like it.")
+    assert newsroom.slate(request(clock, "r1")).policy == "status_quo"
+    assert [event.kind for event in newsroom.rollout_history("gazette")][-3:] == ["rollout"] * 3
+
+
+def test_two_rollouts_of_one_placement_are_refused(newsroom, clock):
+    """The error names the open one."""
+    first, second = newsroom.build("gazette", "popular", {}), newsroom.build("gazette", "latest", {})
+    newsroom.start("gazette", "article-bottom", first.release)
+    with pytest.raises(Conflict, match="article-bottom-1"):
+        newsroom.start("gazette", "article-bottom", second.release)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda newsroom: newsroom.start("gazette", "article-botom", "x"), "Did you mean `article-bottom`"),
+        (lambda newsroom: newsroom.start("gazette", "article-bottom", "x"), "Unknown release"),
+        (lambda newsroom: newsroom.build("gazette", "popularr", {}), "Did you mean `popular`"),
+        (lambda newsroom: newsroom.scorecard("first-ligt"), "Did you mean `first-light`"),
+        (lambda newsroom: newsroom.articles("gazete"), "Did you mean `gazette`"),
+        (lambda newsroom: newsroom.advance("gazette", "none"), "None is defined yet"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_those_that_exist(newsroom, call, message):
+    """Each lookup teaches."""
+    with pytest.raises(UnknownName, match=message):
+        call(newsroom)
+
+
+def test_opening_again_gives_the_same_state(folder, clock):
+    """Restart: the same slates, the same scorecard, the same releases, and nobody is exposed twice."""
+    first = Newsroom.open(folder, clock=clock)
+    first.publish("gazette", articles(clock)).result()
+    simulate(first, clock, readers=100)
+    before = [first.slate(request(clock, f"r{number}")).items for number in range(100)]
+    card, releases = first.scorecard("first-light"), first.releases("gazette")
+    first.close()
+    second = Newsroom.open(folder, clock=clock)
+    after = [second.slate(request(clock, f"r{number}")).items for number in range(100)]
+    assert before == after
+    assert (card, releases) == (second.scorecard("first-light"), second.releases("gazette"))
+    second.close()
+
+
+def test_a_change_made_by_another_process_is_live_in_under_a_second(folder, clock):
+    """The command line changes a running server through the log."""
+    running = Newsroom.open(folder, clock=clock)
+    running.publish("gazette", articles(clock)).result()
+    clock.wait(seconds=1)
+    other = Newsroom.open(folder, clock=clock)
+    release = other.build("gazette", "latest", {})
+    rollout = other.start("gazette", "article-bottom", release.release, steps=[1.0])
+    started = time.monotonic()
+    while running.slate(request(clock, "r1")).policy != "latest" and time.monotonic() - started < 5:
+        time.sleep(0.01)
+    assert time.monotonic() - started < 1
+    other.rollback("gazette", rollout.rollout)
+    started = time.monotonic()
+    while running.slate(request(clock, "r1")).policy != "status_quo" and time.monotonic() - started < 5:
+        time.sleep(0.01)
+    assert time.monotonic() - started < 1
+    other.close()
+    running.close()
+
+
+def test_the_verdicts_history_keeps_how_it_came_about(newsroom, clock):
+    """The burn-down starts before the evidence and ends with what is known now."""
+    newsroom.publish("gazette", articles(clock)).result()
+    for _ in range(3):
+        clock.wait(hours=1)
+        simulate(newsroom, clock, readers=60)
+    history = newsroom.verdict_history()
+    assert history[0][1].evpi.value > history[-1][1].evpi.value
+    assert [at for at, _ in history] == sorted(at for at, _ in history)

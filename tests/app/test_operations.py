@@ -1,0 +1,53 @@
+"""Operations: of one name, the latest holds, in whatever order events arrive."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+from embellie.app.operations import Operations
+from embellie.domain.event import Event, new_id
+from embellie.domain.release import Release
+from embellie.domain.rollout import Rollout
+from embellie.domain.site import Placement, Site
+from embellie.release import changing
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+SITES = {"gazette": Site(site="gazette", name="Gazette", placements={"bottom": Placement(placement="bottom")})}
+
+
+def event(body, minute):
+    at = START + timedelta(minutes=minute)
+    return Event(id=new_id(at, bytes(10)), site="gazette", at=at, body=body)
+
+
+def test_the_state_does_not_depend_on_the_order_of_arrival():
+    """Every permutation of a rollout's events ends in the same place."""
+    first = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(0.1, 1.0))
+    second = changing.advance(first, by="ana", now=START)
+    done = changing.complete(second, by="ana", now=START)
+    events = [event(body, minute) for minute, body in enumerate([first, second, done])]
+    for order in permutations(events):
+        operations = Operations(SITES, stable="old")
+        for one in order:
+            operations.apply(one)
+        assert operations.of("gazette").rollouts["up"] == done
+        assert operations.snapshot("gazette", {}).stable == {"bottom": "new"}
+        assert [one.body for one in operations.of("gazette").history] == [first, second, done]
+
+
+def test_the_same_event_twice_changes_nothing():
+    """A follower may see what its own process wrote."""
+    operations = Operations(SITES, stable="old")
+    one = event(Release(release="new", policy="latest"), 0)
+    assert operations.apply(one)
+    assert not operations.apply(one)
+    assert len(operations.of("gazette").history) == 1
+
+
+def test_a_completed_rollout_can_be_taken_back():
+    """After the rollback the earlier release is the stable one again."""
+    operations = Operations(SITES, stable="old")
+    up = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(1.0,))
+    done = changing.complete(up, by="ana", now=START)
+    for minute, body in enumerate([up, done, changing.rollback(done, by="ana", now=START)]):
+        operations.apply(event(body, minute))
+    assert operations.snapshot("gazette", {}).stable == {"bottom": "old"}
