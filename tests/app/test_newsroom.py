@@ -125,6 +125,15 @@ def test_publishing_again_changes_nothing_and_a_change_back_is_a_change(newsroom
     assert newsroom.article("gazette", "a0").title == one.title
 
 
+def test_a_preview_leaves_no_trace(newsroom, clock):
+    """An editor sees what a scenario would show; the log does not change."""
+    newsroom.publish("gazette", articles(clock)).result()
+    before = newsroom.log.last()
+    assert len(newsroom.preview(request(clock, "r1"), "heuristic")) == 3
+    assert newsroom.preview(request(clock, "r1"), "status_quo") == []
+    assert newsroom.log.last() == before
+
+
 def test_the_effect_is_found_and_becomes_evidence(newsroom, clock):
     """Frame to verdict: readers shown a slate read half an article more, and the verdict knows."""
     newsroom.publish("gazette", articles(clock)).result()

@@ -33,7 +33,7 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import POLICIES
 from embellie.recommend.state import ANY_LANGUAGE, State
 from embellie.release import changing
-from embellie.serve.handling import Ranker, Snapshot, handle, step_name
+from embellie.serve.handling import Ranker, Snapshot, handle, placement_of, step_name
 from embellie.store.analysis import Analysis
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
@@ -112,6 +112,20 @@ class Newsroom:
             self._exposed.add((exposure.experiment, exposure.unit, exposure.variant))
         self._submit(events)
         return slate
+
+    def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
+        """Rank as a scenario would for a request; nothing is put in the log.
+
+        Raises:
+            UnknownName: The site, the placement or the scenario does not exist.
+        """
+        if scenario not in self.config.scenarios:
+            raise unknown_name("scenario", scenario, self.config.scenarios)
+        snapshot = self._snapshot(request.site)
+        with self._lock:
+            return snapshot.rankers[self._scenario_release(scenario).release](
+                request, placement_of(snapshot, request.placement)
+            )
 
     def receive(self, raw: Sequence[object], *, site: str, public: bool) -> "Future[Receipt]":
         """Take in a batch of raw events of one site; a bad one is quarantined alone, the others are kept.
