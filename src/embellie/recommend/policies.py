@@ -102,7 +102,7 @@ class Popular(RankedPolicy):
     half_life: float = 0.0
     enough_reads: float = ENOUGH_READS
     optimism: float = 0.5
-    freshness: float = 3.0
+    freshness: float = 6.0
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by decayed reads, plus those lent to new articles."""
@@ -123,6 +123,7 @@ class SameSection(Popular):
     """What is read most in the page's own section; then what is read most elsewhere, so nothing is ever empty."""
 
     name: ClassVar[str] = "same_section"
+    needs_sections: ClassVar[bool] = True
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by popularity, the page's section above all others."""
@@ -150,6 +151,7 @@ class Affinity(Popular):
     """
 
     name: ClassVar[str] = "affinity"
+    needs_sections: ClassVar[bool] = True
 
     affinity_days: float = 14.0
     pseudo_reads: float = PSEUDO_READS

@@ -13,7 +13,7 @@ MICROS_PER_HOUR = 3_600_000_000
 HALF_LIVES = (0.5, 1.0, 2.0, 6.0, 12.0, 24.0, 72.0, 168.0)
 """Hours. From half an hour (breaking news) to a week (a paper read by a few)."""
 
-ENOUGH_READS = 200.0
+ENOUGH_READS = 50.0
 """Decayed reads of a site that make a ranking of its articles worth reading."""
 
 _MOST_EXPONENT = 256.0

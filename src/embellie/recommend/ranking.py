@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from embellie.domain.slate import Recommended
 from embellie.recommend.popularity import Floats, Integers
+from embellie.recommend.shelf import Names
 
 _FIRST = 64
 
@@ -75,7 +76,7 @@ class Ranking(Sequence[Recommended]):
         self._scores = scores
         self._recency = recency
         self._ids = ids
-        self._names = _Names(ids, rows)
+        self._names = Names(ids, rows)
         self._reason = reason
         self._order = best_first(scores, recency, self._names, _FIRST)
 
@@ -106,23 +107,3 @@ class Ranking(Sequence[Recommended]):
             self._order = best_first(self._scores, self._recency, self._names, len(self._rows))
         place = int(self._order[index])
         return Recommended(self._names[place], self._reason(int(self._rows[place])), float(self._scores[place]))
-
-
-class _Names(Sequence[str]):
-    """The names of some rows, looked up one by one: most are never asked for."""
-
-    def __init__(self, ids: Sequence[str], rows: Integers) -> None:
-        self._ids = ids
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self._ids[row] for row in self._rows[index].tolist()]
-        return self._ids[int(self._rows[index])]

@@ -1,8 +1,8 @@
 """Shelf: a site's articles as columns, so that fifty thousand are filtered and scored at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,26 @@ class Codes:
         return self._codes.get(word, -1)
 
 
+class Names(Sequence[str]):
+    """The names of some rows, looked up one by one: most are never asked for."""
+
+    def __init__(self, ids: Sequence[str], rows: Integers) -> None:
+        self._ids = ids
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self._ids[row] for row in self._rows[index].tolist()]
+        return self._ids[int(self._rows[index])]
+
+
 class Shelf:
     """The articles of a site: row by row the latest version, its times, section and language.
 
@@ -105,6 +125,10 @@ class Shelf:
         """The code of each article's section; 0 is unknown."""
         section: Integers = self._section[: len(self.ids)]
         return section
+
+    def names(self, rows: Integers) -> Names:
+        """Return the names of some rows."""
+        return Names(self.ids, rows)
 
     def row(self, article: str) -> int | None:
         """Return an article's row."""

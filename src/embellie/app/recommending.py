@@ -1,0 +1,450 @@
+"""Recommending: policies tried on an installation, and evaluated on a log."""
+
+import importlib
+import json
+import re
+import runpy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+
+from embellie.app.config import Config, sites_of
+from embellie.domain.article import Article
+from embellie.domain.errors import InputError, TableError, unknown_name
+from embellie.domain.event import Event
+from embellie.domain.release import Setting
+from embellie.domain.rule import Rule
+from embellie.domain.site import Placement, Site
+from embellie.domain.slate import Recommended, SlateRequest
+from embellie.domain.unavailable import Unavailable
+from embellie.ports import EventLog, Policy
+from embellie.recommend.editorial import apply_rules
+from embellie.recommend.evaluation import Evaluation, Interval, PolicyResult, evaluate
+from embellie.recommend.policies import build_policy
+from embellie.recommend.replaying import ClickLog, Protocol
+from embellie.recommend.shelf import micros
+from embellie.recommend.state import State
+from embellie.store.article_files import USUAL
+from embellie.store.clicks import BadRow, Unit, read_clicks
+from embellie.store.log import FILE as LOG_FILE
+from embellie.store.log import SqliteLog
+from embellie.store.rank_table import write_ranks
+
+FOLDED = ("article", "read", "click", "consent", "erasure", "rule")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def policy_of(text: str, *, editors_list: Sequence[str] = ()) -> Policy[State]:
+    """Build the policy that a person named.
+
+    Args:
+        text: `popular`; with settings, `popular?half_life=6&optimism=0`; somebody's own, `package.module:Name` or
+            `file.py:Name`.
+        editors_list: The site's list, for `status_quo?list=editors`.
+
+    Raises:
+        UnknownName: No such policy.
+        InputError: No such setting or value, or what is named is no policy.
+    """
+    name, _, query = text.partition("?")
+    settings = {key: _setting(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    if ":" not in name:
+        return build_policy(name, settings, editors_list=editors_list)
+    made = _imported(name)
+    policy = made(**settings) if isinstance(made, type) else made
+    if not callable(policy) or not getattr(policy, "name", ""):
+        raise InputError(
+            f"`{name}` is no policy.", hint="It needs a `name` and `__call__(request, view)`: docs/2-recommend.md."
+        )
+    found: Policy[State] = policy
+    return found
+
+
+def _imported(name: str) -> Any:
+    where, _, what = name.rpartition(":")
+    try:
+        if where.endswith(".py"):
+            return runpy.run_path(where)[what]
+        return getattr(importlib.import_module(where), what)
+    except (ImportError, OSError, AttributeError, KeyError) as error:
+        raise InputError(
+            f"Cannot load `{name}`: {error}.", hint="Write `package.module:Name` or `file.py:Name`."
+        ) from None
+
+
+def _setting(text: str) -> Setting:
+    """Read a setting as it would be in TOML.
+
+    >>> _setting("6"), _setting("0.5"), _setting("true"), _setting("editors")
+    (6, 0.5, True, 'editors')
+    """
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def duration_seconds(text: str) -> float:
+    """Read a duration.
+
+    >>> duration_seconds("1h"), duration_seconds("30m"), duration_seconds("1.5 d")
+    (3600.0, 1800.0, 129600.0)
+
+    Raises:
+        InputError: It is no duration, or none at all.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", text)
+    if not found or float(found[1]) <= 0.0:
+        raise InputError(f"`{text}` is no duration.", hint="Write for example `30m`, `1h` or `1d`.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+# evaluate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where clicks come from: a file, its columns, and what is known of its articles (a file of JSON lines)."""
+
+    log: Path
+    reader: str = ""
+    visit: str = ""
+    article: str = ""
+    at: str = ""
+    unit: Unit = "auto"
+    where: str = ""
+    site: str = ""
+    catalogue: Path | None = None
+
+
+def read_source(source: Source) -> tuple[ClickLog, Sequence[BadRow], int]:
+    """Read a click log: the project's own, CSV or Parquet; with the first bad rows and how many were left out.
+
+    Raises:
+        TableError: The file or a column is missing, or nothing can be read.
+    """
+    if source.log.is_file() and source.log.read_bytes()[:15] == b"SQLite format 3":
+        return _own_clicks(source), (), 0
+    table = read_clicks(
+        source.log,
+        reader=source.reader,
+        visit=source.visit,
+        article=source.article,
+        at=source.at,
+        unit=source.unit,
+        where=source.where,
+    )
+    log = ClickLog(
+        readers=table.reader.tolist(),
+        visits=table.visit.tolist(),
+        articles=table.article.tolist(),
+        at=table.at,
+        catalogue=read_catalogue(source.catalogue) if source.catalogue else {},
+    )
+    return log, table.reasons, table.skipped
+
+
+def _own_clicks(source: Source) -> ClickLog:
+    """Read the reads of one site from the project's own log, with its catalogue; readers only where they agreed."""
+    with SqliteLog(source.log) as log:
+        events = [event for _, event in log.scan(kinds=("article", "read"))]
+    site = _one_site({event.site for event in events}, source)
+    events = [event for event in events if event.site == site]
+    catalogue = {event.body.article: event.body for event in events if isinstance(event.body, Article)}
+    reads = sorted((event for event in events if event.kind == "read"), key=lambda event: event.at)
+    bodies: list[Any] = [event.body for event in reads]
+    return ClickLog(
+        # Evaluating per-reader policies is profiling too: no reader without their consent.
+        readers=[
+            body.reader if event.consent == "profiling" else "" for event, body in zip(reads, bodies, strict=True)
+        ],
+        visits=[body.visit for body in bodies],
+        articles=[body.article for body in bodies],
+        at=np.array([micros(event.at) for event in reads], np.int64),
+        catalogue=catalogue | (read_catalogue(source.catalogue) if source.catalogue else {}),
+    )
+
+
+def _one_site(sites: set[str], source: Source) -> str:
+    if source.site:
+        if source.site not in sites:
+            raise unknown_name("site", source.site, sites)
+        return source.site
+    if len(sites) != 1:
+        hint = f"Say which with `--site`: {', '.join(sorted(sites))}." if sites else "Serve or import some first."
+        raise InputError(f"The log holds {len(sites) or 'no'} sites.", hint=hint, at=source.log.name)
+    return next(iter(sites))
+
+
+def read_catalogue(path: Path) -> dict[str, Article]:
+    """Read what is known of articles: JSON lines with `article` (or `id`) and `section`, `published_at`, `language`.
+
+    Raises:
+        TableError: The file cannot be read; says which line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(
+            f"Cannot read the catalogue: {error}.", hint="Give a file of JSON lines.", at=str(path)
+        ) from None
+    found: dict[str, Article] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            article = _catalogued(line, f"{path.name}:{number}")
+            found[article.article] = article
+    return found
+
+
+def _catalogued(line: str, at: str) -> Article:
+    try:
+        raw = json.loads(line)
+        named = {USUAL.get(name, name): value for name, value in raw.items() if value not in (None, "")}
+        published = named.get("published_at")
+        return Article(
+            article=str(named["article"]),
+            section=str(named.get("section", "")),
+            language=str(named.get("language", "")),
+            title=str(named.get("title", "")),
+            published_at=None if published is None else _utc(str(published)),
+        )
+    except (ValueError, KeyError, AttributeError) as error:
+        raise TableError(
+            f"No article can be read from this line: {error}.",
+            hint='Write for example {"article": "a1", "section": "Sport", "published_at": "2026-01-01T08:00:00Z"}.',
+            at=at,
+        ) from None
+
+
+def _utc(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"`{text}` has no time zone")
+    return moment
+
+
+def protocol_of(*, window: str = "1h", **options: Any) -> Protocol:
+    """Build the way a log is replayed, from a window as people write it and `Protocol`'s own fields.
+
+    >>> protocol_of(window="1h", target="last").window
+    3600000000
+    """
+    return Protocol(window=round(duration_seconds(window) * 1e6), **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """An evaluation, how long it took, and what was left out of the log."""
+
+    evaluation: Evaluation
+    seconds: float
+    skipped: int
+    reasons: Sequence[BadRow]
+
+
+def evaluate_source(
+    source: Source,
+    policies: Sequence[str],
+    *,
+    protocol: Protocol,
+    rank_dump: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluated:
+    """Read a log, replay it in order of time, and score each policy.
+
+    Args:
+        source: The log.
+        policies: As `policy_of` reads them.
+        protocol: How to replay.
+        rank_dump: Where to write the rank of every target, as Parquet.
+        progress: Told targets done and targets in all.
+    """
+    built = {text: policy_of(text) for text in dict.fromkeys(policies)}
+    began = time.perf_counter()
+    log, reasons, skipped = read_source(source)
+    found = evaluate(log, built, protocol=protocol, timer=time.perf_counter, progress=progress)
+    seconds = time.perf_counter() - began
+    if rank_dump is not None:
+        _dump(rank_dump, log, found)
+    return Evaluated(evaluation=found, seconds=seconds, skipped=skipped, reasons=reasons)
+
+
+def _dump(path: Path, log: ClickLog, found: Evaluation) -> None:
+    clicks = [target.click for target in found.targets]
+    times = len(found.policies)
+    write_ranks(
+        path,
+        {
+            "visit": np.array([log.visits[click] for click in clicks] * times, object),
+            "at": np.tile(log.at[clicks], times),
+            "article": np.array([log.articles[click] for click in clicks] * times, object),
+            "policy": np.repeat(np.array(list(found.policies), object), len(clicks)),
+            "rank": np.concatenate([result.ranks for result in found.policies.values()]),
+        },
+    )
+
+
+def evaluation_document(evaluated: Evaluated) -> dict[str, Any]:
+    """Return the JSON form (`embellie/evaluation/1`)."""
+    found = evaluated.evaluation
+    protocol = found.protocol
+    return {
+        "schema": "embellie/evaluation/1",
+        "clicks": found.clicks,
+        "visits": found.visits,
+        "readers": found.readers,
+        "targets": len(found.targets),
+        "articles": found.articles,
+        "unseen_targets": found.unseen,
+        "skipped_rows": evaluated.skipped,
+        "k": protocol.k,
+        "target": protocol.target,
+        "seen": protocol.seen,
+        "window_seconds": protocol.window / 1e6,
+        "sample": protocol.sample,
+        "seed": protocol.seed,
+        "interval": {"level": 0.95, "unit": "reader"},
+        "policies": {name: _result_document(result) for name, result in found.policies.items()},
+        "seconds": evaluated.seconds,
+        "clicks_per_second": found.clicks / evaluated.seconds,
+        "notes": list(found.notes),
+    }
+
+
+def _result_document(result: PolicyResult) -> dict[str, Any]:
+    return {
+        "hr": _interval_document(result.hr),
+        "ndcg": _interval_document(result.ndcg),
+        "mrr": _interval_document(result.mrr),
+        "coverage": result.coverage,
+        "fit_seconds": result.fit_seconds,
+        "p50_ms": result.p50_ms,
+        "p99_ms": result.p99_ms,
+    }
+
+
+def _interval_document(found: Interval | Unavailable) -> dict[str, Any]:
+    if isinstance(found, Unavailable):
+        return dict(found.document())
+    return {field.name: getattr(found, field.name) for field in fields(found)}
+
+
+# try
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A slate as a policy would make it now, and the half-life of popularity in use."""
+
+    site: Site
+    placement: Placement
+    policy: str
+    request: SlateRequest
+    half_life: float
+    reads_known: int
+    items: Sequence[tuple[Recommended, Article | None]]
+
+
+def try_policy(
+    folder: Path, config: Config, *, policy: str, site: str = "", placement: str = "", **asked: Any
+) -> Trial:
+    """Fold an installation's log and make one slate; nothing is written.
+
+    Args:
+        folder: The project's folder.
+        config: Its configuration.
+        policy: As `policy_of` reads it.
+        site: Not needed when there is only one.
+        placement: Not needed when the site has only one.
+        asked: The request's own fields; `now` at least.
+
+    Raises:
+        UnknownName: No such site, placement or policy.
+        InputError: There is no log yet.
+    """
+    place = sites_of(config)[_named("site", site, config.sites)]
+    spot = place.placements[_named("placement", placement, place.placements)]
+    file = folder / config.data / LOG_FILE
+    if not file.is_file():
+        raise InputError("No log yet.", hint="Bring in articles first: `embellie catalogue sync`.", at=str(file))
+    with SqliteLog(file) as log:
+        state, rules = fold_log(log, until=asked["now"])
+    given: dict[str, Any] = {"site": place.site, "placement": spot.placement, "n": spot.slots}
+    given |= {name: value for name, value in asked.items() if value not in (None, "", ())}
+    request = SlateRequest(**given)
+    ranking = policy_of(policy, editors_list=place.editors_list)(request, state)
+    known = list(rules.get(place.site, {}).values())
+    slate = apply_rules(ranking, request=request, state=state, rules=known, placement=spot)
+    counters, now = state.site(place.site).counters, micros(request.now)
+    return Trial(
+        site=place,
+        placement=spot,
+        policy=policy,
+        request=request,
+        half_life=counters.half_lives[counters.step(now)],
+        reads_known=len(state.site(place.site).history(request)),
+        items=[(item, state.article(place.site, item.article)) for item in slate],
+    )
+
+
+def _named(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    if name and name not in known:
+        raise unknown_name(kind, name, known)
+    if not name and len(known) != 1:
+        raise InputError(f"There are {len(known)} {kind}s.", hint=f"Say which: {', '.join(sorted(known))}.")
+    return name or next(iter(known))
+
+
+def fold_log(log: EventLog, *, until: datetime) -> tuple[State, dict[str, dict[str, Rule]]]:
+    """Fold a log up to a time into what policies see, and each site's rules by name."""
+    state, rules = State(), dict[str, dict[str, Rule]]()
+    for _, event in log.scan(kinds=FOLDED):
+        if event.at > until:
+            continue
+        _fold(event, state, rules)
+    return state, rules
+
+
+def _fold(event: Event, state: State, rules: dict[str, dict[str, Rule]]) -> None:
+    if isinstance(event.body, Rule):
+        rules.setdefault(event.site, {})[event.body.rule] = event.body
+    else:
+        state.apply(event)
+
+
+def trial_document(trial: Trial) -> dict[str, Any]:
+    """Return the JSON form (`embellie/trial/1`)."""
+    return {
+        "schema": "embellie/trial/1",
+        "site": trial.site.site,
+        "placement": trial.placement.placement,
+        "policy": trial.policy,
+        "now": trial.request.now.isoformat(),
+        "reader": trial.request.reader,
+        "article": trial.request.article,
+        "half_life_hours": trial.half_life,
+        "reads_known": trial.reads_known,
+        "items": [
+            {
+                "article": item.article,
+                "position": position,
+                "url": article.url if article else "",
+                "title": article.title if article else "",
+                "section": article.section if article else "",
+                "reason": item.reason,
+                "propensity": item.propensity,
+                "score": item.score,
+            }
+            for position, (item, article) in enumerate(trial.items, start=1)
+        ],
+    }
