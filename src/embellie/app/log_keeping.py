@@ -1,0 +1,303 @@
+"""Keeping the log: import click logs, export the lake, replay what was put aside, check the ledger."""
+
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from embellie.app.config import FILE as CONFIG_FILE
+from embellie.app.config import read_config
+from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
+from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
+from embellie.domain.reading import Read
+from embellie.domain.slate import Consent
+from embellie.ports import Receipt, Rejected
+from embellie.store.clicks import BadRow, ClickTable, Unit, read_clicks
+from embellie.store.lake import Exported, export
+from embellie.store.log import FILE, Imbalance, Quarantined, Replayed, SqliteLog
+from embellie.store.wire import event_from_wire
+
+__all__ = ["ClickTable", "Unit", "read_clicks"]
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many are done."""
+
+_BATCH = 2_000
+_IN_FLIGHT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an installation keeps its log, and the sites it names (none when there is no `embellie.toml`)."""
+
+    log: Path
+    sites: tuple[str, ...] = ()
+
+    def site(self, given: str) -> str:
+        """Choose the site: the given one, or the only one there is.
+
+        Raises:
+            UnknownName: No such site in `embellie.toml`.
+            InputError: There are several, or none is known: one must be named.
+        """
+        if given:
+            if self.sites and given not in self.sites:
+                raise unknown_name("site", given, self.sites)
+            return given
+        if len(self.sites) == 1:
+            return self.sites[0]
+        raise InputError(
+            "Which site is it?", hint=f"Name it with `--site`. Sites: {', '.join(self.sites) or 'none is defined'}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of the rows of a click log."""
+
+    clicks: int
+    accepted: int
+    duplicates: int
+    quarantined: int
+    bad_rows: tuple[BadRow, ...] = ()
+
+
+def place_of(folder: Path) -> Place:
+    """Find the log of a project's folder (with `embellie.toml`) or of a data folder.
+
+    Raises:
+        ConfigError: `embellie.toml` is wrong, or the folder holds neither it nor a log.
+    """
+    if (folder / CONFIG_FILE).is_file():
+        config = read_config(folder)
+        return Place(log=folder / config.data / FILE, sites=tuple(config.sites))
+    if (folder / FILE).is_file():
+        return Place(log=folder / FILE)
+    raise ConfigError(
+        f"Neither `{CONFIG_FILE}` nor a log in this folder.",
+        hint="Give the project's folder or its data folder with `--data`; `embellie init` starts a project.",
+        at=str(folder),
+    )
+
+
+def import_clicks(
+    place: Place,
+    file: Path,
+    *,
+    site: str,
+    columns: dict[str, str],
+    unit: Unit = "auto",
+    where: str = "",
+    consent: Consent = "none",
+    progress: Progress | None = None,
+) -> Imported:
+    """Bring a click log into the log as `read` events; importing it again adds nothing.
+
+    Args:
+        place: The installation.
+        file: CSV, Parquet or another log.
+        site: The site the clicks belong to.
+        columns: The columns of `reader`, `visit`, `article` and `at`.
+        unit: What the times are written in.
+        where: A condition in SQL that a row must meet.
+        consent: What the readers had agreed to when the clicks were recorded.
+        progress: Told how far it is.
+
+    Raises:
+        TableError: The file or a column is wrong.
+    """
+    table = read_clicks(file, **columns, unit=unit, where=where)
+    with SqliteLog(place.log) as log:
+        known = {(each.at, each.payload) for each in log.quarantined(site=site)} if table.reasons else set()
+        bad = [each for each in _rejected(table.reasons, file, site) if (each.at, each.payload) not in known]
+        receipts = _submit_all(log, table, bad, site=site, consent=consent, progress=progress)
+    return Imported(
+        clicks=len(table),
+        accepted=sum(len(receipt.accepted) for receipt in receipts),
+        duplicates=sum(receipt.duplicates for receipt in receipts),
+        quarantined=sum(len(receipt.quarantined) for receipt in receipts),
+        bad_rows=table.reasons,
+    )
+
+
+def _submit_all(
+    log: SqliteLog,
+    table: ClickTable,
+    bad: Sequence[Rejected],
+    *,
+    site: str,
+    consent: Consent,
+    progress: Progress | None,
+) -> list[Receipt]:
+    """Submit batch by batch, a few in flight, so that preparing and writing overlap and little waits in memory."""
+    now = datetime.now(UTC)
+    receipts: list[Receipt] = []
+    flying: deque[Future[Receipt]] = deque()
+    if bad:
+        flying.append(log.submit([], received_at=now, rejected=bad))
+    done = 0
+    for batch in _batches(read_events(table, site=site, consent=consent)):
+        flying.append(log.submit(batch, received_at=now))
+        if len(flying) > _IN_FLIGHT:
+            receipts.append(flying.popleft().result())
+        done += len(batch)
+        if progress:
+            progress(done, len(table))
+    return receipts + [future.result() for future in flying]
+
+
+def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
+    batch: list[Event] = []
+    for event in events:
+        batch.append(event)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def read_events(table: ClickTable, *, site: str, consent: Consent = "none") -> Iterator[Event]:
+    """Turn clicks into `read` events, named by the fact: site, reader, visit, article, time, and which of its repeats."""
+    seen: Counter[tuple[str, str, str, int]] = Counter()
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    columns = (table.reader.tolist(), table.visit.tolist(), table.article.tolist(), table.at.tolist())
+    for fact in zip(*columns, strict=True):
+        reader, visit, article, at = fact
+        seen[fact] += 1
+        yield Event(
+            id=fact_id(site, "read", reader, visit, article, str(at), str(seen[fact])),
+            site=site,
+            at=epoch + timedelta(microseconds=at),
+            consent=consent,
+            body=Read(article=article, reader=reader, visit=visit),
+        )
+
+
+def _rejected(rows: Sequence[BadRow], file: Path, site: str) -> Iterator[Rejected]:
+    for index, row in enumerate(rows):
+        payload = json.dumps(dict(row.cells), ensure_ascii=False)
+        yield Rejected(index=index, payload=payload, reason=row.reason, at=f"{file.name}:{row.line}", site=site)
+
+
+def export_log(
+    place: Place, folder: Path, *, complete_hours: bool = True, progress: Progress | None = None
+) -> Exported:
+    """Write the log as Parquet, a file per site and day; by default only what arrived in hours that are over."""
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return export(place.log, folder, before=hour if complete_hours else None, progress=progress)
+
+
+def replay_log(place: Place, *, kinds: Collection[str] = PUBLIC_KINDS) -> Replayed:
+    """Try again what was put aside; what is now good is accepted with the time it was first received.
+
+    Args:
+        place: The installation.
+        kinds: Only events of these kinds. By default those that a page may send: what else was put aside may
+            come from someone who had no right to send it.
+
+    Raises:
+        UnknownName: No such kind.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise unknown_name("event kind", kind, KINDS)
+    _require_log(place)
+    with SqliteLog(place.log) as log:
+        return log.replay(lambda each: mend(each, kinds=kinds, sites=place.sites))
+
+
+def mend(quarantined: Quarantined, *, kinds: Collection[str], sites: Collection[str] = ()) -> Event:
+    """Read a quarantined event as it would be read today.
+
+    Raises:
+        EventError: It is still bad, not of these kinds, or not of the site that sent it.
+    """
+    try:
+        raw = json.loads(quarantined.payload)
+    except (ValueError, RecursionError):
+        raise EventError("Not valid JSON.", hint="It stays in quarantine.") from None
+    if isinstance(raw, dict) and not raw.get("site"):
+        raw["site"] = quarantined.site
+    event = event_from_wire(raw)
+    if event.kind not in kinds:
+        raise EventError(f"A `{event.kind}` is not among the kinds to replay.", hint="Name it with `--kind`.")
+    if event.site != quarantined.site or (sites and event.site not in sites):
+        raise EventError(f"It names the site `{event.site}`.", hint="It stays in quarantine.", at="$.site")
+    return event
+
+
+def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
+    """Give the conservation ledger as plain values; with `verify`, the log is counted anew."""
+    _require_log(place)
+    with SqliteLog(place.log) as log:
+        rows, wrong = log.ledger(), log.verify() if verify else []
+    totals = {
+        name: sum(getattr(row, name) for row in rows) for name in ("received", "accepted", "duplicates", "quarantined")
+    }
+    return {
+        "schema": "embellie/ledger/1",
+        "rows": [
+            {
+                "site": row.site,
+                "hour": _iso(row.hour),
+                "received": row.received,
+                "accepted": row.accepted,
+                "duplicates": row.duplicates,
+                "quarantined": row.quarantined,
+            }
+            for row in rows
+        ],
+        "total": totals,
+        "verified": verify,
+        "imbalances": [_imbalance(each) for each in wrong],
+    }
+
+
+def _imbalance(each: Imbalance) -> dict[str, Any]:
+    return {
+        "site": each.site,
+        "hour": _iso(each.hour),
+        "what": each.what,
+        "ledger": each.ledger,
+        "found": each.found,
+    }
+
+
+def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dict[str, Any]:
+    """Give the last events put aside as plain values, newest first."""
+    _require_log(place)
+    with SqliteLog(place.log) as log:
+        rows = log.quarantined(site=site or None, newest=limit)
+        total = log.quarantine_size(site=site or None)
+    return {
+        "schema": "embellie/quarantine/1",
+        "total": total,
+        "events": [
+            {
+                "number": each.number,
+                "site": each.site,
+                "id": each.id,
+                "received_at": _iso(each.received_at),
+                "reason": each.reason,
+                "at": each.at,
+                "payload": each.payload,
+            }
+            for each in reversed(rows)
+        ],
+    }
+
+
+def _require_log(place: Place) -> None:
+    if not place.log.is_file():
+        raise InputError(
+            "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)
+        )
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
