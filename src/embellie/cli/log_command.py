@@ -21,6 +21,8 @@ from embellie.domain.event import PUBLIC_KINDS
 
 DATA = click.option(
     "--data",
+    "--project",
+    "data",
     type=click.Path(path_type=Path),
     default=Path(),
     help="The project's folder (with embellie.toml), or its data folder; here by default.",
