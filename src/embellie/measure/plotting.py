@@ -1,7 +1,7 @@
 """Plotting intervals in text: one line each, on one axis, with zero marked."""
 
 from embellie.domain.scorecard import Effect, RelativeEffect, Scorecard
-from embellie.measure.telling import metric_name, number_text
+from embellie.measure.telling import metric_name, percent_text
 
 WIDTH = 48
 
@@ -19,7 +19,7 @@ def interval_plot(card: Scorecard, language: str = "en") -> list[str]:
     high = max(0.0, *(each.high for _, each in drawn))
     margin = max(len(label) for label, _ in drawn)
     lines = [f"{label:<{margin}}  {_line(each, low, high)}" for label, each in drawn]
-    left, right = (number_text(100 * end, 50 * (high - low), language, signed=True) + " %" for end in (low, high))
+    left, right = (percent_text(100 * end, 50 * (high - low), language) for end in (low, high))
     return [*lines, f"{'':<{margin}}  {left}{right:>{max(1, WIDTH - len(left))}}"]
 
 

@@ -155,6 +155,15 @@ def number_text(value: float, step: float, language: str = "en", *, signed: bool
     return _local(text, language)
 
 
+def percent_text(value: float, step: float, language: str = "en") -> str:
+    """Write a signed change, already in per cent.
+
+    >>> percent_text(2.345, 0.3)
+    '+2.35 %'
+    """
+    return number_text(value, step, language, signed=True) + (NARROW_SPACE if _known(language) == "fr" else " ") + "%"
+
+
 def _change(row: Effect, language: str) -> tuple[str, str, str]:
     relative = row.relative
     if isinstance(relative, Unavailable):
@@ -163,9 +172,8 @@ def _change(row: Effect, language: str) -> tuple[str, str, str]:
         change, low, high = (number_text(value, width / 2, language, signed=True) for value in values)
         return change, low, high
     step = 50.0 * (relative.high - relative.low)
-    unit = " %"
     values = (100 * relative.effect, 100 * relative.low, 100 * relative.high)
-    change, low, high = (number_text(value, step, language, signed=True) + unit for value in values)
+    change, low, high = (percent_text(value, step, language) for value in values)
     return change, low, high
 
 
