@@ -62,6 +62,13 @@ def test_bad_rows_are_put_aside_once_with_their_line(place, tmp_path):
     assert not ledger_document(place, verify=True)["imbalances"]
 
 
+def test_a_log_is_no_table_of_clicks(place):
+    """Its reads would come in under other ids and count twice: refused, with what to do instead."""
+    SqliteLog(place.log).close()
+    with pytest.raises(InputError, match="is a log"):
+        import_clicks(place, place.log, site="gazette", columns={})
+
+
 def test_consent_is_what_one_says_it_was(place, tmp_path):
     """Without a word the readers had agreed to nothing."""
     path = clicks(tmp_path, "r1,v1,a,10\n")

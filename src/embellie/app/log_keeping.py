@@ -16,7 +16,7 @@ from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.reading import Read
 from embellie.domain.slate import Consent
 from embellie.ports import Receipt, Rejected
-from embellie.store.clicks import BadRow, ClickTable, Unit, read_clicks
+from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
 from embellie.store.lake import Exported, export
 from embellie.store.log import FILE, Imbalance, Quarantined, Replayed, SqliteLog
 from embellie.store.wire import event_from_wire
@@ -99,7 +99,7 @@ def import_clicks(
 
     Args:
         place: The installation.
-        file: CSV, Parquet or another log.
+        file: CSV (`.gz` too) or Parquet.
         site: The site the clicks belong to.
         columns: The columns of `reader`, `visit`, `article` and `at`.
         unit: What the times are written in.
@@ -109,7 +109,14 @@ def import_clicks(
 
     Raises:
         TableError: The file or a column is wrong.
+        InputError: The file is itself a log: its reads have ids of their own, and would count twice.
     """
+    if is_log(file):
+        raise InputError(
+            f"`{file.name}` is a log, not a table of clicks: its reads have ids of their own.",
+            hint="To evaluate on it, give it to `embellie recommend evaluate --log`.",
+            at=str(file),
+        )
     table = read_clicks(file, **columns, unit=unit, where=where)
     with SqliteLog(place.log) as log:
         known = {(each.at, each.payload) for each in log.quarantined(site=site)} if table.reasons else set()

@@ -78,9 +78,7 @@ def read_clicks(
     """
     if not path.is_file():
         raise TableError("No such file.", hint="Give a CSV, a Parquet file or a log.", at=str(path))
-    with path.open("rb") as file:
-        start = file.read(16)
-    if start.startswith(b"SQLite format 3"):
+    if is_log(path):
         return _own_log(path, where)
     named = {"reader": reader, "visit": visit, "article": article, "at": at}
     for option, column in named.items():
@@ -88,7 +86,19 @@ def read_clicks(
             raise TableError(
                 f"Which column holds the {_SAID[option]}?", hint=f"Name it with `--{option} COLUMN`.", at=path.name
             )
-    return _table(path, named, unit=unit, where=where, parquet=start.startswith(b"PAR1"))
+    return _table(path, named, unit=unit, where=where, parquet=_begins(path, b"PAR1"))
+
+
+def is_log(path: Path) -> bool:
+    """Tell whether a file is a database, as the project's own log is."""
+    return _begins(path, b"SQLite format 3")
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
 
 
 _SAID = {"reader": "reader", "visit": "visit", "article": "article", "at": "time"}
