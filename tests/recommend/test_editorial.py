@@ -298,3 +298,12 @@ def test_a_slate_refills_from_far_down_the_ranking(gazette, names):
     assert names(served) == ["s1499", "s1498", "o0", "o1", "o2"]
     plain = apply_rules(list(ranking), request=request, state=state, rules=rules, placement=PLAIN)
     assert served == plain
+
+
+def test_the_editors_list_is_not_capped(gazette, names):
+    """The editors' own list keeps its three of one section: the cap is for what policies choose."""
+    state = State().fold(gazette.publish(f"a{i}", i, section="Sport") for i in range(4))
+    policy = build_policy("status_quo", {"list": "editors", "articles": "a0,a1,a2"})
+    request, strict = gazette.request(60), Placement(placement="bottom", section_cap=1, max_age_hours=0.1)
+    served = apply_rules(policy(request, state), request=request, state=state, rules=[], placement=strict)
+    assert names(served) == ["a0", "a1", "a2"]

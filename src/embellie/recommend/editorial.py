@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended, SlateRequest
+from embellie.recommend.policies import EDITORS_CHOICE
 from embellie.recommend.ranking import Ranking
 from embellie.recommend.shelf import micros
 from embellie.recommend.state import SiteState, State
@@ -27,7 +28,7 @@ def apply_rules(
     know; what is banned; another language than the request's (else the page's; `"*"` mixes); the same twice.
     Of the policy's own choice, moreover: nothing older than `placement.max_age_hours`, at most
     `placement.section_cap` of one section (0: no cap) and what caps allow. Unknown sections are not capped.
-    A pinned article is exempt from age and cap, but counts towards it. Whatever falls out is refilled from the
+    What editors chose themselves (a pin, their list) is exempt from age and cap, but counts towards it. Whatever falls out is refilled from the
     rest of the ranking. A ranking that shows nothing stays empty: pins do not make a status quo.
 
     Args:
@@ -107,7 +108,7 @@ class _Gate:
         """Let the allowed ones of a ranking pass, in order."""
         refused = 0
         for item in ranking:
-            if self.allows(item.article) and self._fits(item.article):
+            if self.allows(item.article) and (item.reason == EDITORS_CHOICE or self._fits(item.article)):
                 refused = 0
                 self.take(item.article)
                 yield item

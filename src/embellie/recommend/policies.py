@@ -15,6 +15,9 @@ from embellie.recommend.ranking import Ranking
 from embellie.recommend.shelf import micros
 from embellie.recommend.state import SiteState, State
 
+EDITORS_CHOICE = "editors_choice"
+"""The reason of an article on the editors' own list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -72,7 +75,7 @@ class StatusQuo:
             return ()
         names = dict.fromkeys(name for part in self.articles.split(",") if (name := part.strip()))
         known = view.site(request.site).shelf
-        return tuple(Recommended(name, "editors_choice") for name in names if known.row(name) is not None)
+        return tuple(Recommended(name, EDITORS_CHOICE) for name in names if known.row(name) is not None)
 
 
 @dataclass(frozen=True)

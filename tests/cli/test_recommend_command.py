@@ -1,0 +1,106 @@
+"""`embellie recommend`: what a person and a program see."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from embellie.cli.recommend_command import command
+from embellie.domain.article import Article
+from embellie.domain.errors import TableError
+from embellie.domain.event import Event
+from embellie.store.log import FILE, SqliteLog
+from embellie.testing.policy_contract import NOW, SITE, gazette
+
+COLUMNS = ["--reader", "who", "--visit", "sitting", "--article", "what", "--at", "when"]
+DESKDROP = Path(__file__).parents[2] / ".." / "shared" / "data" / "deskdrop" / "users_interactions.csv.gz"
+
+
+def run(*arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def clicks(tmp_path):
+    file = tmp_path / "clicks.csv"
+    rows = [
+        f"r{v % 9},v{v},a{(v * step) % 11},{1_700_000_000 + 900 * v + step}" for v in range(40) for step in (1, 2, 3)
+    ]
+    file.write_text("who,sitting,what,when\n" + "\n".join(rows) + "\nr1,v1,a1,yesterday\n")
+    return file
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "embellie.toml").write_text(f"[sites.{SITE}]\n")
+    with SqliteLog(tmp_path / "embellie-data" / FILE) as log:
+        log.append(gazette(), received_at=NOW)
+        new = Article(article="b1", title="Une nouvelle", section="Sport", published_at=NOW)
+        log.append([Event(id="b1", site=SITE, at=NOW, body=new)], received_at=NOW)
+    return tmp_path
+
+
+def test_evaluate_prints_one_json_document(clicks):
+    """With `--json`, standard output is the document and nothing else; what was left out is told beside it."""
+    done = run("evaluate", "--log", clicks, *COLUMNS, "--policy", "popular", "--k", 5, "--json")
+    document = json.loads(done.stdout)
+    assert document["clicks"] == 120
+    assert list(document["policies"]) == ["popular"]
+    assert "line 122" in done.stderr
+
+
+def test_evaluate_prints_a_table_with_intervals(clicks):
+    """A person sees a row per policy with its interval, and the note about sections."""
+    done = run("evaluate", "--log", clicks, *COLUMNS)
+    for word in ("latest", "popular", "affinity", "hr@20", "[", "clicks/s", "Note: No section is known"):
+        assert word in done.stdout
+
+
+def test_evaluate_refuses_a_missing_column(clicks):
+    """A wrong column is an error that names those there are."""
+    done = run("evaluate", "--log", clicks, *COLUMNS[:-1], "wen")
+    assert isinstance(done.exception, TableError)
+    assert "Did you mean `when`" in str(done.exception)
+
+
+def test_try_shows_titles_and_reasons(project):
+    """A person sees the slate with its reasons, and how fast popularity fades at this traffic."""
+    done = run("try", "--project", project, "--reader", "r1", "--article", "a4", "--at", "2026-03-02T12:05:00Z")
+    assert done.exit_code == 0
+    assert "Popularity halves every" in done.stdout
+    assert "reads known" in done.stdout
+    assert len([line for line in done.stdout.splitlines() if "Article" in line or "Une nouvelle" in line]) == 4
+
+
+def test_try_prints_json(project):
+    """A program gets the same slate."""
+    done = run("try", "--project", project, "--policy", "latest", "--at", "2026-03-02T12:05:00Z", "-n", 2, "--json")
+    items = json.loads(done.stdout)["items"]
+    assert items[0] | {"score": 0} == {
+        "article": "b1", "position": 1, "url": "", "title": "Une nouvelle", "section": "Sport", "reason": "latest",
+        "propensity": 1.0, "score": 0,
+    }  # fmt: skip
+
+
+def test_try_says_when_nothing_is_shown(project):
+    """The status quo shows nothing, and that is said."""
+    assert "Nothing is shown." in run("try", "--project", project, "--policy", "status_quo").stdout
+
+
+def test_a_wrong_time_teaches(project):
+    """A time without its zone is refused."""
+    assert "End it in `Z`" in str(run("try", "--project", project, "--at", "2026-03-02T12:05").exception)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not DESKDROP.is_file(), reason="DeskDrop is not in ../shared/data/deskdrop.")
+def test_deskdrop_is_evaluated_in_time_order():
+    """Three policies on a year of real clicks: all counted, all in order, popularity above recency alone."""
+    columns = ["--reader", "personId", "--visit", "sessionId", "--article", "contentId", "--at", "timestamp"]
+    done = run("evaluate", "--log", DESKDROP, *columns, "--unit", "s", "--json")
+    document = json.loads(done.stdout)
+    assert (document["clicks"], document["readers"]) == (72312, 1895)
+    assert document["policies"]["popular"]["hr"]["low"] > document["policies"]["latest"]["hr"]["high"]
+    assert document["clicks_per_second"] > 1000
+    assert any("No section is known" in note for note in document["notes"])
