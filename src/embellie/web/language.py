@@ -75,6 +75,14 @@ class Words:
         rounded = round(value, digits - 1 - magnitude)
         return self.number(rounded, max(0, min(8, digits - 1 - magnitude)))
 
+    def plain(self, value: float) -> str:
+        """Write a number with one decimal when it needs one.
+
+        >>> Words("en").plain(4.0), Words("en").plain(1.5)
+        ('4', '1.5')
+        """
+        return self.number(value, 0 if float(value).is_integer() else 1)
+
     def share(self, value: float, digits: int = 0, *, signed: bool = False) -> str:
         """Write a fraction as a percentage.
 
@@ -134,7 +142,7 @@ class Words:
         """Write a duration: in months from a quarter on, in weeks below."""
         if weeks >= 13:
             return self("duration.months", n=self.number(round(weeks / 4.348)))
-        return self("duration.week" if weeks == 1 else "duration.weeks", n=self.figure(weeks, 2))
+        return self("duration.week" if weeks == 1 else "duration.weeks", n=self.plain(weeks))
 
     def together(self, things: list[str]) -> str:
         """Join with commas and an `and`.

@@ -82,6 +82,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "scenario.ml": ("ML model", "Modèle appris"),
     "scenario.stable": ("Stable", "Stable"),
     "scenario.canary": ("Canary", "Canari"),
+    "the.status_quo": ("the status quo", "le statu quo"),
+    "the.heuristic": ("the heuristic", "la règle simple"),
+    "the.ml": ("the ML model", "le modèle appris"),
+    "the.stable": ("the stable release", "la version stable"),
+    "the.canary": ("the canary", "le canari"),
     "policy.status_quo": ("as today", "comme aujourd’hui"),
     "policy.latest": ("latest articles", "derniers articles"),
     "policy.popular": ("popular now", "populaires maintenant"),
@@ -107,6 +112,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "events.click": ("clicks", "clics"),
     "events.read": ("reads", "lectures"),
     "events.conversion": ("conversions", "conversions"),
+    "study.experiment": ("Experiment", "Expérience"),
+    "study.measurement": ("Measurement", "Mesure"),
+    "study.count": ("Count", "Comptage"),
+    "study.offline": ("Offline evaluation", "Évaluation hors ligne"),
+    "study.survey": ("Survey", "Sondage"),
+    "study.fake_door": ("Fake door", "Fausse porte"),
+    "study.expert": ("Expert", "Expert"),
     "excluded.two_variants": ("readers who met two variants", "lecteurs ayant vu deux variantes"),
     "excluded.unknown_variant": ("readers of a variant since removed", "lecteurs d’une variante retirée depuis"),
 }
@@ -116,7 +128,7 @@ _MONEY: dict[str, tuple[str, str]] = {
     "action.hold": ("hold", "attendre"),
     "action.stop": ("stop", "arrêter"),
     "action.learn_more": ("learn more", "apprendre encore"),
-    "answer.ship": ("Ship: {scenario}.", "Livrez : {scenario}."),
+    "answer.ship": ("Ship {the}.", "Livrez {the}."),
     "answer.hold": ("Hold: leave things as they are.", "Attendez : laissez les choses en l’état."),
     "answer.stop": ("Stop: it does not pay.", "Arrêtez : cela ne rapporte pas."),
     "answer.learn_more": ("Learn more before you choose.", "Apprenez encore avant de choisir."),
@@ -242,8 +254,8 @@ _MONEY: dict[str, tuple[str, str]] = {
         "{rival} : encore {p} de chances d’être le meilleur.",
     ),
     "change.regret": (
-        "Choosing “{best}” today is expected to lose {loss} against knowing everything first.",
-        "Choisir « {best} » aujourd’hui ferait perdre {loss} en moyenne par rapport à tout savoir d’abord.",
+        "Choosing {best} today is expected to lose {loss} against knowing everything first.",
+        "Choisir {best} aujourd’hui ferait perdre {loss} en moyenne par rapport à tout savoir d’abord.",
     ),
     "evidence.estimate": ("{estimate}, standard error {se}", "{estimate}, erreur type {se}"),
     "evidence.trials": ("{successes} of {trials}", "{successes} sur {trials}"),
@@ -253,16 +265,16 @@ _EXPERIMENT: dict[str, tuple[str, str]] = {
     "effect.short": ("The experiment so far", "L’expérience à ce jour"),
     "effect.title": ("The experiment so far: {metric}", "L’expérience à ce jour : {metric}"),
     "effect.better": (
-        "{variant} raises {metric} by {effect} against {control}; the data fit anything from {range}.",
-        "{variant} : {effect} de {metric} par rapport à {control} ; les données admettent de {range}.",
+        "{metric} are {effect} higher with {the} than with {other}; the data fit anything from {range}.",
+        "{metric} : {effect} avec {the} par rapport à « {control} » ; les données admettent de {range}.",
     ),
     "effect.worse": (
-        "{variant} lowers {metric} ({effect}) against {control}; the data fit anything from {range}.",
-        "{variant} : {effect} de {metric} par rapport à {control} ; les données admettent de {range}.",
+        "{metric} are {effect} lower with {the} than with {other}; the data fit anything from {range}.",
+        "{metric} : {effect} avec {the} par rapport à « {control} » ; les données admettent de {range}.",
     ),
     "effect.unclear": (
-        "No clear difference in {metric} between {variant} and {control} yet: {effect}, but anything from {range} fits.",
-        "Pas encore d’écart clair de {metric} entre {variant} et {control} : {effect}, mais de {range} tout est possible.",
+        "{metric}: no clear difference yet between {the} and {other}. {effect} so far, but anything from {range} fits.",
+        "{metric} : pas encore d’écart clair avec {the}. {effect} à ce jour, mais de {range} tout est possible.",
     ),
     "effect.note": (
         "The band holds what the data allow at each look; it narrows as readers come.",
@@ -288,6 +300,7 @@ _EXPERIMENT: dict[str, tuple[str, str]] = {
     ),
     "readers.title": ("Readers on each side", "Lecteurs de chaque côté"),
     "readers.sentence": ("{parts}.", "{parts}."),
+    "readers.part": ("{n} readers with {variant}", "{n} lecteurs avec {variant}"),
     "readers.count": ("{n} readers", "{n} lecteurs"),
     "srm.fine": (
         "Yes: {n} readers, split as planned.",
@@ -328,17 +341,18 @@ _SERVING: dict[str, tuple[str, str]] = {
         "Elles viennent en dernier, et rien ne peut les enfreindre.",
     ),
     "recommend.no_rules": (
-        "No rule holds now. Editors can pin, ban or cap articles. What has expired, was already read, or is the page’s "
-        "own article is never shown.",
-        "Aucune règle en ce moment. La rédaction peut épingler, bannir ou limiter. Ce qui a expiré, a déjà été lu ou est "
-        "l’article de la page n’est jamais montré.",
+        "No rule holds now. Editors can pin, ban or cap. Expired articles and those already read are never shown.",
+        "Aucune règle en ce moment. La rédaction peut épingler, bannir ou limiter. L’expiré et le déjà lu sont exclus.",
     ),
     "rule.pin": (
         "“{article}” stays at position {position} of {placement}.",
         "« {article} » reste en position {position} : {placement}.",
     ),
     "rule.ban": ("“{article}” is never shown: {placement}.", "« {article} » n’est jamais montré : {placement}."),
-    "rule.ban_section": ("Nothing from {section} is shown: {placement}.", "Rien de {section} n’est montré : {placement}."),
+    "rule.ban_section": (
+        "Nothing from {section} is shown: {placement}.",
+        "Rien de {section} n’est montré : {placement}.",
+    ),
     "rule.cap": (
         "At most {limit} articles of {section} in a slate: {placement}.",
         "Au plus {limit} articles de {section} par liste : {placement}.",
@@ -382,7 +396,7 @@ _SERVING: dict[str, tuple[str, str]] = {
 _RELEASE: dict[str, tuple[str, str]] = {
     "live.title": ("Live now", "En ligne"),
     "live.placement": ("{placement}: {parts} of readers.", "{placement} : {parts} des lecteurs."),
-    "live.part": ("{label} for {share}", "{label} pour {share}"),
+    "live.part": ("{label} {share}", "{label} {share}"),
     "live.experiment": ("experiment {experiment}", "expérience {experiment}"),
     "live.rollout": ("rollout {rollout}", "déploiement {rollout}"),
     "live.stable": ("stable release", "version stable"),
@@ -394,8 +408,7 @@ _RELEASE: dict[str, tuple[str, str]] = {
     "release.start": ("Start a rollout", "Lancer un déploiement"),
     "release.start_note": (
         "It begins with few readers and grows in steps: {steps}. An experiment running there ends; what it found is kept.",
-        "Il commence avec peu de lecteurs et grandit par étapes : {steps}. L’expérience en cours là s’arrête ; ses "
-        "résultats sont gardés.",
+        "Il commence petit et grandit par étapes : {steps}. L’expérience en cours là s’arrête, ses résultats sont gardés.",
     ),
     "release.none": (
         "No release to start, or every placement is changing already.",

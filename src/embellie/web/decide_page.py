@@ -1,0 +1,81 @@
+"""The page of step 5: act now, or learn more first?"""
+
+from typing import Any
+
+from embellie.domain.evidence import Evidence
+from embellie.domain.question import Question
+from embellie.domain.unavailable import Unavailable
+from embellie.domain.verdict import Verdict
+from embellie.web.front_page import answer, burn_down, facts, of_verdict
+from embellie.web.money_pictures import ask_of, net_benefit_picture, studies_picture, worth_of_knowing_picture
+from embellie.web.picture import drawn
+from embellie.web.view import View, iso, quantity_text
+
+
+def decide_page(view: View) -> dict[str, Any]:
+    """The verdict, what it rests on, and what would change it."""
+    verdict, words = view.verdict(), view.words
+    return {
+        "answer": answer(view, verdict),
+        "facts": facts(view, verdict)[:3],
+        "changes": would_change(view, verdict),
+        "evidence": evidence_rows(view),
+        "figures": {
+            "net_benefit": drawn(words("net_benefit.short"), of_verdict(view, verdict, net_benefit_picture)),
+            "worth": drawn(words("worth.title"), of_verdict(view, verdict, worth_of_knowing_picture)),
+            "studies": drawn(words("studies.title"), of_verdict(view, verdict, studies_picture)),
+            "burndown": drawn(words("burndown.title"), burn_down(view)),
+        },
+    }
+
+
+def would_change(view: View, verdict: Verdict | Unavailable) -> list[str]:
+    """What could still overturn the verdict, in sentences, dearest first."""
+    if isinstance(verdict, Unavailable):
+        return []
+    words, currency = view.words, verdict.currency
+    best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
+    said = [
+        words("change.unknown", ask=ask_of(view, unknown), value=words.money(unknown.evppi.value, currency))
+        for unknown in verdict.unknowns
+        if unknown.open and unknown.evppi.value > 2 * unknown.evppi.error
+    ]
+    rivals = sorted((each for each in verdict.scenarios if each is not best), key=lambda each: -each.p_best)
+    if rivals and rivals[0].p_best >= 0.01:
+        rival = rivals[0]
+        said.append(words("change.rival", rival=view.scenario(rival.scenario), p=words.chance(rival.p_best)))
+    said.append(words("change.regret", best=view.the(best.scenario), loss=words.money(best.expected_loss, currency)))
+    return said
+
+
+def evidence_rows(view: View) -> list[dict[str, str]]:
+    """What studies have found so far, newest first."""
+    found = view.ask(view.newsroom.evidence)
+    question = view.question()
+    if isinstance(found, Unavailable) or isinstance(question, Unavailable):
+        return []
+    newest_first = sorted(found, key=lambda each: each.at.timestamp() if each.at else 0.0, reverse=True)
+    return [_evidence_row(view, question, evidence) for evidence in newest_first[:30]]
+
+
+def _evidence_row(view: View, question: Question, evidence: Evidence) -> dict[str, str]:
+    words, unknown = view.words, question.unknowns.get(evidence.measures)
+    if evidence.estimate is not None and evidence.se is not None:
+        result = words(
+            "evidence.estimate",
+            estimate=quantity_text(words, unknown, evidence.estimate),
+            se=quantity_text(words, unknown, evidence.se),
+        )
+    else:
+        result = words(
+            "evidence.trials",
+            successes=words.number(evidence.successes or 0),
+            trials=words.number(evidence.trials or 0),
+        )
+    return {
+        "measures": (unknown.ask if unknown else "") or words.named("unknown", evidence.measures),
+        "result": result,
+        "source": evidence.source or evidence.study or "–",
+        "at": words.moment(evidence.at) if evidence.at else "–",
+        "iso": iso(evidence.at) if evidence.at else "",
+    }

@@ -1,0 +1,136 @@
+"""The front page: what to do next, and why."""
+
+from typing import Any
+
+from embellie.domain.scorecard import Scorecard
+from embellie.domain.unavailable import Unavailable
+from embellie.domain.verdict import Verdict
+from embellie.web.effect_pictures import effect_over_time_picture
+from embellie.web.money_pictures import ask_of, burn_down_picture, net_benefit_picture, study_text
+from embellie.web.picture import Picture, drawn
+from embellie.web.traffic_pictures import live_picture
+from embellie.web.view import View
+
+
+def front_page(view: View) -> dict[str, Any]:
+    """Answer first: the verdict in large words, then the pictures it rests on."""
+    verdict = view.verdict()
+    words = view.words
+    return {
+        "answer": answer(view, verdict),
+        "facts": facts(view, verdict),
+        "next": next_to_learn(view, verdict),
+        "figures": {
+            "net_benefit": drawn(words("net_benefit.short"), of_verdict(view, verdict, net_benefit_picture)),
+            "effect": drawn(words("effect.short"), running_effect(view)),
+            "burndown": drawn(words("burndown.title"), burn_down(view)),
+            "live": drawn(words("live.title"), live_now(view)),
+        },
+    }
+
+
+def answer(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
+    """The verdict in words, or why there is none."""
+    if isinstance(verdict, Unavailable):
+        return verdict.document()
+    words, then = view.words, verdict.next
+    the = view.the(then.scenario or verdict.best)
+    because = then.because.get(words.language) or then.because.get("en", "")
+    return {
+        "action": then.action,
+        "label": words(f"action.{then.action}"),
+        "headline": words(f"answer.{then.action}", the=the),
+        "because": because,
+        "question": verdict.question,
+    }
+
+
+def facts(view: View, verdict: Verdict | Unavailable) -> list[dict[str, str]]:
+    """The few numbers a product lead asks for."""
+    if isinstance(verdict, Unavailable):
+        return []
+    words, currency = view.words, verdict.currency
+    best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
+    found = [
+        _fact(words("fact.best"), view.scenario(best.scenario), words("fact.p_best", p=words.chance(best.p_best))),
+        _fact(
+            words("fact.mean"),
+            words.money(best.net_benefit.mean, currency),
+            words.money_range(best.net_benefit.p05, best.net_benefit.p95, currency),
+        ),
+        _fact(words("fact.evpi"), words.money(verdict.evpi.value, currency), words("fact.evpi_note")),
+    ]
+    card = _scorecard(view)
+    if isinstance(card, Scorecard):
+        readers = words.number(sum(card.units.values()))
+        found.append(_fact(words("fact.readers"), readers, words("fact.readers_note", experiment=card.experiment)))
+    return found
+
+
+def _fact(label: str, value: str, note: str) -> dict[str, str]:
+    return {"label": label, "value": value, "note": note}
+
+
+def _scorecard(view: View) -> Scorecard | Unavailable:
+    experiment = view.experiment()
+    if isinstance(experiment, Unavailable):
+        return experiment
+    return view.ask(lambda: view.newsroom.scorecard(experiment.experiment))
+
+
+def next_to_learn(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
+    """The unknown most worth knowing and the study that pays best, in money."""
+    if isinstance(verdict, Unavailable):
+        return verdict.document()
+    words, currency = view.words, verdict.currency
+    if not verdict.unknowns or verdict.unknowns[0].evppi.value <= 2 * verdict.unknowns[0].evppi.error:
+        return {"headline": words("next.nothing"), "text": words("next.nothing_text"), "ask": "", "study": ""}
+    top = verdict.unknowns[0]
+    paying = [study for study in verdict.studies if study.enbs.value > 0]
+    study = (
+        words(
+            "next.study",
+            study=study_text(view, paying[0]),
+            enbs=words.money(paying[0].enbs.value, currency),
+            cost=words.money(paying[0].cost, currency),
+        )
+        if paying
+        else words("next.no_study")
+    )
+    return {
+        "ask": ask_of(view, top),
+        "headline": words("next.headline", value=words.money(top.evppi.value, currency)),
+        "text": words("next.text"),
+        "study": study,
+    }
+
+
+def of_verdict(view: View, verdict: Verdict | Unavailable, draw: Any) -> Picture | Unavailable:
+    """Draw a picture of the verdict, or pass on why there is none."""
+    if isinstance(verdict, Unavailable):
+        return verdict
+    found: Picture | Unavailable = view.ask(lambda: draw(view, verdict))
+    return found
+
+
+def burn_down(view: View) -> Picture | Unavailable:
+    """The burn-down of uncertainty."""
+    return view.ask(lambda: burn_down_picture(view, view.newsroom.verdict_history()))
+
+
+def running_effect(view: View, metric: str = "") -> Picture | Unavailable:
+    """The running experiment's effect through time."""
+    experiment = view.experiment()
+    if isinstance(experiment, Unavailable):
+        return experiment
+    history = view.ask(lambda: view.newsroom.scorecard_history(experiment.experiment))
+    if isinstance(history, Unavailable):
+        return history
+    return effect_over_time_picture(view, experiment, history, metric)
+
+
+def live_now(view: View) -> Picture | Unavailable:
+    """What is live on each placement."""
+    newsroom, site = view.newsroom, view.site
+    placements = list(newsroom.sites[site].placements)
+    return view.ask(lambda: live_picture(view, placements, newsroom.experiments(site), newsroom.rollouts(site)))

@@ -1,0 +1,343 @@
+"""Pictures in money: what each scenario is worth, what knowing more is worth, and how doubt shrinks."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from embellie.domain.unavailable import Unavailable
+from embellie.domain.verdict import ScenarioValue, Spread, StudyValue, UnknownValue, Verdict
+from embellie.web.picture import Picture
+from embellie.web.view import View, iso, quantity_text, spread_text
+
+DOTS = 20
+"""Each dot of a quantile dot plot is one chance in twenty."""
+
+_KEPT = 8
+_drawn: OrderedDict[str, Mapping[str, Sequence[float]]] = OrderedDict()
+_drawing = threading.Lock()
+
+
+def net_benefit_picture(view: View, verdict: Verdict) -> Picture:
+    """Draw what each scenario could bring as twenty equally likely outcomes."""
+    words, currency = view.words, verdict.currency
+    quantiles = net_benefit_quantiles(view, verdict)
+    best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
+    rows = [
+        {
+            "scenario": value.scenario,
+            "label": view.scenario(value.scenario),
+            "dots": dots_of(quantiles[value.scenario]),
+            "mean": value.net_benefit.mean,
+            "text": words.money(value.net_benefit.mean, currency),
+            "certain": value.net_benefit.p05 == value.net_benefit.p95,
+        }
+        for value in verdict.scenarios
+    ]
+    return Picture(
+        drawing="dots",
+        title=words("net_benefit.title", horizon=view.horizon()),
+        sentence=_net_benefit_sentence(view, best, currency),
+        note=words("net_benefit.note"),
+        columns=tuple(
+            words(f"column.{name}") for name in ("scenario", "mean", "range90", "cost", "p_best", "p_loss", "regret")
+        ),
+        rows=[_scenario_row(view, value, currency) for value in verdict.scenarios],
+        data={
+            "currency": currency,
+            "best": verdict.best,
+            "rows": rows,
+            "mean": words("word.mean"),
+        },
+    )
+
+
+def _net_benefit_sentence(view: View, best: ScenarioValue, currency: str) -> str:
+    words, spread = view.words, best.net_benefit
+    if spread.p05 == spread.p95:
+        return words(
+            "net_benefit.certain",
+            scenario=view.scenario(best.scenario),
+            mean=words.money(spread.mean, currency),
+            p_best=words.chance(best.p_best),
+        )
+    return words(
+        "net_benefit.sentence",
+        scenario=view.scenario(best.scenario),
+        mean=words.money(spread.mean, currency),
+        range=words.money_range(spread.p05, spread.p95, currency),
+        p_best=words.chance(best.p_best),
+    )
+
+
+def _scenario_row(view: View, value: ScenarioValue, currency: str) -> list[str]:
+    words, spread = view.words, value.net_benefit
+    return [
+        view.scenario(value.scenario),
+        words.money(spread.mean, currency),
+        words.money_range(spread.p05, spread.p95, currency),
+        words.money(value.cost, currency),
+        words.chance(value.p_best),
+        words.share(value.p_loss),
+        words.money(value.expected_loss, currency),
+    ]
+
+
+def dots_of(quantiles: Sequence[float], dots: int = DOTS) -> list[float]:
+    """Pick `dots` equally likely outcomes from evenly spaced quantiles.
+
+    >>> dots_of([0.0, 1.0, 2.0, 3.0, 4.0], 2)
+    [1.0, 3.0]
+    """
+    last = len(quantiles) - 1
+    places = [(index + 0.5) / dots * last for index in range(dots)]
+    return [_between(quantiles, place) for place in places]
+
+
+def _between(values: Sequence[float], place: float) -> float:
+    low = min(int(place), len(values) - 2)
+    return float(values[low] + (values[low + 1] - values[low]) * (place - low))
+
+
+def net_benefit_quantiles(view: View, verdict: Verdict) -> Mapping[str, Sequence[float]]:
+    """The 101 percentiles of each scenario's net benefit, drawn once per state of the evidence."""
+    from embellie.app.deciding import net_benefit_draws
+
+    question, evidence = view.newsroom.question(), tuple(view.newsroom.evidence())
+    key = hashlib.sha256(repr((question, evidence, verdict.draws, verdict.seed)).encode()).hexdigest()
+    with _drawing:
+        if key not in _drawn:
+            _drawn[key] = net_benefit_draws(question, evidence=evidence, draws=4096, seed=verdict.seed)
+            while len(_drawn) > _KEPT:
+                _drawn.popitem(last=False)
+        return _drawn[key]
+
+
+def burn_down_picture(view: View, history: Sequence[tuple[datetime, Verdict]]) -> Picture | Unavailable:
+    """Draw how the price of not knowing fell as evidence came in."""
+    words = view.words
+    if len(history) < 2:
+        return view.missing("history")
+    first, last = history[0], history[-1]
+    currency = last[1].currency
+    changes = [after for before, after in pairwise(history) if after[1].verdict != before[1].verdict]
+    fall = 1 - last[1].evpi.value / first[1].evpi.value if first[1].evpi.value > 0 else 0.0
+    return Picture(
+        drawing="burndown",
+        title=words("burndown.title"),
+        sentence=words(
+            "burndown.shrunk" if fall > 0.02 else "burndown.flat",
+            first=words.money(first[1].evpi.value, currency),
+            last=words.money(last[1].evpi.value, currency),
+            since=words.moment(first[0]),
+            share=words.share(max(fall, 0.0)),
+        ),
+        note=words("burndown.note"),
+        columns=(words("column.at"), words("column.evpi"), words("column.verdict")),
+        rows=[
+            [words.moment(at), words.money(verdict.evpi.value, currency), words(f"action.{verdict.verdict}")]
+            for at, verdict in _thinned(history, 24)
+        ],
+        data={
+            "currency": currency,
+            "points": [
+                {"at": iso(at), "evpi": verdict.evpi.value, "error": verdict.evpi.error}
+                for at, verdict in _thinned(history, 240)
+            ],
+            "changes": [
+                {"at": iso(at), "evpi": verdict.evpi.value, "label": words(f"action.{verdict.verdict}")}
+                for at, verdict in changes[-4:]
+            ],
+        },
+    )
+
+
+def _thinned(history: Sequence[Any], most: int) -> list[Any]:
+    if len(history) <= most:
+        return list(history)
+    return [history[round(index * (len(history) - 1) / (most - 1))] for index in range(most)]
+
+
+thinned = _thinned
+"""Keep at most `most` of a series, evenly, its first and last included."""
+
+
+def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
+    """Draw what knowing each unknown would be worth, dearest first."""
+    words, currency = view.words, verdict.currency
+    if not verdict.unknowns:
+        return view.missing("unknowns")
+    top = max(verdict.unknowns, key=lambda unknown: unknown.evppi.value)
+    nothing = top.evppi.value <= 2 * top.evppi.error
+    return Picture(
+        drawing="worth",
+        title=words("worth.title"),
+        sentence=words(
+            "worth.nothing" if nothing else "worth.sentence",
+            ask=ask_of(view, top),
+            value=words.money(top.evppi.value, currency),
+            evpi=words.money(verdict.evpi.value, currency),
+        ),
+        note=words("worth.note"),
+        columns=(words("column.unknown"), words("column.kind"), words("column.evppi"), words("column.open")),
+        rows=[
+            [
+                ask_of(view, unknown),
+                words.named("kind", unknown.kind or "none"),
+                words.money(unknown.evppi.value, currency),
+                words("word.open" if unknown.open else "word.closed"),
+            ]
+            for unknown in verdict.unknowns
+        ],
+        data={
+            "currency": currency,
+            "rows": [
+                {
+                    "name": unknown.name,
+                    "label": ask_of(view, unknown),
+                    "value": unknown.evppi.value,
+                    "error": unknown.evppi.error,
+                    "open": unknown.open,
+                    "text": words.money(unknown.evppi.value, currency),
+                }
+                for unknown in verdict.unknowns
+            ],
+        },
+    )
+
+
+def ask_of(view: View, unknown: UnknownValue) -> str:
+    """The question an unknown asks, or its name made readable."""
+    return unknown.ask or view.words.named("unknown", unknown.name)
+
+
+def ranges_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
+    """Draw each unknown's range as believed at first and now; each on its own scale."""
+    words, question = view.words, view.question()
+    if not verdict.unknowns or isinstance(question, Unavailable):
+        return view.missing("unknowns")
+    narrowed = [unknown for unknown in verdict.unknowns if shrinkage(unknown) > 0.05]
+    narrowest = max(narrowed, key=shrinkage, default=None)
+    sentence = words("ranges.none")
+    if narrowest is not None:
+        spec = question.unknowns.get(narrowest.name)
+        sentence = words(
+            "ranges.sentence",
+            ask=ask_of(view, narrowest),
+            prior=spread_text(words, spec, narrowest.prior),
+            posterior=spread_text(words, spec, narrowest.posterior),
+        )
+    return Picture(
+        drawing="ranges",
+        title=words("ranges.title"),
+        sentence=sentence,
+        note=words("ranges.note"),
+        columns=(words("column.unknown"), words("column.prior"), words("column.posterior"), words("column.middle")),
+        rows=[
+            [
+                ask_of(view, unknown),
+                spread_text(words, question.unknowns.get(unknown.name), unknown.prior),
+                spread_text(words, question.unknowns.get(unknown.name), unknown.posterior),
+                quantity_text(words, question.unknowns.get(unknown.name), unknown.posterior.p50),
+            ]
+            for unknown in verdict.unknowns
+        ],
+        data={
+            "prior": words("word.prior"),
+            "posterior": words("word.posterior"),
+            "rows": [
+                {
+                    "label": ask_of(view, unknown),
+                    "prior": _five(unknown.prior),
+                    "posterior": _five(unknown.posterior),
+                    "text": spread_text(words, question.unknowns.get(unknown.name), unknown.posterior),
+                    "changed": shrinkage(unknown) > 0.02,
+                }
+                for unknown in verdict.unknowns
+            ],
+        },
+    )
+
+
+def shrinkage(unknown: UnknownValue) -> float:
+    """How much narrower the 90 % range is now, as a fraction of the first one."""
+    wide = unknown.prior.p95 - unknown.prior.p05
+    return 1 - (unknown.posterior.p95 - unknown.posterior.p05) / wide if wide > 0 else 0.0
+
+
+def _five(spread: Spread) -> dict[str, float]:
+    return {"mean": spread.mean, "p05": spread.p05, "p50": spread.p50, "p95": spread.p95}
+
+
+def studies_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
+    """Draw what each study would bring, net of its cost, against how long it runs."""
+    words, currency = view.words, verdict.currency
+    if not verdict.studies:
+        return view.missing("studies")
+    top = verdict.studies[0]
+    return Picture(
+        drawing="studies",
+        title=words("studies.title"),
+        sentence=words(
+            "studies.sentence" if top.enbs.value > 0 else "studies.none",
+            study=study_text(view, top),
+            enbs=words.money(top.enbs.value, currency),
+            cost=words.money(top.cost, currency),
+        ),
+        note=words("studies.note"),
+        columns=tuple(words(f"column.{name}") for name in ("study", "weeks", "share", "evsi", "cost", "enbs")),
+        rows=[
+            [
+                study_name(view, study),
+                words.plain(study.weeks),
+                words.share(study.share) if study.share else "–",
+                words.money(study.evsi.value, currency),
+                words.money(study.cost, currency),
+                words.money(study.enbs.value, currency),
+            ]
+            for study in verdict.studies
+        ],
+        data={
+            "currency": currency,
+            "weeks": words("column.weeks"),
+            "points": [
+                {
+                    "study": study.name,
+                    "label": _series(view, study),
+                    "weeks": study.weeks,
+                    "enbs": study.enbs.value,
+                    "error": study.enbs.error,
+                    "best": study is top and top.enbs.value > 0,
+                    "text": words.money(study.enbs.value, currency),
+                }
+                for study in verdict.studies
+            ],
+        },
+    )
+
+
+def _series(view: View, study: StudyValue) -> str:
+    name = study_name(view, study)
+    return f"{name}, {view.words.share(study.share)}" if study.share else name
+
+
+def study_name(view: View, study: StudyValue) -> str:
+    """A study by what it is and the name it has in the question."""
+    question = view.question()
+    spec = None if isinstance(question, Unavailable) else question.studies.get(study.name)
+    if spec is None:
+        return study.name
+    kind = view.words(f"study.{spec.kind}")
+    return kind if study.name == spec.kind else f"{kind} {study.name}"
+
+
+def study_text(view: View, study: StudyValue) -> str:
+    """A design in words: the study, how long, on how many readers."""
+    words, name = view.words, study_name(view, study)
+    if not study.weeks:
+        return name
+    key = "studies.design" if study.share else "studies.design_all"
+    return words(key, study=name, weeks=words.weeks(study.weeks), share=words.share(study.share))

@@ -1,0 +1,133 @@
+"""The page of step 6: what is live, how it got there, and the way back."""
+
+from typing import Any
+
+from embellie.domain.event import Event
+from embellie.domain.experiment import Experiment
+from embellie.domain.release import Release
+from embellie.domain.rollout import Rollout
+from embellie.web.front_page import live_now
+from embellie.web.picture import drawn
+from embellie.web.traffic_pictures import release_text
+from embellie.web.view import View, is_open, iso
+
+VERBS = ("advance", "hold", "complete", "rollback")
+HISTORY = 40
+
+
+def release_page(view: View) -> dict[str, Any]:
+    """What is live, open rollouts with their buttons, what can be started, and the history."""
+    newsroom, words = view.newsroom, view.words
+    rollouts = list(newsroom.rollouts(view.site))
+    history = list(newsroom.rollout_history(view.site))[-HISTORY:]
+    return {
+        "may_operate": view.query.get("may_operate", "") == "yes",
+        "rollouts": [track(view, rollout) for rollout in rollouts if is_open(rollout)],
+        "releases": [release_row(view, release) for release in newsroom.releases(view.site)],
+        "start": startable(view, rollouts),
+        "history": [history_row(view, event) for event in reversed(history)],
+        "figures": {"live": drawn(words("live.title"), live_now(view))},
+    }
+
+
+def track(view: View, rollout: Rollout) -> dict[str, Any]:
+    """A rollout as a track of steps, with what can be done to it now."""
+    words, last = view.words, len(rollout.steps) - 1
+    verbs = [verb for verb in VERBS if _possible(rollout, verb, last)]
+    return {
+        "rollout": rollout.rollout,
+        "placement": rollout.placement,
+        "state": words(f"rollout.{rollout.state}"),
+        "held": rollout.state == "held",
+        "text": words(
+            "rollout.text",
+            canary=release_text(view, rollout.canary),
+            stable=release_text(view, rollout.stable),
+            placement=rollout.placement,
+            share=words.share(rollout.weight),
+        ),
+        "reason": rollout.reason,
+        "by": rollout.by,
+        "steps": [
+            {
+                "share": words.share(share),
+                "state": "done" if place < rollout.step else "here" if place == rollout.step else "ahead",
+                "said": words(
+                    "rollout.step_done"
+                    if place < rollout.step
+                    else "rollout.step_here"
+                    if place == rollout.step
+                    else "rollout.step_ahead"
+                ),
+            }
+            for place, share in enumerate(rollout.steps)
+        ],
+        "verbs": [{"verb": verb, "label": words(f"verb.{verb}"), "help": words(f"verb.{verb}_help")} for verb in verbs],
+    }
+
+
+def _possible(rollout: Rollout, verb: str, last: int) -> bool:
+    return {
+        "advance": rollout.step < last,
+        "hold": rollout.state == "running",
+        "complete": True,
+        "rollback": True,
+    }[verb]
+
+
+def release_row(view: View, release: Release) -> dict[str, Any]:
+    """A release and what it holds."""
+    words = view.words
+    return {
+        "release": release.release,
+        "policy": words.named("policy", release.policy),
+        "settings": ", ".join(f"{name} = {value}" for name, value in release.settings.items()),
+        "built_at": words.moment(release.built_at) if release.built_at else "–",
+        "note": release.note,
+    }
+
+
+def startable(view: View, rollouts: list[Rollout]) -> dict[str, Any]:
+    """The placements with no open rollout and the releases one could start there."""
+    busy = {rollout.placement for rollout in rollouts if is_open(rollout)}
+    placements = [name for name in view.newsroom.sites[view.site].placements if name not in busy]
+    stable = set(view.newsroom.stable(view.site).values())
+    releases = sorted(view.newsroom.releases(view.site), key=lambda each: each.release in stable)
+    return {
+        "placements": placements,
+        "releases": [
+            {"release": each.release, "label": f"{release_text(view, each.release)} · {each.release}"}
+            for each in releases
+        ],
+        "steps": ", ".join(view.words.share(step) for step in view.newsroom.config.rollout.steps),
+    }
+
+
+def history_row(view: View, event: Event) -> dict[str, str]:
+    """One line of the history, in words."""
+    words, body = view.words, event.body
+    text, reason, by = event.kind, "", ""
+    if isinstance(body, Release):
+        text = words("history.release", policy=words.named("policy", body.policy), release=body.release)
+        reason = body.note
+    elif isinstance(body, Rollout):
+        text = words(
+            f"history.rollout_{body.state}",
+            rollout=body.rollout,
+            canary=release_text(view, body.canary),
+            placement=body.placement,
+            share=words.share(body.weight),
+        )
+        reason, by = body.reason, body.by
+    elif isinstance(body, Experiment):
+        text = words(f"history.experiment_{body.state}", experiment=body.experiment, placement=body.placement)
+        reason = body.reason
+    return {
+        "at": words.moment(event.at),
+        "iso": iso(event.at),
+        "kind": event.kind,
+        "kind_label": words(f"history.kind_{event.kind}"),
+        "text": text,
+        "reason": reason,
+        "by": by,
+    }

@@ -1,0 +1,517 @@
+"""A newsroom that answers from plausible records, for the dashboard's tests."""
+
+import math
+import random
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from embellie.app.config import Config, ScenarioConfig, SiteConfig
+from embellie.domain.article import Article
+from embellie.domain.errors import Conflict, unknown_name
+from embellie.domain.event import Event
+from embellie.domain.evidence import Evidence
+from embellie.domain.experiment import Experiment, Variant
+from embellie.domain.question import Distribution, Question, QuestionFiled, Scenario, Study, Unknown
+from embellie.domain.release import Release, release_id
+from embellie.domain.rollout import Rollout
+from embellie.domain.rule import Rule
+from embellie.domain.scorecard import (
+    Effect,
+    Interval,
+    RelativeEffect,
+    SampleRatio,
+    Scorecard,
+    UnavailableEffect,
+)
+from embellie.domain.site import Placement, Site
+from embellie.domain.slate import Recommended, SlateRequest
+from embellie.domain.unavailable import Unavailable
+from embellie.domain.verdict import Figure, NextAction, ScenarioValue, Spread, StudyValue, UnknownValue, Verdict
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+START = NOW - timedelta(days=12)
+LOOKS = 24
+SECTIONS = ("Politics", "World", "Culture", "Science", "Sport", "Economy")
+TITLES = (
+    "The harbour town that voted to move its own church",
+    "What the orchard keepers know about frost",
+    "A quiet vote, and the end of a forty-year coalition",
+    "The last ferry leaves at six, with nobody to steer it",
+    "Why the rivers ran early this year, and what the mill towns downstream are doing about it",
+    "Two chess clubs, one table",
+    "The price of bread, explained in four receipts",
+    "An orchestra tunes to the railway",
+    "Night buses return to the valley",
+    "The mathematician who counts swifts",
+    "After the flood, the library opens first",
+    "Cycling the old customs road",
+    "A festival without a programme",
+    "How a village school teaches weather",
+)
+TEXT = """question = "Should we recommend articles below each article?"
+currency = "EUR"
+horizon  = "24 months"
+
+[unknowns]
+interest = { range = "-0.5 % to 3 %", ask = "Do readers want recommendations at all?" }
+revenue  = { range = "0.006 to 0.011 EUR/article", ask = "What is one more article read worth?" }
+"""
+
+
+def _spread(mean: float, sd: float, *, error: float = 0.0) -> Spread:
+    return Spread(mean=mean, p05=mean - 1.645 * sd, p50=mean, p95=mean + 1.645 * sd, error=error)
+
+
+def question() -> Question:
+    """Three scenarios, five unknowns, two studies."""
+
+    def unknown(name: str, written: str, ask: str, kind: Any, unit: Mapping[str, int] | None = None) -> Unknown:
+        return Unknown(
+            name=name, prior=Distribution("normal", (0.0, 1.0)), written=written, unit=unit or {}, kind=kind, ask=ask
+        )
+
+    return Question(
+        question="Should we recommend articles below each article?",
+        currency="EUR",
+        scenarios={
+            "status_quo": Scenario(name="status_quo", benefit="0 EUR/month"),
+            "heuristic": Scenario(
+                name="heuristic",
+                benefit="base * interest",
+                build="8k to 20k EUR",
+                run="300 to 900 EUR/month",
+                ready="2 to 5 weeks",
+            ),
+            "ml": Scenario(
+                name="ml",
+                benefit="base * (interest + ml_gain)",
+                build="60k / 110k / 220k EUR",
+                run="3k to 7k EUR/month",
+                ready="3 to 8 months",
+                needs="heuristic",
+            ),
+        },
+        unknowns={
+            one.name: one
+            for one in (
+                unknown("interest", "-0.5 % to 3 %", "Do readers want recommendations at all?", "reader"),
+                unknown("ml_gain", "-1 % to 4 %", "How much better than the rule is a model?", "ml"),
+                unknown(
+                    "revenue",
+                    "0.006 to 0.011 EUR/article",
+                    "What is one more article read worth?",
+                    "business",
+                    {"EUR": 1, "article": -1},
+                ),
+                unknown("crisis", "-15 % to 5 %", "What will the news cycle do to traffic?", "world"),
+                unknown("articles_per_visit", "1.6 to 1.9 article/visit", "", "reader", {"article": 1, "visit": -1}),
+            )
+        },
+        studies={
+            "ab_heuristic": Study(name="ab_heuristic", kind="experiment", measures="interest"),
+            "survey": Study(name="survey", kind="survey", measures="revenue"),
+        },
+        discount=0.08,
+        file="question.toml",
+    )
+
+
+def verdict_at(look: int) -> Verdict:
+    """The verdict after `look` looks of 24: doubt shrinks, and it changes once."""
+    known = look / (LOOKS - 1)
+    sd = 70_000 * (1 - 0.62 * known)
+    evpi = 24_000 * math.exp(-2.6 * known) + 900
+    ships = known > 0.7
+    because = (
+        {
+            "en": "It is worth about €96,000 over 24 months, and nothing left to learn would pay for itself. Put it live "
+            "in steps.",
+            "fr": "Elle vaut environ 96 000 € sur 24 mois, et plus rien à apprendre ne se paierait. Mettez-la en ligne "
+            "par étapes.",
+        }
+        if ships
+        else {
+            "en": "Today's best choice is the heuristic, but whether readers want recommendations is not settled: "
+            "four more weeks of the experiment cost €3,000 and should bring €8,400.",
+            "fr": "Le meilleur choix est la règle simple, mais l’envie des lecteurs n’est pas tranchée : quatre semaines "
+            "d’expérience de plus coûtent 3 000 € et devraient en rapporter 8 400.",
+        }
+    )
+
+    def unknown(
+        name: str, kind: str, prior: tuple[float, float], now: tuple[float, float], worth: float
+    ) -> UnknownValue:
+        return UnknownValue(
+            name=name,
+            kind=kind,
+            ask=question().unknowns[name].ask,
+            open=worth > 300,
+            prior=_spread(*prior),
+            posterior=_spread(*now),
+            evppi=Figure(value=worth, error=60),
+        )
+
+    def study(name: str, weeks: float, share: float, enbs: float, cost: float) -> StudyValue:
+        return StudyValue(
+            name=name,
+            weeks=weeks,
+            share=share,
+            n=round(40_000 * weeks * share),
+            evsi=Figure(value=enbs + cost, error=90),
+            cost=cost,
+            enbs=Figure(value=enbs, error=90),
+        )
+
+    def scenario(name: str, mean: float, sd: float, cost: float, p_best: float, loss: float) -> ScenarioValue:
+        return ScenarioValue(
+            scenario=name,
+            net_benefit=_spread(mean, sd, error=180),
+            cost=cost,
+            roi=_spread(mean / cost, sd / cost) if cost else Unavailable("It costs nothing.", "Compare net benefits."),
+            p_best=p_best,
+            p_loss=0.11 * (1 - known) if sd else 0.0,
+            expected_loss=loss,
+            open_questions=3,
+        )
+
+    studies = [
+        study(
+            "ab_heuristic",
+            weeks,
+            share,
+            9_200 * math.exp(-abs(math.log(weeks / 4.2))) * share**0.3 * (1.15 - known) - 900,
+            1000 + 500 * weeks,
+        )
+        for share in (0.1, 0.5)
+        for weeks in (1, 2, 4, 8)
+    ]
+    unknowns = (
+        unknown(
+            "interest", "reader", (0.0125, 0.0106), (0.0171, 0.0106 - 0.0075 * known), 0.72 * evpi * (1.05 - known)
+        ),
+        unknown("ml_gain", "ml", (0.015, 0.015), (0.015, 0.015), 0.31 * evpi),
+        unknown("revenue", "business", (0.0085, 0.0015), (0.0085, 0.0015), 0.12 * evpi),
+        unknown("crisis", "world", (-0.05, 0.06), (-0.05, 0.06), 40),
+        unknown("articles_per_visit", "reader", (1.75, 0.09), (1.71, 0.03), 0),
+    )
+    studies.append(study("survey", 2, 0.0, 1_100 - 1_500 * known, 4_000))
+    return Verdict(
+        question=question().question,
+        currency="EUR",
+        draws=16_384,
+        seed=7,
+        scenarios=(
+            scenario("heuristic", 82_000 + 14_000 * known, sd, 26_000, 0.71 + 0.24 * known, evpi),
+            scenario("ml", 41_000 + 9_000 * known, 2.1 * sd, 212_000, 0.22 - 0.18 * known, evpi + 38_000),
+            scenario("status_quo", 0.0, 0.0, 0.0, 0.07 - 0.06 * known, evpi + 82_000),
+        ),
+        best="heuristic",
+        evpi=Figure(value=evpi, error=110),
+        unknowns=tuple(sorted(unknowns, key=lambda each: -each.evppi.value)),
+        studies=tuple(sorted(studies, key=lambda each: -each.enbs.value)),
+        groups=(),
+        next=NextAction(
+            action="ship" if ships else "learn_more",
+            because=because,
+            scenario="heuristic",
+            study="" if ships else "ab_heuristic",
+            weeks=0.0 if ships else 4.0,
+            share=0.0 if ships else 0.5,
+        ),
+    )
+
+
+def quantiles(verdict: Verdict) -> dict[str, list[float]]:
+    """The 101 percentiles of each scenario, drawn from its spread."""
+    normal = statistics.NormalDist()
+    found = {}
+    for value in verdict.scenarios:
+        sd = (value.net_benefit.p95 - value.net_benefit.p05) / 3.29
+        found[value.scenario] = [
+            value.net_benefit.mean + sd * normal.inv_cdf(min(max(k / 100, 0.002), 0.998)) for k in range(101)
+        ]
+    return found
+
+
+def experiment() -> Experiment:
+    """The status quo against the heuristic, half and half."""
+    return Experiment(
+        experiment="first-light",
+        placement="article-bottom",
+        control="status_quo",
+        variants=(
+            Variant(name="status_quo", weight=1, scenario="status_quo", release=RELEASES[0].release),
+            Variant(name="heuristic", weight=1, scenario="heuristic", release=RELEASES[1].release),
+        ),
+        salt="first-light",
+        share=0.8,
+        started_at=START,
+    )
+
+
+def scorecard_at(look: int) -> Scorecard:
+    """The scorecard at a look: the effect settles, its interval narrows."""
+    chance = random.Random(look // 3)
+    readers = 900 * (look + 1)
+
+    def effect(metric: str, at: float, control: float, wide: float, *, kind: Any = "always") -> Effect:
+        se = wide / math.sqrt(look + 1)
+        here = at + chance.gauss(0, 0.6) * se
+        half = 2.6 * se
+        return Effect(
+            metric=metric,
+            variant="heuristic",
+            control_value=control,
+            variant_value=control * (1 + here),
+            effect=control * here,
+            se=control * se,
+            p_value=0.01,
+            interval=Interval(kind=kind, level=0.95, low=control * (here - half), high=control * (here + half)),
+            relative=RelativeEffect(effect=here, low=here - half, high=here + half, se=se),
+        )
+
+    return Scorecard(
+        unit="reader",
+        control="status_quo",
+        units={"status_quo": readers, "heuristic": readers + 31},
+        srm=SampleRatio(p_value=0.62, log_e=-2.1, alarm=False),
+        effects=(
+            effect("articles_per_visit", 0.028, 1.71, 0.024),
+            effect("reads_per_reader", 0.019, 4.3, 0.05),
+            effect("click_through", 0.11, 0.031, 0.12),
+            UnavailableEffect(
+                metric="subscriptions",
+                variant="heuristic",
+                because=Unavailable("No conversion was received.", "Send `conversion` events from the back end."),
+            ),
+        ),
+        excluded={"two_variants": 12},
+        experiment="first-light",
+    )
+
+
+RELEASES = tuple(
+    Release(
+        release=release_id(policy, settings),
+        policy=policy,
+        settings=settings,
+        built_at=START - timedelta(hours=2),
+        note=note,
+    )
+    for policy, settings, note in (
+        ("status_quo", {}, "Scenario status_quo."),
+        ("affinity", {"half_life_hours": 6}, "Scenario heuristic."),
+        ("latest", {}, "For comparison."),
+    )
+)
+
+ARTICLES = tuple(
+    Article(
+        article=f"a{number:02}",
+        url=f"https://gazette.example/a{number:02}",
+        title=title,
+        section=SECTIONS[number % len(SECTIONS)],
+        published_at=NOW - timedelta(hours=number * 3),
+    )
+    for number, title in enumerate(TITLES)
+)
+
+
+class FakeNewsroom:
+    """What the dashboard asks of a newsroom, answered from records. `look` moves time on."""
+
+    def __init__(self, *, simulated: bool = True, language: Any = "en", empty: bool = False) -> None:
+        self.folder = Path("/nowhere")
+        self.simulated, self.empty, self.look = simulated, empty, LOOKS - 1
+        self.config = Config(
+            language=language,
+            sites={"gazette": SiteConfig(name="The Gazette")},
+            scenarios={
+                "status_quo": ScenarioConfig(policy="status_quo"),
+                "heuristic": ScenarioConfig(policy="affinity"),
+                "ml": ScenarioConfig(policy="latest"),
+            },
+        )
+        self.sites = {
+            "gazette": Site(
+                site="gazette", name="The Gazette", placements={"article-bottom": Placement(placement="article-bottom")}
+            )
+        }
+        self.rollout_now = Rollout(
+            rollout="home-side-1",
+            placement="home-side",
+            stable=RELEASES[0].release,
+            canary=RELEASES[1].release,
+            steps=(0.01, 0.05, 0.25, 1.0),
+            step=2,
+            reason="Guardrails are fine.",
+            by="ana",
+            changed_at=NOW - timedelta(hours=5),
+        )
+        if not empty:
+            self.sites["gazette"].placements["home-side"] = Placement(placement="home-side")  # type: ignore[index]
+        self.log = SimpleNamespace(last=lambda: 48_211 + self.look, scan=self._scan)
+        self.done: list[tuple[str, ...]] = []
+
+    def clock(self) -> datetime:
+        return NOW
+
+    def _scan(self, **_: Any) -> list[tuple[int, Event]]:
+        if self.empty:
+            return []
+        body = QuestionFiled(question=question().question, text=TEXT)
+        return [(1, Event(id="q", site="gazette", at=START, body=body))]
+
+    def article(self, site: str, article: str) -> Article | None:
+        return next((each for each in ARTICLES if each.article == article), None)
+
+    def articles(self, site: str) -> Sequence[Article]:
+        return () if self.empty else ARTICLES
+
+    def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
+        if scenario == "status_quo":
+            return ()
+        others = [each for each in ARTICLES if each.article != request.article]
+        start = 2 if scenario == "ml" else 0
+        reason = "Just published" if scenario == "ml" else "You read Culture; popular now"
+        return [Recommended(each.article, reason) for each in others[start : start + request.n]]
+
+    def experiments(self, site: str) -> Sequence[Experiment]:
+        return () if self.empty else (experiment(),)
+
+    def experiment(self, name: str) -> Experiment:
+        return replace(experiment(), experiment=name)
+
+    def scorecard(self, name: str) -> Scorecard:
+        return scorecard_at(self.look)
+
+    def scorecard_history(self, name: str) -> Sequence[tuple[datetime, Scorecard]]:
+        return [(START + timedelta(hours=12 * look), scorecard_at(look)) for look in range(self.look + 1)]
+
+    def question(self) -> Question:
+        if self.empty:
+            raise unknown_name("file", "question.toml", [])
+        return question()
+
+    def evidence(self) -> Sequence[Evidence]:
+        return (
+            Evidence(measures="interest", estimate=0.0171, se=0.0031, source="experiment first-light", at=NOW),
+            Evidence(measures="revenue", successes=12, trials=300, study="survey", at=START),
+        )
+
+    def verdict(self) -> Verdict:
+        self.question()
+        return verdict_at(self.look)
+
+    def verdict_history(self) -> Sequence[tuple[datetime, Verdict]]:
+        self.question()
+        return [(START + timedelta(hours=12 * look), verdict_at(look)) for look in range(self.look + 1)]
+
+    def releases(self, site: str) -> Sequence[Release]:
+        return RELEASES
+
+    def rollouts(self, site: str) -> Sequence[Rollout]:
+        return () if self.empty else (self.rollout_now,)
+
+    def stable(self, site: str) -> Mapping[str, str]:
+        return dict.fromkeys(self.sites[site].placements, RELEASES[0].release)
+
+    def rollout_history(self, site: str) -> Sequence[Event]:
+        if self.empty:
+            return ()
+        bodies = (
+            *RELEASES,
+            experiment(),
+            replace(self.rollout_now, step=0, reason=""),
+            replace(self.rollout_now, step=1, state="held", reason="Too few readers to tell."),
+            self.rollout_now,
+        )
+        return [
+            Event(id=str(number), site=site, at=START + timedelta(hours=30 * number), body=body)
+            for number, body in enumerate(bodies)
+        ]
+
+    def rules(self, site: str) -> Sequence[Rule]:
+        if self.empty:
+            return ()
+        return (
+            Rule(rule="top", action="pin", article="a02", position=1, until=NOW + timedelta(days=1), by="ana"),
+            Rule(rule="no-sport", action="ban", section="Sport", by="ben"),
+            Rule(rule="variety", action="cap", limit=2),
+        )
+
+    def ledger(self) -> Sequence[Any]:
+        if self.empty:
+            return ()
+        return (
+            SimpleNamespace(site="gazette", hour=NOW, received=48_254, accepted=48_211, duplicates=37, quarantined=6),
+        )
+
+    def counts(self, site: str) -> Mapping[str, int]:
+        if self.empty:
+            return {}
+        return {"article": 14, "served": 21_300, "exposure": 9_031, "impression": 14_820, "click": 512, "read": 11_900}
+
+    def traffic(self, site: str, *, buckets: int = 60) -> list[dict[str, Any]]:
+        if self.empty:
+            return []
+        step = (NOW - START) / buckets
+        rates = {"served": 300, "impression": 210, "click": 12, "read": 165}
+        return [
+            {
+                "at": (START + step * bucket).isoformat(),
+                "kind": kind,
+                "count": round(rate * (1.2 + math.sin(bucket / buckets * 24 * math.pi) + 0.1 * (bucket % 3))),
+            }
+            for bucket in range(buckets)
+            for kind, rate in rates.items()
+        ]
+
+    def served_shares(self, site: str) -> Mapping[str, int]:
+        return {} if self.empty else {"heuristic": 8_512, "status_quo": 8_488, RELEASES[0].release: 4_300}
+
+    def popular_now(self, site: str, n: int = 10) -> list[tuple[Article, float]]:
+        if self.empty:
+            return []
+        return [(article, 140 / (place + 1.4)) for place, article in enumerate(ARTICLES[:n])]
+
+    def quarantined(self, n: int = 20) -> Sequence[Any]:
+        if self.empty:
+            return ()
+        return (
+            SimpleNamespace(
+                site="gazette",
+                reason="Unknown field of `click` `postion`. Did you mean `position`?",
+                at="$.events[3].postion",
+                payload='{"kind": "click", "slate_id": "s1", "article": "a01", "postion": 2}',
+            ),
+        )
+
+    def start(self, site: str, placement: str, release: str, *, by: str = "") -> Rollout:
+        if placement == "home-side":
+            raise Conflict("Rollout `home-side-1` is open on `home-side`.", hint="Complete it or roll it back first.")
+        self.done.append(("start", placement, release, by))
+        return self.rollout_now
+
+    def _change(self, verb: str, rollout: str, by: str, reason: str) -> Rollout:
+        if rollout != self.rollout_now.rollout:
+            raise unknown_name("rollout", rollout, [self.rollout_now.rollout])
+        self.done.append((verb, rollout, by, reason))
+        return self.rollout_now
+
+    def advance(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
+        return self._change("advance", rollout, by, reason)
+
+    def hold(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
+        return self._change("hold", rollout, by, reason)
+
+    def complete(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
+        return self._change("complete", rollout, by, reason)
+
+    def rollback(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
+        return self._change("rollback", rollout, by, reason)
