@@ -1,0 +1,333 @@
+"""The widget on a page of its own, against a small server that writes down what it is sent."""
+
+import json
+import re
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from embellie.domain.reading import Click, ConsentChange, Impression, Read
+from embellie.store.wire import event_from_wire
+
+pytestmark = pytest.mark.chromium
+
+WIDGET = Path(__file__).parents[2] / "src/embellie/web/static/widget.v1.js"
+UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+
+TAG = '<script async src="{host}/widget/v1.js" data-site="gazette" data-key="pk_test" data-placement="article-bottom" data-article="{article}" {more}></script>'
+PAGE = """<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>{article}</title>{head}</head>
+<body><h1>Article {article}</h1><div style="height:{height}px">Texte</div><div id="here">{tag}</div><p id="after">Fin</p></body></html>"""
+
+
+class Site:
+    """Pages, the widget, slates and events, on one port."""
+
+    def __init__(self) -> None:
+        self.items = [
+            {"article": name, "position": place, "url": f"/{name}", "title": f"L’article {name}", "image": None,
+             "reason": "Très lu en ce moment", "propensity": 1.0}
+            for place, name in enumerate(["b", "c"], start=1)
+        ]  # fmt: skip
+        self.slate_status, self.slate_body = 200, None
+        self.event_statuses: list[int] = []
+        self.asked: list[dict[str, list[str]]] = []
+        self.received: list[dict] = []
+        self.posts: list[tuple[str, dict[str, str]]] = []
+        self.more, self.head, self.height, self.headers = "", "", 1500, {}
+
+    def page(self, article: str) -> bytes:
+        tag = TAG.format(host="", article=article, more=self.more)
+        return PAGE.format(article=article, tag=tag, head=self.head, height=self.height).encode()
+
+    def slate(self) -> bytes:
+        answer = {"schema": "embellie/slate/1", "slate_id": "s-1", "placement": "article-bottom", "items": self.items}
+        return json.dumps(answer).encode() if self.slate_body is None else self.slate_body
+
+    def take(self, body: bytes, path: str, headers: dict[str, str]) -> int:
+        self.posts.append((path, headers))
+        status = self.event_statuses.pop(0) if self.event_statuses else 202
+        if status == 202:
+            self.received += json.loads(body)["events"]
+        return status
+
+    def bodies(self, kind: type) -> list:
+        """Read the events as the log would: a wrong field is an error here."""
+        found = [event_from_wire(one) for one in self.received]
+        return [event.body for event in found if isinstance(event.body, kind)]
+
+    def wait_for(self, kind: type, page, seconds: float = 5.0) -> list:
+        until = time.monotonic() + seconds
+        while not self.bodies(kind) and time.monotonic() < until:
+            page.wait_for_timeout(50)
+        return self.bodies(kind)
+
+
+@contextmanager
+def running(site: Site):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            parts = urlsplit(self.path)
+            if parts.path == "/v1/slate":
+                site.asked.append(parse_qs(parts.query))
+                self.answer(site.slate_status, site.slate(), "application/json")
+            elif parts.path == "/widget/v1.js":
+                self.answer(200, WIDGET.read_bytes(), "text/javascript; charset=utf-8")
+            elif parts.path == "/favicon.ico":
+                self.answer(404, b"", "text/plain")
+            else:
+                self.answer(200, site.page(parts.path.strip("/")), "text/html; charset=utf-8", site.headers)
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self.answer(site.take(body, self.path, headers), b"{}", "application/json")
+
+        def answer(self, status, body, kind, headers=None):
+            self.send_response(status)
+            for name, value in {"Content-Type": kind, "Content-Length": len(body), **(headers or {})}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format, *args):  # noqa: A002 -- the library's own name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    site.address = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def site():
+    with running(Site()) as one:
+        yield one
+
+
+def storage(page) -> tuple[int, int, str]:
+    return tuple(page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]"))
+
+
+def test_a_slate_is_a_list_of_links(site, page):
+    """One tag: a named landmark, a heading, a link per article, the reason on demand, in the page's language."""
+    page.goto(f"{site.address}/a")
+    links = page.get_by_role("navigation", name="Articles recommandés").get_by_role("link")
+    links.first.wait_for()
+    assert links.all_inner_texts() == ["L’article b", "L’article c"]
+    assert page.get_by_role("heading", name="À lire aussi").is_visible()
+    assert not page.get_by_text("Très lu en ce moment").first.is_visible()
+    page.get_by_text("Pourquoi cet article ?").first.click()
+    assert page.get_by_text("Très lu en ce moment").first.is_visible()
+    assert page.troubles == []
+
+
+def test_the_slate_is_asked_as_agreed(site, page):
+    """Site, key, placement and article are in the query; before consent, no reader and no visit."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for()
+    assert site.asked == [
+        {"site": ["gazette"], "key": ["pk_test"], "placement": ["article-bottom"], "article": ["a"],
+         "consent": ["none"], "language": ["fr"]}
+    ]  # fmt: skip
+
+
+def test_before_consent_nothing_is_stored(site, page):
+    """A whole visit without consent leaves nothing behind, and its events name nobody."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.click()
+    page.wait_for_url("**/b")
+    page.get_by_role("link").first.wait_for()
+    assert storage(page) == (0, 0, "")
+    assert page.context.cookies() == []
+    assert site.wait_for(Click, page)
+    assert {(one["reader"], one["visit"], one["consent"]) for one in site.received} == {("", "", "none")}
+
+
+def test_an_impression_takes_half_of_it_for_a_second(site, page):
+    """Out of view there is none; in view there is one per article, after a second, with its thresholds."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    page.wait_for_timeout(2800)
+    assert site.bodies(Impression) == []
+    page.get_by_role("link").last.scroll_into_view_if_needed()
+    found = site.wait_for(Impression, page)
+    assert [(one.slate_id, one.article, one.position) for one in found] == [("s-1", "b", 1), ("s-1", "c", 2)]
+    assert all(one.share >= 0.5 and 1.0 <= one.seconds < 3 for one in found)
+    assert {(one.threshold_share, one.threshold_seconds) for one in found} == {(0.5, 1.0)}
+    page.mouse.wheel(0, -3000)
+    page.wait_for_timeout(300)
+    page.mouse.wheel(0, 3000)
+    page.wait_for_timeout(2800)
+    assert len(site.bodies(Impression)) == 2
+
+
+def test_a_glance_is_no_impression(site, page):
+    """Half a second in view, then gone: nothing is told."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    page.get_by_role("link").last.scroll_into_view_if_needed()
+    page.wait_for_timeout(400)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(3000)
+    assert site.bodies(Impression) == []
+
+
+def test_a_click_and_the_read_it_ends_survive_the_page(site, page):
+    """Both leave with the page, by one preflight-free request that outlives it."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").last.scroll_into_view_if_needed()
+    page.wait_for_timeout(1200)
+    page.get_by_role("link").last.click()
+    page.wait_for_url("**/c")
+    (click,) = site.wait_for(Click, page)
+    assert (click.slate_id, click.article, click.position) == ("s-1", "c", 2)
+    (read,) = site.wait_for(Read, page)
+    assert (read.article, read.referrer) == ("a", "direct")
+    assert 1.0 <= read.engaged_seconds < 10
+    assert read.scroll_depth > 0.9
+    path, headers = site.posts[0]
+    assert path == "/v1/events?site=gazette&key=pk_test"
+    assert headers["content-type"].startswith("text/plain")
+    assert "cookie" not in headers
+
+
+def test_one_read_per_page(site, page):
+    """Three pages, three reads, each told once, whatever way the page is left."""
+    for name in "abc":
+        page.goto(f"{site.address}/{name}")
+        page.get_by_role("link").first.wait_for(state="attached")
+        page.wait_for_timeout(100)
+    page.goto("about:blank")
+    page.wait_for_timeout(300)
+    assert [one.article for one in site.bodies(Read)] == ["a", "b", "c"]
+    assert [one.referrer for one in site.bodies(Read)] == ["direct", "direct", "direct"]
+
+
+def test_consent_gives_an_id_that_lasts(site, page):
+    """After consent the reader is the same on the next page, in slates and events; where they came from is known."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    page.evaluate("embellie.consent('profiling')")
+    (change,) = site.wait_for(ConsentChange, page)
+    page.get_by_role("link").first.click()
+    page.wait_for_url("**/b")
+    page.get_by_role("link").first.wait_for(state="attached")
+    page.goto("about:blank")
+    page.wait_for_timeout(300)
+    assert (change.state, site.asked[1]["reader"], site.asked[1]["consent"]) == (
+        "profiling",
+        [change.reader],
+        ["profiling"],
+    )
+    first, second = site.bodies(Read)
+    assert (first.reader, second.reader, second.referrer) == (change.reader, change.reader, "recommendation")
+    assert first.visit == second.visit != ""
+
+
+def test_withdrawal_forgets_the_reader(site, page):
+    """Withdrawing deletes what is stored, tells it once, and what follows names nobody."""
+    site.more = 'data-consent="measurement"'
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    assert storage(page)[0] > 0
+    page.evaluate("embellie.consent('none')")
+    page.wait_for_timeout(300)
+    given, taken = site.bodies(ConsentChange)
+    assert (given.state, taken.state, given.reader == taken.reader != "") == ("measurement", "none", True)
+    assert storage(page) == (0, 0, "")
+    page.get_by_role("link").first.click()
+    assert site.wait_for(Click, page)[0].reader == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b"{}"),
+        (404, b'{"error": {"code": "unknown_site"}}'),
+        (200, b"<html>"),
+        (200, b"[]"),
+        (200, b'{"slate_id": "s", "items": []}'),
+    ],
+)
+def test_the_page_does_not_notice_a_failure(site, page, status, body):
+    """Whatever the server answers, nothing is thrown and no room is taken; reads are still told."""
+    site.slate_status, site.slate_body = status, body
+    page.goto(f"{site.address}/a")
+    page.wait_for_timeout(1200)
+    height = page.evaluate("document.querySelector('embellie-slate').getBoundingClientRect().height")
+    gap = page.evaluate("document.querySelector('#here').getBoundingClientRect().height")
+    assert (page.troubles, height, gap) == ([], 0, 0)
+    page.goto("about:blank")
+    assert site.wait_for(Read, page)
+
+
+def test_the_server_may_be_away_and_come_back(site, page):
+    """503 then 202: the events arrive, each once."""
+    site.event_statuses = [503, 202]
+    site.height = 10
+    page.goto(f"{site.address}/a")
+    assert len(site.wait_for(Impression, page, 8)) == 2
+    assert len({one["id"] for one in site.received}) == len(site.received)
+
+
+def test_hostile_titles_are_text(site, page):
+    """HTML in a title, a reason or an address is shown or dropped, never run."""
+    site.items[0] |= {"title": "<img src=x onerror=alert(1)>", "reason": "<script>alert(1)</script>"}
+    site.items[1] |= {"url": "javascript:alert(1)"}
+    page.on("dialog", lambda dialog: page.troubles.append(dialog.message))
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for()
+    assert page.get_by_role("link").all_inner_texts() == ["<img src=x onerror=alert(1)>"]
+    assert page.troubles == []
+
+
+def test_a_strict_content_policy_is_enough(site, page):
+    """No inline style or script is needed: the slate is drawn and dressed under `default-src 'self'`."""
+    site.headers = {"Content-Security-Policy": "default-src 'self'; style-src 'self'"}
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for()
+    assert (
+        page.evaluate(
+            "getComputedStyle(document.querySelector('embellie-slate').shadowRoot.querySelector('ul')).listStyleType"
+        )
+        == "none"
+    )
+
+
+def test_an_element_can_stand_anywhere(site, page):
+    """With the tag in the head, `<embellie-slate>` is filled where it stands, with its own settings."""
+    site.head = '<script async src="/widget/v1.js" data-site="gazette" data-key="pk_test" data-article="a"></script>'
+    with_element = PAGE.format(article="a", head=site.head, height=10, tag='<embellie-slate placement="side" n="1" heading="Encore"></embellie-slate>')  # fmt: skip
+    site.page = lambda _: with_element.encode()
+    page.goto(f"{site.address}/a")
+    page.get_by_role("heading", name="Encore").wait_for()
+    assert (site.asked[0]["placement"], site.asked[0]["n"]) == (["side"], ["1"])
+
+
+def test_the_keyboard_reaches_everything(site, page):
+    """Links and reasons are in the tab order, in the order they are read."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    focused = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        focused.append(page.evaluate("document.activeElement.shadowRoot.activeElement.tagName"))
+    assert focused == ["A", "SUMMARY", "A", "SUMMARY"]
+
+
+def test_ids_are_time_ordered(site, page):
+    """Events carry UUIDv7 ids and the time of the page, in UTC."""
+    site.height = 10
+    page.goto(f"{site.address}/a")
+    site.wait_for(Impression, page)
+    assert all(re.match(UUID7, one["id"]) and one["at"].endswith("Z") for one in site.received)
