@@ -1,0 +1,409 @@
+"""API: the table of routes, and what each call does."""
+
+import asyncio
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from embellie.app.intake import body_from
+from embellie.app.measuring import scorecard_document
+from embellie.app.releasing import experiment_document, release_document, rollout_document
+from embellie.domain.article import Article
+from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
+from embellie.domain.event import KINDS, PUBLIC_KINDS
+from embellie.domain.rule import Rule
+from embellie.domain.slate import SlateItem, SlateRequest
+from embellie.web.calls import KILOBYTE, Ask, Call, Reply, settled
+from embellie.web.messages import (
+    MAX_ARTICLES,
+    MAX_EVENTS,
+    MAX_ITEMS,
+    ArticleBatch,
+    ArticlesAnswer,
+    EventBatch,
+    ExperimentsAnswer,
+    HealthAnswer,
+    LedgerAnswer,
+    LedgerLine,
+    NoQuery,
+    PublishedAnswer,
+    Quarantined,
+    QuestionAnswer,
+    Reason,
+    ReceiptAnswer,
+    ReleaseAnswer,
+    ReleaseOrder,
+    ReleasesAnswer,
+    RolloutAnswer,
+    RolloutOrder,
+    RolloutsAnswer,
+    RulesAnswer,
+    ScorecardAnswer,
+    SiteQuery,
+    SlateAnswer,
+    SlateItemAnswer,
+    SlateQuery,
+    TokenAnswer,
+    TokenOrder,
+    TokensAnswer,
+    VerdictAnswer,
+)
+from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
+from embellie.web.problems import Forbidden, TooLarge
+
+EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
+"""The kinds a token with the role `editor` may send; the others operate the system."""
+
+WIDGET = Path(__file__).parent / "static" / "widget.v1.js"
+READY_SECONDS = 2.0
+
+
+# serve
+
+
+async def slate(ask: Ask[SlateQuery, None]) -> SlateAnswer:
+    """Say which articles to show."""
+    query, newsroom, site = ask.query, ask.newsroom, ask.site()
+    request = SlateRequest(
+        site=site,
+        placement=query.placement,
+        n=_slots(ask, site),
+        now=newsroom.clock(),
+        article=query.article,
+        reader=query.reader,
+        visit=query.visit,
+        # To send a reader's id is to say that they may be followed; `consent=none` takes it back.
+        consent=query.consent or ("measurement" if query.reader else "none"),
+        exclude=_names(query.exclude),
+        visit_articles=_names(query.seen),
+        language=query.language,
+    )
+    shown = newsroom.slate(request)
+    ask.desk.tally.slates[site, shown.placement, shown.policy, shown.variant] += 1
+    return SlateAnswer(
+        slate_id=shown.slate_id,
+        placement=shown.placement,
+        experiment=shown.experiment or None,
+        variant=shown.variant,
+        release=shown.release,
+        items=[_item(item, newsroom.article(site, item.article)) for item in shown.items],
+    )
+
+
+def _slots(ask: Ask[SlateQuery, None], site: str) -> int:
+    """Tell how many articles are wanted; checks the placement on the way."""
+    placements = ask.newsroom.sites[site].placements
+    if ask.query.placement not in placements:
+        raise unknown_name("placement", ask.query.placement[:80], placements, at="?placement")
+    n = ask.query.n
+    if n is None:
+        return placements[ask.query.placement].slots
+    if not 1 <= n <= MAX_ITEMS:
+        raise InputError(f"`n` is {n}.", hint=f"Ask for 1 to {MAX_ITEMS} articles, or leave it out.", at="?n")
+    return n
+
+
+def _item(item: SlateItem, article: Article | None) -> SlateItemAnswer:
+    return SlateItemAnswer(
+        article=item.article,
+        position=item.position,
+        url=article.url if article else "",
+        title=article.title if article else "",
+        image=(article.image or None) if article else None,
+        reason=item.reason,
+        propensity=item.propensity,
+    )
+
+
+def _names(written: str) -> tuple[str, ...]:
+    return tuple(name for name in written.split(",") if name) if written else ()
+
+
+async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
+    """Take events in; answers once they are on disk."""
+    raw, site = ask.body.events, ask.site()
+    if len(raw) > MAX_EVENTS:
+        raise TooLarge(
+            f"{len(raw)} events in one post.", hint=f"Send at most {MAX_EVENTS}.", at="$.events", code="too_many_events"
+        )
+    _check_kinds(ask, raw)
+    for one in raw:
+        if isinstance(one, dict):
+            one.setdefault("site", site)
+    receipt = await settled(ask.newsroom.receive(raw, site=site, public=ask.caller.public))
+    accepted = len(receipt.accepted)
+    ask.desk.tally.received(
+        site, accepted=accepted, duplicates=receipt.duplicates, quarantined=len(receipt.quarantined)
+    )
+    return ReceiptAnswer(
+        accepted=accepted,
+        duplicates=receipt.duplicates,
+        quarantined=[Quarantined(index=one.index, reason=one.reason, at=one.at) for one in receipt.quarantined],
+    )
+
+
+def _check_kinds(ask: Ask[SiteQuery, EventBatch], raw: list[Any]) -> None:
+    """Refuse a batch in which an editor's token operates the system."""
+    if ask.caller.public or ask.caller.may("operator"):
+        return
+    for index, one in enumerate(raw):
+        kind = one.get("kind") if isinstance(one, dict) else None
+        if isinstance(kind, str) and kind in KINDS and kind not in EDITOR_KINDS:
+            raise Forbidden(
+                f"The role `{ask.caller.role}` may not send `{kind}`.",
+                hint=f"Use a token with the role `operator`, or send: {', '.join(sorted(EDITOR_KINDS))}.",
+                at=f"$.events[{index}].kind",
+            )
+
+
+# recommend
+
+
+async def publish(ask: Ask[SiteQuery, ArticleBatch]) -> PublishedAnswer:
+    """Publish articles, or publish them again as they changed."""
+    site, raw = ask.site(), ask.body.articles
+    if len(raw) > MAX_ARTICLES:
+        raise TooLarge(f"{len(raw)} articles in one post.", hint=f"Send at most {MAX_ARTICLES}.", at="$.articles")
+    articles = [_article(one, f"$.articles[{index}]") for index, one in enumerate(raw)]
+    known = [ask.newsroom.article(site, one.article) for one in articles]
+    await settled(ask.newsroom.publish(site, articles))
+    new = sum(before is None for before in known)
+    unchanged = sum(before == now for before, now in zip(known, articles, strict=True))
+    return PublishedAnswer(site=site, new=new, updated=len(articles) - new - unchanged, unchanged=unchanged)
+
+
+def _article(raw: object, at: str) -> Article:
+    found = body_from("article", raw, at=at)
+    assert isinstance(found, Article)  # noqa: S101 -- what the kind means
+    if not found.article:
+        raise InputError("The article has no id.", hint="Give each article its own, stable id.", at=f"{at}.article")
+    return found
+
+
+def articles(ask: Ask[SiteQuery, None]) -> ArticlesAnswer:
+    """List what readers may be shown now."""
+    site = ask.site()
+    return ArticlesAnswer(site=site, articles=list(ask.newsroom.articles(site)))
+
+
+def rules(ask: Ask[SiteQuery, None]) -> RulesAnswer:
+    """List the editorial rules that hold now."""
+    site = ask.site()
+    return RulesAnswer(site=site, rules=list(ask.newsroom.rules(site)))
+
+
+def rule(ask: Ask[SiteQuery, dict[str, Any]]) -> RulesAnswer:
+    """Write or replace an editorial rule; it holds when this returns."""
+    site, written = ask.site(), body_from("rule", ask.body)
+    ask.newsroom.file(site, written, by=ask.caller.name)
+    return RulesAnswer(site=site, rules=list(ask.newsroom.rules(site)))
+
+
+# measure
+
+
+def experiments(ask: Ask[SiteQuery, None]) -> Any:
+    """List the experiments."""
+    site = ask.site()
+    found = [experiment_document(one) for one in ask.newsroom.experiments(site)]
+    return {"schema": "embellie/experiments/1", "site": site, "experiments": found}
+
+
+def scorecard(ask: Ask[NoQuery, None]) -> Any:
+    """Score an experiment from the log."""
+    return scorecard_document(ask.newsroom.scorecard(ask.path["name"]))
+
+
+# frame, decide
+
+
+def question(ask: Ask[NoQuery, None]) -> Any:
+    """Read the question as it is written now."""
+    found = ask.newsroom.question()
+    plain: dict[str, Any] = {
+        name: msgspec.to_builtins(getattr(found, name))
+        for name in QuestionAnswer.__struct_fields__
+        if name not in ("schema", "correlations")
+    }
+    correlations = {f"{one} ~ {other}": value for (one, other), value in found.correlations.items()}
+    return {"schema": "embellie/question/1", **plain, "correlations": correlations}
+
+
+def verdict(ask: Ask[NoQuery, None]) -> Any:
+    """Judge the question with all the evidence."""
+    from embellie.app.deciding import verdict_document
+
+    return verdict_document(ask.newsroom.verdict())
+
+
+# release
+
+
+def releases(ask: Ask[SiteQuery, None]) -> ReleasesAnswer:
+    """List what was built."""
+    site = ask.site()
+    stable = dict(ask.newsroom.stable(site))
+    return ReleasesAnswer(site=site, stable=stable, releases=list(ask.newsroom.releases(site)))
+
+
+def build(ask: Ask[SiteQuery, ReleaseOrder]) -> Any:
+    """Build a release."""
+    order = ask.body
+    built = ask.newsroom.build(ask.site(), order.policy, order.settings, by=ask.caller.name, note=order.note)
+    return release_document(built)
+
+
+def rollouts(ask: Ask[SiteQuery, None]) -> Any:
+    """List the rollouts as they stand."""
+    site = ask.site()
+    found = [rollout_document(one) for one in ask.newsroom.rollouts(site)]
+    return {"schema": "embellie/rollouts/1", "site": site, "rollouts": found}
+
+
+def start(ask: Ask[SiteQuery, RolloutOrder]) -> Any:
+    """Start rolling a release out."""
+    order = ask.body
+    started = ask.newsroom.start(
+        ask.site(), order.placement, order.release, steps=tuple(order.steps), by=ask.caller.name
+    )
+    return rollout_document(started)
+
+
+def change(ask: Ask[SiteQuery, Reason], *, verb: str) -> Any:
+    """Advance, hold, complete or roll back; live when this returns."""
+    turn = getattr(ask.newsroom, verb)
+    return rollout_document(turn(ask.site(), ask.path["name"], by=ask.caller.name, reason=ask.body.reason))
+
+
+# operate
+
+
+def ledger(ask: Ask[NoQuery, None]) -> LedgerAnswer:
+    """Read the conservation ledger."""
+    rows = [
+        LedgerLine(
+            site=row.site,
+            hour=row.hour,
+            received=row.received,
+            accepted=row.accepted,
+            duplicates=row.duplicates,
+            quarantined=row.quarantined,
+        )
+        for row in ask.newsroom.ledger()
+    ]
+    balanced = all(row.received == row.accepted + row.duplicates + row.quarantined for row in rows)
+    return LedgerAnswer(balanced=balanced, rows=rows)
+
+
+def tokens(ask: Ask[NoQuery, None]) -> TokensAnswer:
+    """List the tokens."""
+    return TokensAnswer(tokens=[TokenAnswer(name=one.name, role=one.role) for one in ask.desk.door.keys.tokens()])
+
+
+def issue(ask: Ask[NoQuery, TokenOrder]) -> TokenAnswer:
+    """Make a token; its secret is said now and never again."""
+    secret = ask.desk.door.keys.issue(ask.body.role, name=ask.body.name)
+    return TokenAnswer(name=ask.body.name, role=ask.body.role, secret=secret)
+
+
+def revoke(ask: Ask[NoQuery, None]) -> TokensAnswer:
+    """Revoke a token, and the sessions opened with it, at once."""
+    ask.desk.door.keys.revoke(ask.path["name"])
+    return tokens(ask)
+
+
+async def healthz(ask: Ask[NoQuery, None]) -> HealthAnswer:
+    """Tell that the process answers."""
+    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated)
+
+
+async def readyz(ask: Ask[NoQuery, None]) -> HealthAnswer:
+    """Tell that the log takes writes: the folds are complete before the server listens, and follow each write."""
+    try:
+        empty = ask.newsroom.log.submit([], received_at=ask.newsroom.clock())
+        await asyncio.wait_for(settled(empty), READY_SECONDS)
+    except (EmbellieError, TimeoutError):
+        raise Busy("The log does not take writes.", hint="See the disk of the data folder.", code="not_ready") from None
+    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated)
+
+
+async def metrics(ask: Ask[NoQuery, None]) -> Reply:
+    """Write the server's metrics for Prometheus."""
+    gauges = {
+        "embellie_log_last_sequence": ("Sequence number of the last event of the log.", float(ask.newsroom.log.last())),
+        "process_resident_memory_bytes": ("Resident memory.", resident_bytes()),
+    }
+    return Reply(ask.desk.tally.text(gauges=gauges).encode(), CONTENT_TYPE)
+
+
+def widget(ask: Ask[NoQuery, None]) -> Reply:
+    """Give the widget's script; any page may load it, and browsers keep it for a day."""
+    try:
+        script = WIDGET.read_bytes()
+    except FileNotFoundError:
+        raise unknown_name("script", "widget.v1.js", [], at="/widget/v1.js") from None
+    tag = f'"{hashlib.sha256(script).hexdigest()[:16]}"'.encode()
+    headers = ((b"etag", tag), (b"cache-control", b"public, max-age=86400"), (b"access-control-allow-origin", b"*"))
+    unchanged = ask.headers.get(b"if-none-match") == tag
+    return Reply(b"" if unchanged else script, "text/javascript; charset=utf-8", headers, 304 if unchanged else 200)
+
+
+VERBS = ("advance", "hold", "complete", "rollback")
+
+TABLE: tuple[Call, ...] = (
+    Call(method="GET", path="/v1/slate", handler=slate, public=True, query=SlateQuery, answer=SlateAnswer,
+         summary="Which articles to show a reader, here, now."),
+    Call(method="POST", path="/v1/events", handler=events, public=True, role="editor", query=SiteQuery, body=EventBatch,
+         answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),
+    Call(method="GET", path="/v1/articles", handler=articles, query=SiteQuery, answer=ArticlesAnswer,
+         summary="What readers may be shown now."),
+    Call(method="POST", path="/v1/articles", handler=publish, role="editor", query=SiteQuery, body=ArticleBatch,
+         answer=PublishedAnswer, limit=8192 * KILOBYTE, summary="Publish articles, or publish them again."),
+    Call(method="GET", path="/v1/rules", handler=rules, query=SiteQuery, answer=RulesAnswer,
+         summary="The editorial rules that hold now."),
+    Call(method="POST", path="/v1/rules", handler=rule, role="editor", query=SiteQuery, body=Rule,
+         answer=RulesAnswer, summary="Write or replace an editorial rule."),
+    Call(method="GET", path="/v1/experiments", handler=experiments, query=SiteQuery, answer=ExperimentsAnswer,
+         summary="The experiments, running ones first."),
+    Call(method="GET", path="/v1/experiments/{name:path}", handler=scorecard, answer=ScorecardAnswer,
+         summary="The scorecard of an experiment, from the log."),
+    Call(method="GET", path="/v1/question", handler=question, answer=QuestionAnswer,
+         summary="The question as it is written now."),
+    Call(method="GET", path="/v1/verdict", handler=verdict, answer=VerdictAnswer, summary="What to do now, and why."),
+    Call(method="GET", path="/v1/releases", handler=releases, query=SiteQuery, answer=ReleasesAnswer,
+         summary="What was built, and what is live."),
+    Call(method="POST", path="/v1/releases", handler=build, role="operator", query=SiteQuery, body=ReleaseOrder,
+         answer=ReleaseAnswer, summary="Build a release of a policy."),
+    Call(method="GET", path="/v1/rollouts", handler=rollouts, query=SiteQuery, answer=RolloutsAnswer,
+         summary="The rollouts as they stand, open ones first."),
+    Call(method="POST", path="/v1/rollouts", handler=start, role="operator", query=SiteQuery, body=RolloutOrder,
+         answer=RolloutAnswer, summary="Start rolling a release out."),
+    *(
+        Call(method="POST", path=f"/v1/rollouts/{{name}}/{verb}", handler=partial(change, verb=verb), role="operator",
+             query=SiteQuery, body=Reason, answer=RolloutAnswer, summary=summary)
+        for verb, summary in zip(VERBS, (
+            "Go one step further.", "Stay at the present step.", "Give the canary to everyone.",
+            "Give everyone the stable release again, at once.",
+        ), strict=True)
+    ),
+    Call(method="GET", path="/v1/ledger", handler=ledger, answer=LedgerAnswer,
+         summary="The conservation ledger: received = accepted + duplicates + quarantined."),
+    Call(method="GET", path="/v1/tokens", handler=tokens, role="admin", answer=TokensAnswer,
+         summary="The tokens, without their secrets."),
+    Call(method="POST", path="/v1/tokens", handler=issue, role="admin", body=TokenOrder, answer=TokenAnswer,
+         status=201, summary="Make a token with a role."),
+    Call(method="DELETE", path="/v1/tokens/{name}", handler=revoke, role="admin", answer=TokensAnswer,
+         summary="Revoke a token."),
+    Call(method="GET", path="/healthz", handler=healthz, role=None, answer=HealthAnswer,
+         summary="The process answers."),
+    Call(method="GET", path="/readyz", handler=readyz, role=None, answer=HealthAnswer,
+         summary="The log takes writes and all of it has been read."),
+    Call(method="GET", path="/metrics", handler=metrics, answer=str, content_type=CONTENT_TYPE,
+         summary="Metrics for Prometheus."),
+    Call(method="GET", path="/widget/v1.js", handler=widget, role=None, answer=str,
+         content_type="text/javascript; charset=utf-8", summary="The widget's script."),
+)  # fmt: skip
+"""Every call of the API, in the order of the document."""
