@@ -24,7 +24,7 @@ from embellie.app.measuring import (
 )
 from embellie.app.measuring_tables import parse_weights, table_document, table_scorecard
 from embellie.cli.main import JSON_HELP, print_json
-from embellie.domain.errors import InputError, unknown_name
+from embellie.domain.errors import InputError
 from embellie.domain.scorecard import SampleRatio, Scorecard
 
 json_option = click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
@@ -67,8 +67,6 @@ def experiment(*, name: str, project: Path, language: str, as_json: bool) -> Non
         names = [one.experiment for site in newsroom.sites for one in newsroom.experiments(site)]
         if not name and len(names) != 1:
             raise InputError("Which experiment?", hint=f"There are: {', '.join(names) or 'none'}.")
-        if name and name not in names:
-            raise unknown_name("experiment", name, names)
         card = newsroom.scorecard(name or names[0])
     finally:
         newsroom.close()

@@ -96,7 +96,7 @@ def effect_sentence(row: Effect | UnavailableEffect, control: str, language: str
     """Say what one metric did for one variant."""
     words = _WORDS[_known(language)]
     name = metric_name(row.metric, language)
-    name = name[:1].upper() + name[1:] if row.metric != name else name
+    name = name[:1].upper() + name[1:] if re.fullmatch(r"[a-z_]+", row.metric) else name
     if isinstance(row, UnavailableEffect):
         said = words["absent"].format(
             metric=name,
