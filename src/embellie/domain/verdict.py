@@ -82,7 +82,7 @@ class NextAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The whole answer to a question."""
+    """The whole answer to a question. `noise_floor` is what an unknown that matters nothing is found worth by these draws."""
 
     question: str
     currency: str
@@ -95,6 +95,8 @@ class Verdict:
     studies: tuple[StudyValue, ...]
     groups: tuple[tuple[str, Figure], ...]
     next: NextAction
+    noise_floor: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Action:

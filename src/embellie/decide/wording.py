@@ -1,0 +1,168 @@
+"""Wording: the verdict in two sentences that one can act on, in English and in French."""
+
+import math
+from collections.abc import Sequence
+
+from embellie.domain.question import Question
+from embellie.domain.verdict import Figure, ScenarioValue, StudyValue, UnknownValue
+
+_SPACE = "\u202f"
+
+
+def rounded(value: float) -> float:
+    """Round to three figures.
+
+    >>> rounded(12345.0), rounded(-0.012345)
+    (12300.0, -0.0123)
+    """
+    if value == 0 or not math.isfinite(value):
+        return value
+    return round(value, 2 - math.floor(math.log10(abs(value))))
+
+
+def amount(value: float, currency: str, language: str) -> str:
+    """Write an amount of money.
+
+    >>> amount(12345.0, "EUR", "en"), amount(0.398, "EUR", "en")
+    ('12,300 EUR', '0.398 EUR')
+    """
+    near = rounded(value)
+    text = f"{near:,.0f}" if abs(near) >= 100 else f"{near:,.3g}"
+    if language == "fr":
+        text = text.replace(",", _SPACE).replace(".", ",")
+    return f"{text.replace('-', '−')} {currency}"
+
+
+def percent(value: float, language: str) -> str:
+    """Write a share of one.
+
+    >>> percent(0.734, "en")
+    '73 %'
+    """
+    shown = "100" if value > 0.995 else "0" if value < 0.005 else f"{value * 100:.0f}"
+    near = (value > 0.995 and value < 1) or 0 < value < 0.005
+    sign = {"en": "about ", "fr": "environ "}[language] if near else ""
+    return f"{sign}{shown} %"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _weeks(weeks: float, language: str) -> str:
+    number = f"{weeks:g}".replace(".", "," if language == "fr" else ".")
+    if language == "fr":
+        return f"{number} semaine" + ("s" if weeks >= 2 else "")
+    return f"{number} week" + ("" if weeks == 1 else "s")
+
+
+def reasons(
+    action: str,
+    *,
+    question: Question,
+    scenarios: Sequence[ScenarioValue],
+    best: ScenarioValue,
+    evpi: Figure,
+    asked: UnknownValue | None,
+    study: StudyValue | None,
+) -> dict[str, str]:
+    """Say why, by language."""
+    return {
+        language: _reason(
+            action, language, question=question, scenarios=scenarios, best=best, evpi=evpi, asked=asked, study=study
+        )
+        for language in ("en", "fr")
+    }
+
+
+def _reason(
+    action: str,
+    language: str,
+    *,
+    question: Question,
+    scenarios: Sequence[ScenarioValue],
+    best: ScenarioValue,
+    evpi: Figure,
+    asked: UnknownValue | None,
+    study: StudyValue | None,
+) -> str:
+    standing = _standing(best, scenarios, question.currency, language)
+    if action == "learn_more" and study:
+        return f"{_by_study(study, question, language)} {standing}"
+    if action == "learn_more" and asked:
+        return f"{_by_asking(asked, question.currency, language)} {standing}"
+    money = amount(evpi.value, question.currency, language)
+    if action == "ship":
+        gain = amount(best.net_benefit.mean - scenarios[0].net_benefit.mean, question.currency, language)
+        return _SHIP[language].format(
+            name=_plain(best.scenario),
+            baseline=_plain(scenarios[0].scenario),
+            gain=gain,
+            chance=percent(1 - best.p_loss, language),
+            evpi=money,
+        )
+    other = max(scenarios[1:], key=lambda scenario: scenario.net_benefit.mean)
+    loss = amount(scenarios[0].net_benefit.mean - other.net_benefit.mean, question.currency, language)
+    return {"stop": _STOP, "hold": _HOLD}[action][language].format(
+        name=_plain(scenarios[0].scenario),
+        other=_plain(other.scenario),
+        loss=loss,
+        chance=percent(other.p_best, language),
+        evpi=money,
+    )
+
+
+_SHIP = {
+    "en": "Ship {name}: it is expected to bring {gain} more than {baseline}, and pays back with a chance of {chance}. "
+    "Nothing that could be learnt first would repay its cost; knowing everything would be worth {evpi} at most.",
+    "fr": "Mettez {name} en production : le gain attendu sur {baseline} est de {gain}, avec {chance} de chances de ne rien "
+    "perdre. Aucune étude proposée ne rembourserait son coût ; tout savoir vaudrait au plus {evpi}.",
+}
+_STOP = {
+    "en": "Stop: keep {name}. The next best, {other}, is expected to bring {loss} less and has a chance of {chance} of being "
+    "the better choice; knowing everything would be worth {evpi} at most.",
+    "fr": "Arrêtez : gardez {name}. La meilleure autre option, {other}, rapporterait {loss} de moins et a {chance} de chances "
+    "d'être le bon choix ; tout savoir vaudrait au plus {evpi}.",
+}
+_HOLD = {
+    "en": "Hold: keep {name} for now. {other} is expected to bring {loss} less, yet is the better choice with a chance of "
+    "{chance}; knowing everything would be worth {evpi}, but no study offered repays its cost.",
+    "fr": "Attendez : gardez {name} pour l'instant. {other} rapporterait {loss} de moins, mais reste le bon choix avec {chance} "
+    "de chances ; tout savoir vaudrait {evpi}, mais aucune étude proposée ne rembourse son coût.",
+}
+
+
+def _by_study(study: StudyValue, question: Question, language: str) -> str:
+    design = question.studies[study.name]
+    ask = question.unknowns[design.measures].ask or _what_is(design.measures, language)
+    worth = amount(study.enbs.value, question.currency, language)
+    cost = amount(study.cost, question.currency, language)
+    name = _plain(study.name)
+    if language == "fr":
+        time = f" pendant {_weeks(study.weeks, language)}" if study.weeks else ""
+        traffic = f" sur {percent(study.share, language)} du trafic" if study.share else ""
+        return f"Apprenez d'abord : lancez {name}{time}{traffic}. Répondre à « {ask} » rapporte {worth} net, coût de {cost} déduit."
+    time = f" for {_weeks(study.weeks, language)}" if study.weeks else ""
+    traffic = f" on {percent(study.share, language)} of the traffic" if study.share else ""
+    return f"Learn more first: run {name}{time}{traffic}. Answering “{ask}” is worth {worth} net of its cost of {cost}."
+
+
+def _by_asking(asked: UnknownValue, currency: str, language: str) -> str:
+    ask = asked.ask or _what_is(asked.name, language)
+    worth = amount(asked.evppi.value, currency, language)
+    if language == "fr":
+        return f"Apprenez d'abord : répondez à « {ask} », ce qui vaut jusqu'à {worth}. Aucune étude n'est décrite : ajoutez-en une."
+    return f"Learn more first: answer “{ask}”, which is worth up to {worth}. No study is described yet: add one."
+
+
+def _what_is(name: str, language: str) -> str:
+    return f"Que vaut {_plain(name)} ?" if language == "fr" else f"What is {_plain(name)}?"
+
+
+def _standing(best: ScenarioValue, scenarios: Sequence[ScenarioValue], currency: str, language: str) -> str:
+    """Where things stand if one had to choose today."""
+    mean = amount(best.net_benefit.mean, currency, language)
+    chance = percent(best.p_best, language)
+    if language == "fr":
+        return f"S'il fallait choisir aujourd'hui : {_plain(best.scenario)} ({mean} attendus), le bon choix avec {chance} de chances."
+    return f"If you had to choose today: {_plain(best.scenario)} ({mean} expected), the right choice with a chance of {chance}."
