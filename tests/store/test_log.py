@@ -342,6 +342,16 @@ def test_many_threads_write_and_read(log):
     assert max(seen) == 200
 
 
+def test_a_thread_that_ended_holds_no_connection(log):
+    """Many short-lived threads that read leave nothing open behind them."""
+    log.append([a_read(1)], received_at=NOON)
+    for _ in range(20):
+        thread = threading.Thread(target=log.last)
+        thread.start()
+        thread.join()
+    assert len(log._readers) == 0
+
+
 WRITER = """
 import sys
 from embellie.store.log import SqliteLog

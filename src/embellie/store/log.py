@@ -10,6 +10,7 @@ from heapq import merge
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakSet
 
 from embellie.domain.errors import Conflict, EmbellieError, EventError
 from embellie.domain.event import Event
@@ -96,6 +97,18 @@ class Imbalance:
     found: int
 
 
+class _Reader:
+    """A thread's own connection; closed when its thread ends, or with the log."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
 class SqliteLog:
     """An `EventLog` in one SQLite file (WAL, synchronous FULL, group commit).
 
@@ -124,7 +137,7 @@ class SqliteLog:
         self._writer = open_log_file(self.path, busy_seconds=busy_seconds)
         self._writing = threading.Lock()
         self._own = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: WeakSet[_Reader] = WeakSet()
         self._reading = threading.Lock()
         self._closed = False
         self._queue: CommitQueue[Batch, Receipt] = CommitQueue(self._commit, limit=limit)
@@ -287,8 +300,8 @@ class SqliteLog:
             if self._closed:
                 return
             self._closed = True
-            for connection in self._readers:
-                connection.close()
+            for reader in list(self._readers):
+                reader.connection.close()
             self._writer.close()
 
     def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
@@ -319,23 +332,23 @@ class SqliteLog:
             after = rows[-1][0]
 
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        connection = getattr(self._own, "connection", None) or self._connect()
+        reader: _Reader = getattr(self._own, "reader", None) or self._connect()
         try:
-            return connection.execute(sql, parameters).fetchall()
+            return reader.connection.execute(sql, parameters).fetchall()
         except sqlite3.ProgrammingError:
             raise Conflict("The log is closed.", hint="Open it again.", code="log_closed") from None
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> _Reader:
         """Give this thread its own connection: reads wait neither for one another nor for the writer."""
         with self._reading:
             if self._closed:
                 raise Conflict("The log is closed.", hint="Open it again.", code="log_closed")
-            connection = open_for_reading(self.path)
-            self._readers.append(connection)
-        self._own.connection = connection
-        return connection
+            reader = _Reader(open_for_reading(self.path))
+            self._readers.add(reader)
+        self._own.reader = reader
+        return reader
 
 
 def _event(row: tuple[Any, ...]) -> Event:
