@@ -50,3 +50,14 @@ def test_a_ranking_reads_as_a_list(columns, step):
     assert [item.article for item in ranking[step:9]] == names[step:9]
     keep = rows % 2 == 0
     assert [item.article for item in ranking.where(keep)] == [n for n in names if keep[ids.index(n)]]
+
+
+@given(st.integers(0, 2**32), st.sampled_from([1, 3, 64, 300, 6000]), st.sampled_from([2, 50, 10**9]))
+@settings(max_examples=25, deadline=None)
+def test_the_best_of_many_are_those_of_a_full_sort(seed, k, distinct):
+    """Among thousands, where only a part is looked at closely, the result is still that of sorting everything."""
+    rng = np.random.default_rng(seed)
+    scores, recency = rng.integers(0, distinct, 7000) / 7.0, rng.integers(0, 40, 7000)
+    ids = [f"a{i:05}" for i in rng.permutation(7000)]
+    expected = np.lexsort((ids, -recency, -scores))[:k]
+    assert best_first(scores, recency, ids, k).tolist() == expected.tolist()

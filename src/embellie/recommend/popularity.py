@@ -121,7 +121,8 @@ def optimistic_reads(reads: Floats, ages: Floats, *, optimism: float, freshness:
     if optimism <= 0.0:
         return lent
     total = float(reads.sum())
-    level = float(reads @ reads) / total if total > 0.0 else 1.0
+    # Not `reads @ reads`: a threaded library would wait for a busy core.
+    level = float(np.square(reads).sum()) / total if total > 0.0 else 1.0
     # Older than twenty half-lives, a loan is below a millionth: spare the exponentials.
     young = np.flatnonzero(ages < 20.0 * freshness)
     lent[young] = optimism * level * np.exp2(-np.maximum(ages[young], 0.0) / freshness)

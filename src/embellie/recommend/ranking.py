@@ -11,6 +11,8 @@ from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.shelf import Names
 
 _FIRST = 64
+_MANY = 4096
+_THIN = 16
 
 
 def best_first(scores: Floats, recency: Integers, ids: Sequence[str], k: int) -> Integers:
@@ -33,7 +35,7 @@ def _at_least(scores: Floats, recency: Integers, k: int) -> Integers:
     """Narrow down to a few more than the `k` best: all that tie with the last of them stay in."""
     if k >= len(scores):
         return np.arange(len(scores))
-    last = np.partition(scores, len(scores) - k)[len(scores) - k]
+    last = _kth(scores, k)
     better, ties = np.flatnonzero(scores > last), np.flatnonzero(scores == last)
     wanted = k - len(better)
     if wanted < len(ties):
@@ -56,6 +58,16 @@ def rank_of(place: int, scores: Floats, recency: Integers, ids: Sequence[str]) -
         name = ids[place]
         before += sum(ids[i] < name for i in ties[recency[ties] == recent].tolist())
     return before + 1
+
+
+def _kth(scores: Floats, k: int) -> float:
+    """Return the k-th largest score; of many scores, only those are sorted that a thin sample says may matter."""
+    if len(scores) > _MANY and k * _THIN < len(scores):
+        sample = scores[::_THIN]
+        likely = scores[scores >= np.partition(sample, len(sample) - k // 4 - 1)[len(sample) - k // 4 - 1]]
+        if len(likely) >= k:
+            scores = likely
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k])
 
 
 class Ranking(Sequence[Recommended]):
