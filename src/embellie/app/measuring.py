@@ -22,6 +22,7 @@ from embellie.ports import AggregateReader
 
 __all__ = [
     "SCHEMA",
+    "Looking",
     "Plan",
     "TableSpec",
     "check_split",

@@ -10,6 +10,7 @@ from typing import Literal
 import click
 
 from embellie.app.measuring import (
+    Looking,
     Plan,
     TableSpec,
     check_split,
@@ -18,6 +19,7 @@ from embellie.app.measuring import (
     parse_looking,
     plan_document,
     plan_sentences,
+    scorecard,
     scorecard_document,
     split_sentence,
     srm_document,
@@ -30,6 +32,16 @@ from embellie.domain.scorecard import SampleRatio, Scorecard
 json_option = click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 language_option = click.option(
     "--lang", "language", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the text."
+)
+sequential_option = click.option(
+    "--sequential",
+    default="none",
+    show_default=True,
+    metavar="always|group:K|none",
+    help="How often results are looked at: whenever, at K planned looks, or once.",
+)
+planned_option = click.option(
+    "--planned", type=click.IntRange(min=2), help="Units of both sides at the planned end, for --sequential."
 )
 
 
@@ -56,18 +68,28 @@ def command() -> None:
 @click.option(
     "--project", type=click.Path(path_type=Path), default=Path(), help="The project's folder (here by default)."
 )
+@sequential_option
+@planned_option
 @language_option
 @json_option
-def experiment(*, name: str, project: Path, language: str, as_json: bool) -> None:
+def experiment(*, name: str, project: Path, sequential: str, planned: int | None, language: str, as_json: bool) -> None:
     """Give the scorecard of experiment NAME, computed from the log (NAME may be left out when there is one)."""
+    from embellie.app.config import metrics_of
     from embellie.app.newsroom import Newsroom
 
+    looking = _looking(sequential, planned)
     newsroom = Newsroom.open(project)
     try:
         names = [one.experiment for site in newsroom.sites for one in newsroom.experiments(site)]
         if not name and len(names) != 1:
             raise InputError("Which experiment?", hint=f"There are: {', '.join(names) or 'none'}.")
-        card = newsroom.scorecard(name or names[0])
+        card = scorecard(
+            newsroom.analysis,
+            newsroom.experiment(name or names[0]),
+            metrics_of(newsroom.config),
+            read_seconds=newsroom.config.read_seconds,
+            looking=looking,
+        )
     finally:
         newsroom.close()
     if as_json:
@@ -91,14 +113,8 @@ def experiment(*, name: str, project: Path, language: str, as_json: bool) -> Non
     metavar="METRIC=SPEC…",
     help="A column or ratio from before the experiment: the adjusted row is given beside the unadjusted one.",
 )
-@click.option(
-    "--sequential",
-    default="none",
-    show_default=True,
-    metavar="always|group:K|none",
-    help="How often results are looked at: whenever, at K planned looks, or once.",
-)
-@click.option("--planned", type=click.IntRange(min=2), help="Units of both sides at the planned end, for --sequential.")
+@sequential_option
+@planned_option
 @click.option("--segment", default="", metavar="COL", help="Also a scorecard for each value of this column.")
 @click.option("--where", multiple=True, metavar="COL=VALUE", help="Only rows with this value; may be repeated.")
 @click.option(
@@ -145,12 +161,10 @@ def table(
         covariates=_pairs([*covariates, *(text for text in more if "=" in text)], "--covariate"),
         control=control,
         weights=parse_weights(weights) if weights else None,
-        looking=parse_looking(sequential, planned=planned),
+        looking=_looking(sequential, planned),
     )
     if found.control_chosen:
         click.echo(f"Control: `{found.card.control}` (name another with --control).", err=True)
-    if sequential == "always" and planned is None:
-        click.echo("The always-valid interval is tightest at 10000 units (fix another with --planned).", err=True)
     if as_json:
         print_json(table_document(found))
         return
@@ -232,6 +246,13 @@ def _show(card: Scorecard, language: str) -> None:
     plot = interval_plot(card, language)
     if plot:
         click.echo("\n" + "\n".join(plot))
+
+
+def _looking(sequential: str, planned: int | None) -> Looking:
+    looking = parse_looking(sequential, planned=planned)
+    if looking.kind == "always" and planned is None:
+        click.echo(f"Always-valid intervals are tightest at {looking.planned} units (see --planned).", err=True)
+    return looking
 
 
 def _metrics(metrics: Sequence[str], more: Sequence[str]) -> list[str]:
