@@ -15,9 +15,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Start the browser once; every test has its own fresh profile."""
+    """Start the browser once per file, so that its event loop ends with it; every test has its own fresh profile."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: make test-all installs it")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
