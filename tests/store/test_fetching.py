@@ -1,5 +1,6 @@
 """Fetching: polite, bounded, and never steered into the house."""
 
+import asyncio
 import time
 
 import pytest
@@ -95,3 +96,13 @@ def test_answers_keep_the_order_of_the_asks(server, fetcher):
     slow = server.put("/slow-first", Answer(b"slow", pause=0.2))
     fast = server.put("/fast", Answer(b"fast"))
     assert [one.content for one in fetcher.all([Ask(url=slow), Ask(url=fast)])] == [b"slow", b"fast"]
+
+
+def test_it_works_inside_an_event_loop(server, fetcher):
+    """A notebook, or a server, may call it while its own loop runs."""
+    url = server.put("/inside", Answer(b"<rss/>"))
+
+    async def cell():
+        return fetch(fetcher, url)
+
+    assert asyncio.run(cell()).status == 200

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
@@ -71,7 +72,9 @@ class Fetcher:
 
         Never raises for what the other side does: the answer says what went wrong.
         """
-        return asyncio.run(self._all(asks))
+        # In a thread of its own: the caller may be inside an event loop, as in a notebook.
+        with ThreadPoolExecutor(1, thread_name_prefix="fetching") as aside:
+            return aside.submit(lambda: asyncio.run(self._all(asks))).result()
 
     async def _all(self, asks: Sequence[Ask]) -> list[Fetched]:
         turn = asyncio.Semaphore(self.limits.parallel)
