@@ -21,7 +21,7 @@ currency = "EUR"
 horizon  = "24 months"
 
 [unknowns]
-interest = { range = "-2 % to 6 %", ask = "Do readers want recommendations?", kind = "reader" }
+interest = { range = "-40 % to 80 %", ask = "Do readers want recommendations?", kind = "reader" }
 
 [quantities]
 base = "50k EUR/month"
@@ -29,7 +29,7 @@ base = "50k EUR/month"
 [scenarios.status_quo]
 benefit = "0 EUR/month"
 [scenarios.heuristic]
-build   = "20k EUR"
+build   = "200k EUR"
 run     = "500 EUR/month"
 benefit = "base * interest"
 
