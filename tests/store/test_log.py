@@ -1,9 +1,12 @@
 """The log in SQLite: what is beyond the contract of every log."""
 
 import json
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -290,6 +293,31 @@ def test_a_path_that_cannot_be_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "file" / FILE):
         with pytest.raises(InputError, match="cannot be opened or written"):
+            SqliteLog(path)
+
+
+@pytest.fixture
+def read_only():
+    """A folder nobody may write to, seen as an ordinary account would see it."""
+    folder = Path(tempfile.mkdtemp())
+    SqliteLog(folder / FILE).close()
+    (folder / FILE).chmod(0o444)
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65_534)
+    yield folder
+    if root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="This system knows no accounts of this kind.")
+def test_a_read_only_folder_is_explained(read_only):
+    """No log can be made there, and the one there cannot be written: the error says what the account needs."""
+    for path in (read_only / FILE, read_only / "new.sqlite", read_only / "data" / FILE):
+        with pytest.raises(InputError, match="Give a folder that this account may write to"):
             SqliteLog(path)
 
 
