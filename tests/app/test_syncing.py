@@ -297,3 +297,21 @@ def test_the_servers_job_syncs_until_told_to_stop(server, newsroom):
     job.join(5)
     assert newsroom.article("gazette", "a").title == "Title a"
     assert len(server.requests) == 1
+
+
+def test_the_servers_job_outlives_an_accident(server, newsroom, monkeypatch, caplog):
+    """An error nobody foresaw is logged, and the job goes on to the next round."""
+    from embellie.app import syncing
+
+    stopped, rounds = threading.Event(), []
+
+    def broken(*_, **__):
+        rounds.append(1)
+        if len(rounds) == 3:
+            stopped.set()
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(syncing, "sync_site", broken)
+    sync_until(newsroom, stopped, every=0.01)
+    assert len(rounds) == 3
+    assert "could not be synced: unforeseen" in caplog.text

@@ -124,15 +124,20 @@ def _fetcher(site: Site) -> Fetcher:
 
 def sync_until(newsroom: "Newsroom", stopped: threading.Event, *, every: float = 15.0) -> None:
     """Keep all sites in step with their feeds until `stopped` is set; run it in a thread of the server."""
-    while not stopped.wait(every):
+    while not stopped.is_set():
         for site, own in newsroom.sites.items():
-            if not own.feeds:
-                continue
-            try:
-                for report in sync_site(newsroom, site, due_only=True):
-                    _log(site, report)
-            except (EmbellieError, OSError) as error:
-                logger.warning("The feeds of `%s` could not be synced: %s", site, error)
+            if own.feeds:
+                _sync_and_log(newsroom, site, stopped)
+        stopped.wait(every)
+
+
+def _sync_and_log(newsroom: "Newsroom", site: str, stopped: threading.Event) -> None:
+    try:
+        for report in sync_site(newsroom, site, due_only=True):
+            _log(site, report)
+    except Exception as error:  # noqa: BLE001 -- the job outlives whatever one site's feeds do to it
+        if not stopped.is_set():
+            logger.warning("The feeds of `%s` could not be synced: %s", site, error, exc_info=True)
 
 
 def sync_feeds(
