@@ -385,12 +385,12 @@ class Newsroom:
         """Count events by kind in equal stretches of time, oldest first: rows of `at`, `kind`, `count`."""
         return self.analysis.rows(
             """
-            WITH own AS (SELECT at, kind FROM events WHERE site = $site AND kind IN
+            WITH own AS (SELECT "at", kind FROM events WHERE site = $site AND kind IN
                          ('served', 'impression', 'click', 'read', 'conversion')),
-                 span AS (SELECT min(at) AS first, greatest(epoch(max(at)) - epoch(min(at)), 1) AS seconds FROM own),
-                 placed AS (SELECT kind, least(floor((epoch(at) - epoch(first)) / seconds * $buckets), $buckets - 1)
+                 span AS (SELECT min("at") AS first, greatest(epoch(max("at")) - epoch(min("at")), 1) AS seconds FROM own),
+                 placed AS (SELECT kind, least(floor((epoch("at") - epoch(first)) / seconds * $buckets), $buckets - 1)
                                          AS bucket, first, seconds FROM own, span)
-            SELECT strftime(first + to_seconds(bucket * seconds / $buckets), '%Y-%m-%dT%H:%M:%SZ') AS at,
+            SELECT strftime(first + to_seconds(bucket * seconds / $buckets), '%Y-%m-%dT%H:%M:%SZ') AS "at",
                    kind, count(*) AS count
             FROM placed GROUP BY bucket, first, seconds, kind ORDER BY bucket, kind
             """,
