@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from scipy import optimize
-
 from embellie.domain.errors import InputError
 from embellie.domain.scorecard import IntervalKind
 from embellie.domain.unavailable import Unavailable
@@ -14,6 +12,7 @@ from embellie.stats.sequential import (
     always_valid_p,
     always_valid_reach,
     group_bounds,
+    root_of,
     tuned_rho,
 )
 
@@ -91,7 +90,8 @@ def reach_at(looking: Looking, found: Difference, *, smaller_arm: int) -> Reach 
 
 
 def _group_reach(looking: Looking, z: float, fraction: float, alpha: float) -> Reach:
-    look = max(1, math.ceil(fraction * looking.looks - 1e-9))
+    # A look a little late is that look, not the next one.
+    look = max(1, math.ceil(fraction * looking.looks - 0.05))
     fractions = (*(step / looking.looks for step in range(1, look)), fraction)
 
     def excess(log_alpha: float) -> float:
@@ -103,5 +103,5 @@ def _group_reach(looking: Looking, z: float, fraction: float, alpha: float) -> R
     elif excess(high) >= 0:
         p_value = 1.0
     else:
-        p_value = math.exp(optimize.brentq(excess, low, high, xtol=1e-4))
+        p_value = math.exp(root_of(excess, low, high, tolerance=1e-4))
     return Reach(group_bounds(fractions, alpha=alpha)[-1], p_value)
