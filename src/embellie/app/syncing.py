@@ -135,7 +135,7 @@ def _sync_and_log(newsroom: "Newsroom", site: str, stopped: threading.Event) -> 
     try:
         for report in sync_site(newsroom, site, due_only=True):
             _log(site, report)
-    except Exception as error:  # noqa: BLE001 -- the job outlives whatever one site's feeds do to it
+    except Exception as error:  # the job outlives whatever one site's feeds do to it
         if not stopped.is_set():
             logger.warning("The feeds of `%s` could not be synced: %s", site, error, exc_info=True)
 
