@@ -51,7 +51,7 @@ class Temperament:
 
     visits_per_day: float = 1.25
     patience: float = 0.42
-    curiosity: float = 0.05
+    curiosity: float = 0.035
     attention: float = 0.85
     added: float = 1.0
     diverted: float = 1.5
