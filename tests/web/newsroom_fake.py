@@ -72,7 +72,13 @@ def question() -> Question:
 
     def unknown(name: str, written: str, ask: str, kind: Any, unit: Mapping[str, int] | None = None) -> Unknown:
         return Unknown(
-            name=name, prior=Distribution("normal", (0.0, 1.0)), written=written, unit=unit or {}, kind=kind, ask=ask
+            name=name,
+            prior=Distribution("normal", (0.0, 1.0)),
+            written=written,
+            unit=unit or {},
+            label=written.rsplit(maxsplit=1)[-1] if unit else "",
+            kind=kind,
+            ask=ask,
         )
 
     return Question(

@@ -38,7 +38,7 @@ def would_change(view: View, verdict: Verdict | Unavailable) -> list[str]:
     said = [
         words("change.unknown", ask=ask_of(view, unknown), value=words.money(unknown.evppi.value, currency))
         for unknown in verdict.unknowns
-        if unknown.open and unknown.evppi.value > 2 * unknown.evppi.error
+        if unknown.open
     ]
     rivals = sorted((each for each in verdict.scenarios if each is not best), key=lambda each: -each.p_best)
     if rivals and rivals[0].p_best >= 0.01:

@@ -18,6 +18,7 @@ def frame_page(view: View) -> dict[str, Any]:
     return {
         "question": asked(view, view.question()),
         "file": question_text(view),
+        "warnings": [] if isinstance(verdict, Unavailable) else list(verdict.warnings),
         "figures": {
             "net_benefit": drawn(words("net_benefit.short"), of_verdict(view, verdict, net_benefit_picture)),
             "worth": drawn(words("worth.title"), of_verdict(view, verdict, worth_of_knowing_picture)),

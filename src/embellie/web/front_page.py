@@ -83,9 +83,10 @@ def next_to_learn(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
     if isinstance(verdict, Unavailable):
         return verdict.document()
     words, currency = view.words, verdict.currency
-    if not verdict.unknowns or verdict.unknowns[0].evppi.value <= 2 * verdict.unknowns[0].evppi.error:
+    opened = [unknown for unknown in verdict.unknowns if unknown.open]
+    if not opened:
         return {"headline": words("next.nothing"), "text": words("next.nothing_text"), "ask": "", "study": ""}
-    top = verdict.unknowns[0]
+    top = max(opened, key=lambda unknown: unknown.evppi.value)
     paying = [study for study in verdict.studies if study.enbs.value > 0]
     study = (
         words(

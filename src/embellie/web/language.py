@@ -117,9 +117,8 @@ class Words:
         return f"{sign}{symbol}{space}{text}{'M' if million else ''}"
 
     def _rounded(self, value: float) -> str:
-        if abs(value) >= 100:
-            return self.number(float(f"{value:.3g}"))
-        return self.number(value, 0 if float(value).is_integer() else 2 if abs(value) < 10 else 1)
+        near = float(f"{value:.3g}")
+        return self.number(near, 0 if near.is_integer() else 2 if abs(near) < 10 else 1)
 
     def money_range(self, low: float, high: float, currency: str) -> str:
         """Write a range of amounts."""

@@ -110,7 +110,7 @@ def net_benefit_quantiles(view: View, verdict: Verdict) -> Mapping[str, Sequence
     key = hashlib.sha256(repr((question, evidence, verdict.draws, verdict.seed)).encode()).hexdigest()
     with _drawing:
         if key not in _drawn:
-            _drawn[key] = net_benefit_draws(question, evidence=evidence, draws=4096, seed=verdict.seed)
+            _drawn[key] = net_benefit_draws(question, evidence=evidence, draws=verdict.draws, seed=verdict.seed)
             while len(_drawn) > _KEPT:
                 _drawn.popitem(last=False)
         return _drawn[key]
@@ -171,7 +171,7 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
     if not verdict.unknowns:
         return view.missing("unknowns")
     top = max(verdict.unknowns, key=lambda unknown: unknown.evppi.value)
-    nothing = top.evppi.value <= 2 * top.evppi.error
+    nothing = not any(unknown.open for unknown in verdict.unknowns)
     return Picture(
         drawing="worth",
         title=words("worth.title"),

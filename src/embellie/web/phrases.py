@@ -232,6 +232,7 @@ _MONEY: dict[str, tuple[str, str]] = {
     "frame.horizon": ("Over {horizon}", "Sur {horizon}"),
     "frame.discount": ("discounted at {rate} a year", "actualisé à {rate} par an"),
     "frame.scenarios": ("The scenarios", "Les scénarios"),
+    "frame.warnings": ("Worth a second look", "À regarder de plus près"),
     "frame.file": ("The file, as written", "Le fichier, tel qu’écrit"),
     "aspect.value": ("value", "valeur"),
     "aspect.benefit": ("benefit", "gain"),
@@ -388,9 +389,10 @@ _SERVING: dict[str, tuple[str, str]] = {
     "quarantine.note": ("The events around them were kept.", "Les événements voisins ont été gardés."),
     "tag.title": ("Put it on an article page", "À mettre sur une page d’article"),
     "tag.note": (
-        "One script tag for the page, one element where the slate goes. Nothing is stored before the reader consents.",
-        "Une balise pour la page, un élément là où va la liste. Rien n’est gardé avant le consentement du lecteur.",
+        "One tag, where the slate should stand; `data-article` is the page’s article. Nothing is kept before consent.",
+        "Une balise, là où va la liste ; `data-article` est l’article de la page. Rien n’est gardé avant le consentement.",
     ),
+    "answer.missing": ("No answer yet.", "Pas encore de réponse."),
 }
 
 _RELEASE: dict[str, tuple[str, str]] = {

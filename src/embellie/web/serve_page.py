@@ -95,11 +95,12 @@ def tag(view: View) -> dict[str, str]:
     """The tag a developer pastes into the article page."""
     site = view.newsroom.sites[view.site]
     placement = next(iter(site.placements), "article-bottom")
-    key = view.query.get("public_key", "")
+    key = view.query.get("public_key", "") or "pk_…"
     return {
         "html": (
-            f'<script type="module" src="{view.query.get("origin", "")}/widget/v1.js" data-site="{view.site}" '
-            f'data-key="{key or "…"}"></script>\n<embellie-slate placement="{placement}"></embellie-slate>'
+            f'<script async src="{view.query.get("origin", "")}/widget/v1.js"\n'
+            f'        data-site="{view.site}" data-key="{key}"\n'
+            f'        data-placement="{placement}" data-article="…"></script>'
         ),
         "note": view.words("tag.note"),
     }

@@ -98,29 +98,22 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def unit_text(unit: Mapping[str, float]) -> str:
-    """Write a unit as people do.
-
-    >>> unit_text({"visit": 1, "month": -1})
-    'visit/month'
-    """
-    above = [name for name, power in unit.items() if power > 0]
-    below = [name for name, power in unit.items() if power < 0]
-    return "·".join(above) + ("/" + "/".join(below) if below else "")
-
-
 def quantity_text(words: Words, unknown: Unknown | None, value: float) -> str:
-    """Write a value of an unknown the way its prior was written: a percentage, an amount, or a number with its unit."""
-    if unknown is None:
-        return words.figure(value)
-    if not unknown.unit and "%" in unknown.written:
-        return words.share(value, 1 if abs(value) < 0.2 else 0)
-    unit = unit_text(unknown.unit)
-    return f"{words.figure(value)} {unit}".strip()
+    """Write a value of an unknown the way its prior was written: a percentage, or a number with its unit."""
+    return f"{_bare(words, unknown, value)} {_unit(unknown)}".strip()
 
 
 def spread_text(words: Words, unknown: Unknown | None, spread: Spread) -> str:
     """Write a 90 % range of an unknown, its unit once."""
-    low, high = (quantity_text(words, unknown, value) for value in (spread.p05, spread.p95))
-    unit = f" {unit_text(unknown.unit)}" if unknown is not None and unknown.unit else ""
-    return words("range", low=low.removesuffix(unit), high=high)
+    low, high = (_bare(words, unknown, value) for value in (spread.p05, spread.p95))
+    return f"{words('range', low=low, high=high)} {_unit(unknown)}".strip()
+
+
+def _bare(words: Words, unknown: Unknown | None, value: float) -> str:
+    if unknown is not None and not unknown.unit and "%" in unknown.written:
+        return words.share(value, 1 if abs(value) < 0.2 else 0)
+    return words.figure(value)
+
+
+def _unit(unknown: Unknown | None) -> str:
+    return "" if unknown is None else unknown.label.replace("%", "").strip()

@@ -1,0 +1,393 @@
+"""The dashboard: every page in both languages, its JSON twin, its forms, and what it says when something is missing."""
+
+import asyncio
+import importlib.util
+import json
+import re
+import sys
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from embellie.web import dashboard, money_pictures
+from embellie.web.access import Caller
+from embellie.web.dashboard import PAGES, path_of, ticks
+
+_spec = importlib.util.spec_from_file_location("newsroom_fake", Path(__file__).with_name("newsroom_fake.py"))
+fake = importlib.util.module_from_spec(_spec)
+sys.modules["newsroom_fake"] = fake
+_spec.loader.exec_module(fake)
+
+EVERY = [(name, language) for name in PAGES for language in ("en", "fr")]
+
+
+class Elements(HTMLParser):
+    """Every start tag of a page with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def of(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+class Site:
+    """The dashboard on a fake newsroom, asked by someone with a role."""
+
+    def __init__(self, newsroom, role="operator") -> None:
+        self.newsroom = newsroom
+        app = Starlette(routes=dashboard.routes())
+        app.state.newsroom = newsroom
+
+        async def door(scope, receive, send):
+            scope.setdefault("state", {})["caller"] = Caller("ana", "session", role)
+            await app(scope, receive, send)
+
+        self.app = door
+
+    def get(self, path: str, **options) -> httpx.Response:
+        return self._ask("GET", path, **options)
+
+    def post(self, path: str, **options) -> httpx.Response:
+        return self._ask("POST", path, **options)
+
+    def _ask(self, method: str, path: str, **options) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://news.example") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture(autouse=True)
+def _drawn_from_records(request, monkeypatch):
+    if "call" not in request.fixturenames:
+        monkeypatch.setattr(money_pictures, "net_benefit_quantiles", lambda _, verdict: fake.quantiles(verdict))
+
+
+@pytest.fixture
+def site():
+    """A newsroom with everything."""
+    return Site(fake.FakeNewsroom())
+
+
+@pytest.fixture
+def empty():
+    """A newsroom with nothing: no question, article, experiment or event."""
+    return Site(fake.FakeNewsroom(empty=True))
+
+
+def figures_of(page: httpx.Response) -> dict:
+    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page.text, re.DOTALL)
+    return json.loads(found[1])
+
+
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_a_page_answers_in_both_languages(site, name, language):
+    """Every page is whole, in the language asked, with one first heading and one main region."""
+    answer = site.get(path_of(name), params={"lang": language})
+    elements = Elements(answer.text)
+    assert answer.status_code == 200
+    assert elements.of("html")[0]["lang"] == language
+    assert len(elements.of("h1")) == len(elements.of("main")) == 1
+
+
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_a_page_of_an_empty_newsroom_says_what_to_do(empty, name, language):
+    """Nothing there yet is said with a remedy, never shown as a blank or a zero."""
+    answer = empty.get(path_of(name), params={"lang": language})
+    assert answer.status_code == 200
+    figures = figures_of(answer)
+    for figure in figures.values():
+        assert figure.get("remedy") or figure["rows"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_twin_is_json_with_its_schema_and_no_odd_number(site, name):
+    """The twin is strict JSON: a schema, no NaN, no infinity."""
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    answer = site.get(f"/{name}.json")
+    document = json.loads(answer.text, parse_constant=refuse)
+    assert document["schema"] == f"embellie/{name}-page/1"
+    assert [step["step"] for step in document["strip"]] == list(PAGES)[1:]
+
+
+def test_the_front_page_has_its_twin_at_the_root(site):
+    """`/.json` is the front page's twin too."""
+    assert site.get("/.json").json()["schema"] == "embellie/front-page/1"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_draws_from_what_its_twin_tells(site, name):
+    """The figures embedded in a page are those of its twin."""
+    assert figures_of(site.get(path_of(name))) == site.get(f"/{name}.json").json()["figures"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_nothing_of_another_host(site, name):
+    """No address of another host stands in any attribute a browser would fetch, and the policy forbids it."""
+    answer = site.get(path_of(name))
+    fetched = [
+        attributes.get(key, "")
+        for tag, attributes in Elements(answer.text).found
+        for key in ("src", "href", "action", "srcset")
+        if tag != "a"
+    ]
+    assert [address for address in fetched if "//" in address] == []
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_runs_no_inline_script(site, name):
+    """Scripts are files of ours; what stands inline is data; no attribute is a handler."""
+    elements = Elements(site.get(path_of(name)).text)
+    assert all(script.get("src") or script.get("type") == "application/json" for script in elements.of("script"))
+    assert [
+        key for _, attributes in elements.found for key in attributes if key.startswith("on") or key == "style"
+    ] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_picture_has_words_and_a_table(site, name):
+    """A picture has a title, a sentence as its accessible name, and its figures in a table."""
+    page = site.get(path_of(name))
+    elements = Elements(page.text)
+    figures = figures_of(page)
+    pictures = [attributes for _, attributes in elements.found if attributes.get("role") == "img"]
+    assert len(pictures) == len(elements.of("figure")) == len(figures)
+    assert all(len(attributes["aria-label"]) > 20 for attributes in pictures)
+    assert all(figure["title"] and figure["columns"] and figure["rows"] for figure in figures.values())
+    assert all(len(row) == len(figure["columns"]) for figure in figures.values() for row in figure["rows"])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_control_has_a_label(site, name):
+    """Fields stand in a label, buttons have text, and ids are unique."""
+    text = site.get(path_of(name)).text
+    for field in re.finditer(r"<(select|input)\b[^>]*>", text):
+        if 'type="hidden"' not in field[0]:
+            before = text[: field.start()]
+            assert before.rfind("<label") > before.rfind("</label")
+    ids = [attributes["id"] for _, attributes in Elements(text).found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_front_page_answers_first(site):
+    """The verdict and its reason come before any figure."""
+    text = site.get("/").text
+    assert "Ship the heuristic." in text
+    assert text.index("Ship the heuristic.") < text.index("<figure")
+    assert "nothing left to learn would pay for itself" in text
+
+
+def test_the_answer_changes_with_what_is_known(site):
+    """Earlier, with less evidence, the same page says to learn more, and what that is worth."""
+    site.newsroom.look = 6
+    document = site.get("/.json").json()
+    assert document["answer"]["action"] == "learn_more"
+    assert "€" in document["next"]["headline"]
+
+
+def test_simulated_traffic_is_labelled_and_real_traffic_is_not(site):
+    """Every page of a simulated newsroom says so; a real one carries no such banner."""
+    assert all("Simulated traffic" in site.get(path_of(name)).text for name in PAGES)
+    assert "Simulated traffic" not in Site(fake.FakeNewsroom(simulated=False)).get("/").text
+
+
+def test_the_language_is_remembered(site):
+    """Choosing a language sets a cookie; the cookie chooses it afterwards; the choice in the address wins."""
+    chosen = site.get("/", params={"lang": "fr"})
+    assert "embellie_language=fr" in chosen.headers["set-cookie"]
+    kept = {"cookie": "embellie_language=fr"}
+    assert Elements(site.get("/", headers=kept).text).of("html")[0]["lang"] == "fr"
+    assert Elements(site.get("/?lang=en", headers=kept).text).of("html")[0]["lang"] == "en"
+
+
+def test_the_configured_language_is_the_default():
+    """Without a choice, the installation's language is spoken."""
+    assert Elements(Site(fake.FakeNewsroom(language="fr")).get("/").text).of("html")[0]["lang"] == "fr"
+
+
+def test_an_unknown_site_is_refused_with_the_known_ones(site):
+    """A wrong site is a page that says which there are, and an error in the twin."""
+    page, twin = site.get("/?site=gazete"), site.get("/.json?site=gazete")
+    assert page.status_code == twin.status_code == 404
+    assert "gazette" in page.text
+    assert twin.json()["error"]["code"] == "unknown_site"
+
+
+def test_what_others_wrote_is_escaped(site, monkeypatch):
+    """A title, a payload or a reader id never becomes markup, in the page or in its embedded data."""
+    evil = "</script><img src=x onerror=alert(1)>"
+    monkeypatch.setattr(fake, "ARTICLES", (fake.Article(article="a00", title=evil, section=evil), *fake.ARTICLES[1:]))
+    text = site.get("/recommend", params={"reader": evil}).text
+    assert "<img" not in text
+    assert text.count("</script>") == 4
+
+
+def test_a_question_is_shown_as_its_slates(site):
+    """The page of step 2 shows one slate per scenario, the status quo showing nothing."""
+    slates = site.get("/recommend.json", params={"article": "a03", "reader": "r1"}).json()["slates"]
+    assert [(slate["scenario"], len(slate["items"])) for slate in slates] == [
+        ("status_quo", 0),
+        ("heuristic", 4),
+        ("ml", 4),
+    ]
+    assert all(item["article"] != "a03" and item["reason"] for slate in slates for item in slate["items"])
+
+
+def test_the_ledger_is_told_out_of_balance(site, monkeypatch):
+    """When what was received is not what became of it, the page says so."""
+    row = SimpleNamespace(site="gazette", received=10, accepted=8, duplicates=1, quarantined=0)
+    monkeypatch.setattr(site.newsroom, "ledger", lambda: [row])
+    assert site.get("/serve.json").json()["ledger"]["balanced"] is False
+
+
+def test_a_bad_split_is_told_before_the_results_are_believed(site, monkeypatch):
+    """A sample-ratio alarm is said in words on the page of step 4."""
+    card = fake.scorecard_at(20)
+    alarmed = fake.replace(card, srm=fake.SampleRatio(p_value=1e-9, log_e=14.0, alarm=True))
+    monkeypatch.setattr(site.newsroom, "scorecard", lambda _: alarmed)
+    assert "Trust none of these results" in site.get("/measure").text
+
+
+def test_the_verbs_reach_the_newsroom_with_who_and_why(site):
+    """A button of the page of step 6 acts, then shows the page again."""
+    answer = site.post(
+        "/release/change",
+        data={"site": "gazette", "rollout": "home-side-1", "verb": "rollback", "reason": "Clicks fell."},
+    )
+    assert answer.status_code == 303
+    assert site.newsroom.done == [("rollback", "home-side-1", "ana", "Clicks fell.")]
+
+
+def test_a_rollout_starts_from_the_page(site):
+    """The form starts a release on a placement."""
+    data = {"site": "gazette", "placement": "article-bottom", "release": "affinity-1"}
+    assert site.post("/release/start", data=data).status_code == 303
+    assert site.newsroom.done == [("start", "article-bottom", "affinity-1", "ana")]
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "status"),
+    [
+        ("/release/start", {"site": "gazette", "placement": "home-side", "release": "x"}, 409),
+        ("/release/change", {"site": "gazette", "rollout": "home-side-1", "verb": "close"}, 404),
+        ("/release/change", {"site": "gazette", "rollout": "other", "verb": "hold"}, 404),
+        ("/release/change", {"site": "herald", "rollout": "home-side-1", "verb": "hold"}, 404),
+        ("/release/change", {"site": "gazette", "reason": "x" * 20_000}, 422),
+        ("/release/change", {}, 404),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(site, path, data, status):
+    """A conflict, a wrong verb, a wrong name or a flood: a page with the reason, and nothing done."""
+    answer = site.post(path, data=data)
+    assert answer.status_code == status
+    assert Elements(answer.text).of("h1")
+    assert site.newsroom.done == []
+
+
+def test_a_viewer_sees_no_button_and_may_press_none():
+    """Without the role `operator` the page has no form to change anything, and the address refuses."""
+    site = Site(fake.FakeNewsroom(), role="viewer")
+    assert 'method="post"' not in site.get("/release").text
+    answer = site.post("/release/change", data={"site": "gazette", "rollout": "home-side-1", "verb": "hold"})
+    assert answer.status_code == 403
+    assert site.newsroom.done == []
+
+
+@pytest.mark.parametrize(
+    "name", ["dashboard.css", "dashboard.js", "icon.svg", "vendor/d3.min.js", "vendor/plot.umd.min.js"]
+)
+def test_the_files_a_page_needs_are_served(site, name):
+    """Style, script and libraries come from the package."""
+    assert site.get(f"/static/{name}").status_code == 200
+
+
+def test_every_vendored_file_has_its_licence():
+    """Each library and font stands beside its licence."""
+    vendor = Path(dashboard.__file__).parent / "static" / "vendor"
+    licences = {path.name.removesuffix(".LICENSE") for path in vendor.glob("*.LICENSE")}
+    files = [path.name for path in vendor.iterdir() if path.suffix in {".js", ".woff2"}]
+    assert [name for name in files if not any(name.startswith(known) for known in licences)] == []
+
+
+def test_dots_are_equally_likely_outcomes():
+    """Twenty dots of evenly spaced quantiles fall in the middle of each twentieth."""
+    dots = money_pictures.dots_of([float(k) for k in range(101)])
+    assert dots == pytest.approx([2.5 + 5 * k for k in range(20)])
+
+
+class Stream:
+    """What `ticks` asks of a request."""
+
+    def __init__(self, newsroom, *, gone=False, stopping=False) -> None:
+        flag = threading.Event()
+        if stopping:
+            flag.set()
+        self.app = SimpleNamespace(state=SimpleNamespace(newsroom=newsroom, stopping=flag))
+        self.gone = gone
+
+    async def is_disconnected(self) -> bool:
+        return self.gone
+
+
+def heard(stream: Stream, *, turns: int = 6, each=lambda: None) -> list[str]:
+    async def listen() -> list[str]:
+        found = []
+        async for tick in ticks(stream, every=0.01, lasting=0.01 * turns):
+            found.append(tick)
+            each()
+        return found
+
+    return asyncio.run(listen())
+
+
+def test_a_tick_is_told_once_per_change():
+    """Nothing new, nothing said; a new event, one tick."""
+    newsroom = fake.FakeNewsroom()
+
+    def more():
+        newsroom.look = min(newsroom.look + 1, fake.LOOKS + 1)
+
+    assert len(heard(Stream(newsroom))) == 2
+    assert len(heard(Stream(newsroom), each=more)) == 3
+
+
+@pytest.mark.parametrize("why", ["gone", "stopping"])
+def test_the_stream_ends_when_nobody_listens_or_the_server_stops(why):
+    """A stream never outlives its reader or its server."""
+    assert len(heard(Stream(fake.FakeNewsroom(), **{why: True}), turns=100_000)) == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_real_newsroom_fills_every_page(call, tokens, name):
+    """With a real newsroom behind the real door, each page answers a viewer, in strict JSON and in HTML."""
+    twin = call("GET", f"/{name}.json", token=tokens["viewer"])
+    page = call("GET", path_of(name), token=tokens["viewer"])
+    assert (twin.status_code, page.status_code) == (200, 200)
+    assert twin.json()["site"] == "gazette"
+
+
+def test_the_door_stands_before_the_dashboard(call, tokens):
+    """A stranger is shown the way in; a viewer may look, and change nothing."""
+    assert call("GET", "/", headers={"accept": "text/html"}).status_code == 303
+    data = {"site": "gazette", "rollout": "x", "verb": "hold"}
+    assert call("POST", "/release/change", data=data, token=tokens["viewer"]).status_code == 403
+    assert call("POST", "/release/change", data=data, token=tokens["operator"]).status_code == 404
