@@ -274,6 +274,15 @@ def test_a_denominator_of_zeros_is_unavailable(tmp_path):
     assert "`0` has no z" in row.because.reason
 
 
+def test_a_ratio_that_is_the_same_for_everybody_has_no_interval(tmp_path):
+    """What rounding leaves over is no variance: reason and remedy, not an interval of 1e-9."""
+    rows = "".join(f"{i},{i % 2},{0.3 * (i + 1)},{0.1 * (i + 1)}\n" for i in range(50))
+    file = text_file(tmp_path / "t.csv", "user,variant,y,z\n" + rows)
+    row = first(table_scorecard(file, spec=BY_USER, metrics=["y/z"]))
+    assert isinstance(row, UnavailableEffect)
+    assert row.because.reason == "Every user has the same value."
+
+
 def run(*arguments):
     return CliRunner().invoke(cli, ["measure", *arguments], standalone_mode=False, catch_exceptions=False)
 

@@ -26,7 +26,7 @@ from embellie.stats.estimators import (
     relative_difference,
 )
 from embellie.stats.moments import Moments, add_forms
-from embellie.stats.sample_ratio import chi_square_p, log_e_value
+from embellie.stats.sample_ratio import chi_square_p, log_e_value, mixed_log_e_value
 
 ALARM_P = 0.001
 """One look: the split is called broken below this chi-square p-value."""
@@ -97,14 +97,15 @@ def sample_ratio(
 ) -> SampleRatio | Unavailable:
     """Check the split against the designed weights.
 
-    The alarm is raised by the e-value, which survives peeking, when the split is watched; by the chi-square p-value
-    when it is looked at once.
+    A split that is watched raises the alarm by an e-value that survives peeking and sees small experiments too (the
+    mean over three concentrations); one that is looked at once, by the chi-square p-value.
     """
     if sum(counts.values()) == 0:
         return Unavailable("Nobody has been exposed yet.", "Wait for traffic, then look again.")
     names = list(weights)
     seen, planned = [counts[name] for name in names], [weights[name] for name in names]
-    p_value, log_e = chi_square_p(seen, planned), log_e_value(seen, planned)
+    p_value = chi_square_p(seen, planned)
+    log_e = mixed_log_e_value(seen, planned) if watched else log_e_value(seen, planned)
     return SampleRatio(p_value=p_value, log_e=log_e, alarm=log_e >= ALARM_LOG_E if watched else p_value < ALARM_P)
 
 

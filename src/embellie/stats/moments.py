@@ -6,6 +6,8 @@ from dataclasses import dataclass
 Form = Mapping[str, float]
 """A linear combination of columns: each column's name and its coefficient."""
 
+_ROUNDING = 1e-14
+
 
 @dataclass(frozen=True, slots=True)
 class Moments:
@@ -37,8 +39,10 @@ class Moments:
         return sum(a * b * self.covariance(left, right) for left, a in one.items() for right, b in other.items())
 
     def form_variance(self, form: Form) -> float:
-        """Return the variance of a linear combination of columns, 0 when rounding leaves it below."""
-        return max(0.0, self.form_covariance(form, form))
+        """Return the variance of a linear combination of columns; what only rounding has left over is 0."""
+        terms = [a * b * self.covariance(one, other) for one, a in form.items() for other, b in form.items()]
+        total = sum(terms)
+        return total if total > _ROUNDING * sum(map(abs, terms)) else 0.0
 
 
 def add_forms(one: Form, other: Form, *, times: float) -> dict[str, float]:

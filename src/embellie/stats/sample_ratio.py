@@ -48,3 +48,16 @@ def log_e_value(counts: Sequence[int], weights: Sequence[float], *, concentratio
     prior = concentration * shares
     total = special.gammaln(concentration) - special.gammaln(prior).sum() + special.gammaln(prior + seen).sum()
     return float(total - special.gammaln(concentration + seen.sum()) - (seen * np.log(shares)).sum())
+
+
+def mixed_log_e_value(counts: Sequence[int], weights: Sequence[float]) -> float:
+    """Return the log of the mean of e-values at concentrations 100, 1,000 and 10,000.
+
+    The mean of e-values is an e-value, so it too may be watched. At 10,000 alone, a thousand units split 60 to 40 would
+    raise no alarm; the mean sees small experiments and large ones, for at most ln 3 of the best.
+
+    >>> round(log_e_value([600, 400], [1, 1]), 1), round(mixed_log_e_value([600, 400], [1, 1]), 1)
+    (1.8, 16.0)
+    """
+    logs = [log_e_value(counts, weights, concentration=each) for each in (100.0, 1_000.0, CONCENTRATION)]
+    return float(special.logsumexp(logs) - np.log(len(logs)))
