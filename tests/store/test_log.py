@@ -347,7 +347,7 @@ def test_a_study_without_its_own_time_is_put_aside_whole(log):
         return Event(id="s1", site="gazette", at=NOON, body=body)
 
     log.append([study(1.0), study(2.0)], received_at=NOON)
-    assert json.loads(log.quarantined()[0].payload)["at"] == "2026-03-01T12:00:00+00:00"
+    assert json.loads(log.quarantined()[0].payload)["at"] == "2026-03-01T12:00:00Z"
 
 
 def test_many_threads_write_and_read(log):

@@ -417,8 +417,8 @@ class Newsroom:
             return [(found, one.score) for one in top if (found := self._state.article(site, one.article))]
 
     def quarantined(self, n: int = 20) -> Sequence[Quarantined]:
-        """List the last events that were set aside, with their reasons."""
-        return list(self.log.quarantined())[-n:][::-1]
+        """List the last events that were set aside, with their reasons, the newest first."""
+        return self.log.quarantined(newest=n)
 
     # inside
 

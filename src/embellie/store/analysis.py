@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import duckdb
 import numpy as np
 
+from embellie.store.engine import engine
+
 _BATCH = 50_000
 _PARAMETER = re.compile(r"\$(\w+)")
 
@@ -72,10 +74,7 @@ class Analysis:
         self._log = log
         self._lock = threading.Lock()
         self._last = 0
-        self._connection = duckdb.connect(":memory:")
-        self._connection.execute("SET TimeZone = 'UTC'")
-        if threads:
-            self._connection.execute(f"SET threads = {int(threads)}")
+        self._connection = engine(threads=threads)
         self._connection.execute(_CREATE)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from embellie.domain.errors import TableError, unknown_name
+from embellie.store.engine import engine
 from embellie.store.log_file import open_for_reading
 
 if TYPE_CHECKING:
@@ -120,16 +121,6 @@ def _own_log(path: Path, where: str) -> ClickTable:
         article=np.array(columns[2], dtype=object),
         at=np.array(columns[3], dtype=np.int64),
     )
-
-
-def engine() -> "duckdb.DuckDBPyConnection":
-    """Open an in-memory DuckDB that downloads nothing and counts time in UTC."""
-    import duckdb
-
-    settings = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    connection = duckdb.connect(config=dict(settings))
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
 
 
 def _table(path: Path, named: Mapping[str, str], *, unit: Unit, where: str, parquet: bool) -> ClickTable:

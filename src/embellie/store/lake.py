@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from embellie.domain.errors import InputError
-from embellie.store.clicks import engine
+from embellie.store.engine import engine
 from embellie.store.log_file import explain, open_for_reading
 from embellie.store.log_writing import HOUR, microseconds, moment
 

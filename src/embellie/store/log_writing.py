@@ -245,8 +245,6 @@ def payload_of(event: Event) -> str:
     """Return an event as it would be sent, as JSON text."""
     flat = event_to_wire(event)
     del flat["received_at"]
-    # A study's own `at` may be absent; the event's is never.
-    flat["at"] = flat["at"] or event.at.astimezone(UTC).isoformat()
     return json.dumps(flat, ensure_ascii=False)
 
 

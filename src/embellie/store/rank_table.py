@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embellie.domain.errors import InputError
+from embellie.store.engine import engine
 
 
 def write_ranks(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -22,7 +23,7 @@ def write_ranks(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
         InputError: The file cannot be written.
     """
     ranks = {name: np.asarray(column) for name, column in columns.items()}
-    connection = duckdb.connect()
+    connection = engine()
     try:
         connection.register("ranks", ranks)
         connection.execute(

@@ -11,6 +11,7 @@ import numpy as np
 
 from embellie.domain.errors import TableError, unknown_name
 from embellie.store.analysis import fetch
+from embellie.store.engine import engine
 
 _BATCH = 100_000
 
@@ -62,7 +63,7 @@ def open_table(source: str) -> Table:
         TableError: It does not exist, or cannot be read; says what to do.
     """
     url, double_colon, name = source.rpartition("::")
-    connection = duckdb.connect(":memory:")
+    connection = engine()
     connection.execute("SET preserve_insertion_order = true")
     try:
         if double_colon:

@@ -79,7 +79,7 @@ def event_to_wire(event: Event) -> dict[str, Any]:
         "consent": event.consent,
         "schema": event.schema,
     }
-    flat: dict[str, Any] = msgspec.to_builtins(header | body_to_wire(event.body))
+    flat: dict[str, Any] = msgspec.to_builtins(body_to_wire(event.body) | header)
     return flat
 
 
