@@ -331,3 +331,50 @@ def test_ids_are_time_ordered(site, page):
     page.goto(f"{site.address}/a")
     site.wait_for(Impression, page)
     assert all(re.match(UUID7, one["id"]) and one["at"].endswith("Z") for one in site.received)
+
+
+HIDE = """state => { Object.defineProperty(document, 'visibilityState', {configurable: true, get: () => state});
+document.dispatchEvent(new Event('visibilitychange')) }"""
+
+
+def test_hiding_a_page_after_ten_seconds_ends_its_read(site, page):
+    """A read of ten engaged seconds leaves when the tab is hidden, and is not told again when the page is left."""
+    page.clock.install()
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    page.clock.run_for(12_000)
+    page.evaluate(HIDE, "hidden")
+    (read,) = site.wait_for(Read, page)
+    assert 10 <= read.engaged_seconds < 16
+    page.evaluate(HIDE, "visible")
+    page.goto("about:blank")
+    page.wait_for_timeout(300)
+    assert len(site.bodies(Read)) == 1
+
+
+def test_a_glance_at_another_tab_keeps_the_read_open(site, page):
+    """Hidden after three seconds, back for nine more: one read, of the seconds in view only."""
+    page.clock.install()
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    page.clock.run_for(3_000)
+    page.evaluate(HIDE, "hidden")
+    page.clock.run_for(60_000)
+    assert site.bodies(Read) == []
+    page.evaluate(HIDE, "visible")
+    page.mouse.move(30, 40)
+    page.clock.run_for(9_000)
+    page.goto("about:blank")
+    (read,) = site.wait_for(Read, page)
+    assert 11 <= read.engaged_seconds < 20
+
+
+def test_a_page_that_comes_back_is_another_read(site, page):
+    """Restored by the browser's button, a page is read anew, from inside the site."""
+    page.goto(f"{site.address}/a")
+    page.get_by_role("link").first.wait_for(state="attached")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    page.goto("about:blank")
+    page.wait_for_timeout(300)
+    assert [(one.article, one.referrer) for one in site.bodies(Read)] == [("a", "direct"), ("a", "internal")]
