@@ -1,7 +1,7 @@
 """Deciding: joins frame and decide into one answer, and writes it as CONTRACTS say."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ class _Answer:
         self.warnings = [*question.warnings, *self.sample.beliefs.warnings]
         self._subjects: dict[tuple[str, float], Subject] = {}
         self._later: dict[float, Array] = {0.0: self.sample.draws.net}
+        self._named = self.sample.model.named(self.sample.draws.values)
 
     def verdict(self) -> Verdict:
         """Put the answer together."""
@@ -163,7 +164,9 @@ class _Answer:
     def _unknown(self, name: str, floor: float, cheapest: float, *, used: bool) -> UnknownValue:
         unknown, draws = self.question.unknowns[name], self.sample.draws
         tied = used or any(name in pair for pair in self.question.correlations)
-        worth = evppi(draws.scores[name], draws.net) if tied else Figure(value=0.0, error=0.0)
+        worth = (
+            evppi(draws.scores[name], draws.net, carrier=draws.values[name]) if tied else Figure(value=0.0, error=0.0)
+        )
         prior = _spread(spread(unknown.prior.family, unknown.prior.parameters))
         touched = self.sample.beliefs.touched(name)
         return UnknownValue(
@@ -235,7 +238,11 @@ class _Answer:
             nodes = self.sample.beliefs.marginal(name, RANKS, scores)
             prior = self.question.unknowns[name].prior
             self._subjects[key] = subject(
-                scores, net, nodes=nodes, values=quantile(prior.family, prior.parameters, nodes)
+                scores,
+                net,
+                carrier=self.sample.draws.values[name],
+                nodes=nodes,
+                values=quantile(prior.family, prior.parameters, nodes),
             )
         return self._subjects[key]
 
@@ -292,11 +299,7 @@ class _Answer:
             raise self._wrong(
                 study, f"`traffic` of `{study.name}` is no number per time.", 'Write `"350k visit/week"`.', "traffic"
             )
-        return float(np.mean(formula.value(self._named())))
-
-    def _named(self) -> Mapping[str, Array]:
-        draws = self.sample.draws
-        return self.sample.model.named(draws.values)
+        return float(np.mean(formula.value(self._named)))
 
     def _cost(self, study: Study, weeks: float, share: float, n: int) -> float:
         """Return the mean cost: amounts as they are, amounts per time over the study's weeks."""
@@ -304,7 +307,7 @@ class _Answer:
             return 0.0
         design: dict[str, Dimensions] = {"weeks": {"week": 1.0}, "share": {}, "n": {}}
         money = self.question.currency
-        known = {**self._named(), "weeks": np.asarray(weeks), "share": np.asarray(share), "n": np.asarray(float(n))}
+        known = {**self._named, "weeks": np.asarray(weeks), "share": np.asarray(share), "n": np.asarray(float(n))}
         total = 0.0
         for sign, term in _terms(study.cost):
             formula, unit = self.sample.model.expression(term, f"studies.{study.name}.cost", names=design)
@@ -326,7 +329,7 @@ class _Answer:
         baseline = self.sample.draws.choices[0]
         if model.is_lump(study.scenario) or model.is_lump(baseline) or study.scenario == baseline:
             return 0.0
-        tried, today = (model.flow(self._named(), name) for name in (study.scenario, baseline))
+        tried, today = (model.flow(self._named, name) for name in (study.scenario, baseline))
         period = float(model.tail(0.0) - model.tail(weeks))
         more = np.mean(tried.benefit - today.benefit) * share / 2 - np.mean(tried.run - today.run)
         return float(more * period)

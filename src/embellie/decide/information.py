@@ -16,11 +16,11 @@ from scipy import special
 
 from embellie.domain.verdict import Figure
 from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
-from embellie.stats.splines import Curves, fit_curves
+from embellie.stats.splines import fit_curves
 
 Array = npt.NDArray[np.float64]
 
-_RANKS = np.linspace(-5.5, 5.5, 401)
+_RANKS = np.linspace(-5.5, 5.5, 301)
 _WEIGHTS = np.exp(-0.5 * _RANKS**2) / np.exp(-0.5 * _RANKS**2).sum()
 _MOST_TRIALS = 2_000
 
@@ -54,17 +54,27 @@ def evpi(net: Array) -> Figure:
     >>> abs(found.value - 0.3989422804) <= found.error
     True
     """
-    against = _against_first(net)
-    replicates = _gain(np.moveaxis(by_scramble(against), 1, 0))
-    return Figure(value=float(_gain(against)), error=numerical_error(replicates, scale=_scale(net)))
+    best = int(np.argmax(net.mean(axis=1)))
+    regret = by_scramble(net.max(axis=0) - net[best]).mean(axis=1)
+    error = numerical_error(regret, scale=_scale(net)) + _choosing_bias(net, best)
+    return Figure(value=float(regret.mean()), error=error)
 
 
-def evppi(scores: Array, net: Array) -> Figure:
+def _choosing_bias(net: Array, best: int) -> float:
+    """Return by how much the best of several sampled means may exceed the best true mean: s [φ(z) - z Φ(-z)], z = gap / s."""
+    gaps = by_scramble(net[best] - np.delete(net, best, axis=0)).mean(axis=2)
+    s = np.maximum(gaps.std(axis=1, ddof=1) / np.sqrt(SCRAMBLES), 1e-300)
+    z = gaps.mean(axis=1) / s
+    return float(np.max(s * (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - z * special.ndtr(-z)), initial=0.0))
+
+
+def evppi(scores: Array, net: Array, *, carrier: Array | None = None) -> Figure:
     """Return the value of settling one unknown, by a penalised spline on its normal scores.
 
     Args:
         scores: The unknown's scores (draws,), a monotone function of its values.
         net: Net benefits (options, draws).
+        carrier: The unknown's values, in which net benefits are often linear.
 
     >>> from embellie.stats.sampling import normal_scores
     >>> one, two = normal_scores(16384, 2, seed=7).T
@@ -73,9 +83,9 @@ def evppi(scores: Array, net: Array) -> Figure:
     True
     """
     against = _against_first(net)
-    whole, own = fit_curves(scores, against, blocks=SCRAMBLES).fitted(scores)
+    whole, own = fit_curves(scores, against, blocks=SCRAMBLES, carrier=carrier).fitted(scores, carrier)
     replicates = _gain(np.moveaxis(by_scramble(own), 1, 0))
-    return Figure(value=float(_gain(whole)), error=numerical_error(replicates, scale=_scale(net)))
+    return Figure(value=max(float(_gain(whole)), 0.0), error=numerical_error(replicates, scale=_scale(net)))
 
 
 def evppi_group(scores: Sequence[Array], net: Array) -> Figure:
@@ -93,7 +103,7 @@ def evppi_group(scores: Sequence[Array], net: Array) -> Figure:
     whole = np.linalg.solve(grams.sum(axis=0) + ridge, moments.sum(axis=0))
     own = np.linalg.solve(grams + ridge, moments)
     replicates = _gain(own.transpose(0, 2, 1) @ blocks)
-    return Figure(value=float(_gain(whole.T @ basis)), error=numerical_error(replicates, scale=_scale(net)))
+    return Figure(value=max(float(_gain(whole.T @ basis)), 0.0), error=numerical_error(replicates, scale=_scale(net)))
 
 
 def _hermite_products(scores: Sequence[Array]) -> Array:
@@ -120,10 +130,12 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One unknown as a study meets it: its curves E[net benefit | scores], and its law on a grid of ranks."""
+    """One unknown as a study meets it: its values at `RANKS`, and there the differences in net benefit to the first option.
 
-    curves: Curves
-    nodes: Array
+    `conditional` is (fits, options - 1, ranks): by all draws, then by each scramble.
+    """
+
+    conditional: Array
     values: Array
 
 
@@ -131,26 +143,45 @@ RANKS = _RANKS
 """The standard normal ranks at which a Subject's `nodes` and `values` are given."""
 
 
-def subject(scores: Array, net: Array, *, nodes: Array, values: Array) -> Subject:
+def subject(scores: Array, net: Array, *, carrier: Array, nodes: Array, values: Array) -> Subject:
     """Prepare an unknown for `evsi`.
 
     Args:
         scores: Its normal scores in the draws.
         net: Net benefits (options, draws).
+        carrier: Its values in the draws.
         nodes: Its scores at the ranks `RANKS` of what is believed now.
         values: Its values there.
     """
-    return Subject(fit_curves(scores, _against_first(net), blocks=SCRAMBLES), nodes, values)
+    curves = fit_curves(scores, _against_first(net), blocks=SCRAMBLES, carrier=carrier)
+    return Subject(curves.at(nodes, values), values)
 
 
-def evsi_replicates(found: Subject, noise: Noise) -> Array:
-    """Return EVSI by all draws, then by each scramble (1 + SCRAMBLES,)."""
-    kernel = _outcomes(found.values, noise)
-    conditional = found.curves.at(found.nodes)
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a study may find: p(y | s_j) p(s_j) over a grid of results, and the same on every second node, as a check."""
+
+    fine: Array
+    coarse: Array
+
+
+def results(values: Array, noise: Noise) -> Results:
+    """Return the distribution of a study's results over an unknown's values at `RANKS`."""
+    return Results(_outcomes(values, noise, _WEIGHTS), _outcomes(values[::2], noise, _WEIGHTS[::2] * 2))
+
+
+def evsi_replicates(found: Subject, possible: Results) -> tuple[Array, float]:
+    """Return EVSI by all draws and then by each scramble (1 + SCRAMBLES,), and the error of the quadrature."""
+    fine = _gain_of_results(found.conditional, possible.fine)
+    coarse = _gain_of_results(found.conditional[:1, :, ::2], possible.coarse)
+    return fine, abs(float(fine[0] - coarse[0]))
+
+
+def _gain_of_results(conditional: Array, possible: Array) -> Array:
     fits, options, _ = conditional.shape
-    gains = (kernel @ conditional.reshape(fits * options, -1).T).reshape(-1, fits, options)
-    choose = np.maximum(gains.max(axis=2), 0.0).sum(axis=0)
-    return np.asarray(choose - np.maximum(gains.sum(axis=0).max(axis=1), 0.0), dtype=float)
+    gains = (conditional.reshape(fits * options, -1) @ possible.T).reshape(fits, options, -1)
+    choose = np.maximum(gains.max(axis=1), 0.0).sum(axis=1)
+    return np.asarray(np.maximum(choose - np.maximum(gains.sum(axis=2).max(axis=1), 0.0), 0.0), dtype=float)
 
 
 def evsi(found: Subject, noise: Noise, *, scale: float = 0.0) -> Figure:
@@ -159,11 +190,11 @@ def evsi(found: Subject, noise: Noise, *, scale: float = 0.0) -> Figure:
     Formula: Σ_y max_d Σ_j f_d(s_j) p(y | s_j) p(s_j) - max_d Σ_j f_d(s_j) p(s_j), any prior (route of Strong et al. 2015
     with the regression replaced by the preposterior integral, which is one-dimensional).
     """
-    replicates = evsi_replicates(found, noise)
-    return Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale))
+    replicates, quadrature = evsi_replicates(found, results(found.values, noise))
+    return Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale) + quadrature)
 
 
-def _outcomes(values: Array, noise: Noise) -> Array:
+def _outcomes(values: Array, noise: Noise, weights: Array) -> Array:
     """Return p(y | s_j) p(s_j) over a grid of results y (results, nodes); each column sums to p(s_j)."""
     if 0 < noise.trials <= _MOST_TRIALS:
         share = np.clip(values, 1e-12, 1 - 1e-12)
@@ -174,7 +205,7 @@ def _outcomes(values: Array, noise: Noise) -> Array:
         density = np.exp(ways + counts * np.log(share) + (noise.trials - counts) * np.log1p(-share))
     else:
         density = _normal_outcomes(values, noise)
-    return np.asarray(density * (_WEIGHTS / density.sum(axis=0)), dtype=float)
+    return np.asarray(density * (weights / density.sum(axis=0)), dtype=float)
 
 
 def _normal_outcomes(values: Array, noise: Noise) -> Array:
@@ -183,10 +214,10 @@ def _normal_outcomes(values: Array, noise: Noise) -> Array:
         se = np.sqrt(share * (1 - share) / noise.trials)
     else:
         se = np.full_like(values, noise.se)
-    low, high = np.interp([-3.5, 3.5], _RANKS, values)
-    results = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], 401)]))
-    width = np.gradient(results)
-    return np.asarray(np.exp(-0.5 * ((results[:, None] - values) / se) ** 2) / se * width[:, None], dtype=float)
+    low, high = np.interp([-3.5, 3.5], np.linspace(_RANKS[0], _RANKS[-1], len(values)), values)
+    found = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], len(values))]))
+    width = np.gradient(found)
+    return np.asarray(np.exp(-0.5 * ((found[:, None] - values) / se) ** 2) / se * width[:, None], dtype=float)
 
 
 def enbs(after: Array, *, later: Array, now: Array, earned: float, cost: float, scale: float = 0.0) -> Figure:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embellie.decide.information import Noise, Subject, enbs, evppi, evsi_replicates
+from embellie.decide.information import Noise, Subject, enbs, evppi, evsi_replicates, results
 from embellie.decide.wording import reasons
 from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable
@@ -53,16 +53,18 @@ class Design:
 def value_design(design: Design, net: Array) -> StudyValue:
     """Value one design of a study."""
     scale = float(np.mean(np.abs(net)))
-    replicates = evsi_replicates(design.now, design.noise)
-    after = replicates if design.later is design.now else evsi_replicates(design.later, design.noise)
+    possible = results(design.now.values, design.noise)
+    replicates, quadrature = evsi_replicates(design.now, possible)
+    after = replicates if design.later is design.now else evsi_replicates(design.later, possible)[0]
+    net_worth = enbs(after, later=design.later_net, now=net, earned=design.earned, cost=design.cost, scale=scale)
     return StudyValue(
         name=design.study,
         weeks=design.weeks,
         share=design.share,
         n=design.n,
-        evsi=Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale)),
+        evsi=Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale) + quadrature),
         cost=design.cost,
-        enbs=enbs(after, later=design.later_net, now=net, earned=design.earned, cost=design.cost, scale=scale),
+        enbs=Figure(value=net_worth.value, error=net_worth.error + quadrature),
     )
 
 

@@ -86,7 +86,7 @@ def _reason(
     asked: UnknownValue | None,
     study: StudyValue | None,
 ) -> str:
-    standing = _standing(best, scenarios, question.currency, language)
+    standing = _standing(best, question.currency, language)
     if action == "learn_more" and study:
         return f"{_by_study(study, question, language)} {standing}"
     if action == "learn_more" and asked:
@@ -159,7 +159,7 @@ def _what_is(name: str, language: str) -> str:
     return f"Que vaut {_plain(name)} ?" if language == "fr" else f"What is {_plain(name)}?"
 
 
-def _standing(best: ScenarioValue, scenarios: Sequence[ScenarioValue], currency: str, language: str) -> str:
+def _standing(best: ScenarioValue, currency: str, language: str) -> str:
     """Where things stand if one had to choose today."""
     mean = amount(best.net_benefit.mean, currency, language)
     chance = percent(best.p_best, language)

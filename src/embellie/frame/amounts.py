@@ -1,5 +1,6 @@
 """Amounts and ranges as people write them, in English and in French: `250k to 450k visit/week`, `3,2 %`, `12 000 à 18 000 €`."""
 
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -143,6 +144,6 @@ def _joined(amounts: list[Amount], text: str, level: float, family: str) -> Rang
         )
     percent = last.percent
     points = [a.value / 100 if percent and not a.percent else a.value for a in amounts]
-    if any(low >= high for low, high in zip(points, points[1:], strict=False)):
+    if any(low >= high for low, high in itertools.pairwise(points)):
         raise QuestionError(f"The numbers of `{text}` do not rise.", hint="Write the low end first: `3 to 7`.")
     return Range(tuple(points), next((a.unit for a in amounts if a.unit), ""), percent, level, family)

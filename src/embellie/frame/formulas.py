@@ -75,7 +75,7 @@ class Formula:
         with np.errstate(all="ignore"):
             return self._value(self.tree, values)
 
-    def _value(self, node: ast.expr, values: Mapping[str, Any]) -> Any:
+    def _value(self, node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - one return per kind of node
         match node:
             case ast.Constant(value=int() | float() as number):
                 return np.float64(number)
@@ -103,7 +103,7 @@ class Formula:
         """
         return self._unit(self.tree, units)
 
-    def _unit(self, node: ast.expr, units: Mapping[str, Dimensions]) -> Dimensions | None:
+    def _unit(self, node: ast.expr, units: Mapping[str, Dimensions]) -> Dimensions | None:  # noqa: PLR0911 - as above
         match node:
             case ast.Constant(value=number):
                 return None if number == 0 else {}

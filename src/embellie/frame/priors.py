@@ -11,7 +11,7 @@ from embellie.frame.units import parse_unit
 from embellie.stats.distributions import FAMILIES, Z95, chance_below, fat_tailed, metalog_increases
 
 _NAMED = re.compile(r"^\s*([a-z]+)\s*\((.*)\)\s*([^()]*)$", re.DOTALL)
-_SUM_OF_CHANCES = {0.5: 0.6744897501960817, 0.8: 1.2815515655446004, 0.9: Z95, 0.95: 1.959963984540054, 0.98: 2.3263478740408408, 0.99: 2.5758293035489004}  # fmt: skip
+_HALF_WIDTHS = {0.5: 0.6744897501960817, 0.8: 1.2815515655446004, 0.9: Z95, 0.95: 1.959963984540054, 0.98: 2.3263478740408408, 0.99: 2.5758293035489004}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +173,9 @@ def _as_90(low: float, high: float, level: float, family: str) -> tuple[float, f
     """Widen or narrow a range of another level to the 90 % range of the same family."""
     if level == 0.9:
         return low, high
-    if level not in _SUM_OF_CHANCES:
+    if level not in _HALF_WIDTHS:
         raise QuestionError(f"A range of {level:.0%} is not understood.", hint="Use 50, 80, 90, 95, 98 or 99 %.")
-    factor = Z95 / _SUM_OF_CHANCES[level]
+    factor = Z95 / _HALF_WIDTHS[level]
 
     def stretched(one: float, other: float) -> tuple[float, float]:
         middle, half = (one + other) / 2, (other - one) / 2 * factor
@@ -191,11 +191,10 @@ def _as_90(low: float, high: float, level: float, family: str) -> tuple[float, f
 
 
 def _warnings(distribution: Distribution, text: str, *, percent: bool) -> tuple[str, ...]:
-    if distribution.family == "lognormal" and percent:
-        above = 1 - chance_below(distribution.family, distribution.parameters, 1.0)
-        if above > 0.001:
-            return (
-                f"`{text}` is above 100 % with a chance of {above:.1%}; if it is a share of a whole, "
-                f"write `{text} (logitnormal)`.",
-            )
-    return ()
+    if distribution.family != "lognormal" or not percent:
+        return ()
+    above = 1 - chance_below(distribution.family, distribution.parameters, 1.0)
+    if above <= 0.001:
+        return ()
+    hint = f"if it is a share of a whole, write `{text} (logitnormal)`"
+    return (f"`{text}` is above 100 % with a chance of {above:.1%}; {hint}.",)

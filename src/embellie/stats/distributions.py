@@ -67,8 +67,15 @@ def _inward(value: float, lower: float, upper: float) -> float:
     return float(np.log(value - lower)) if np.isfinite(lower) else value
 
 
-def _metalog(scores: Array, p05: float, p50: float, p95: float, lower: float = -np.inf, upper: float = np.inf) -> Array:
-    a1, a2, a3 = _metalog_terms(*(_inward(value, lower, upper) for value in (p05, p50, p95)))
+def _bounds(parameters: Parameters) -> tuple[float, float]:
+    """Return the bounds of a metalog, infinite where they are not given."""
+    lower = parameters[3] if len(parameters) > 3 else -np.inf
+    return lower, parameters[4] if len(parameters) > 4 else np.inf
+
+
+def _metalog(scores: Array, *parameters: float) -> Array:
+    lower, upper = _bounds(parameters)
+    a1, a2, a3 = _metalog_terms(*(_inward(value, lower, upper) for value in parameters[:3]))
     odds = _log_odds(scores)
     free = a1 + a2 * odds + a3 * (special.ndtr(scores) - 0.5) * odds
     if np.isfinite(upper):
@@ -176,10 +183,8 @@ def metalog_increases(parameters: Parameters) -> bool:
     >>> metalog_increases((5, 10, 20)), metalog_increases((5, 6, 20))
     (True, False)
     """
-    p05, p50, p95, *bounds = parameters
-    lower = bounds[0] if bounds else -np.inf
-    upper = bounds[1] if len(bounds) > 1 else np.inf
-    _, a2, a3 = _metalog_terms(*(_inward(value, lower, upper) for value in (p05, p50, p95)))
+    lower, upper = _bounds(parameters)
+    _, a2, a3 = _metalog_terms(*(_inward(value, lower, upper) for value in parameters[:3]))
     odds = np.linspace(-40.0, 40.0, 8001)
     share = special.expit(odds)
     slope = a2 + a3 * (odds * share * (1 - share) + share - 0.5)

@@ -23,21 +23,37 @@ _ROUGHNESS = _DIFFERENCES.T @ _DIFFERENCES
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Fitted curves f(x): coefficients (fits, outcomes, basis); the first fit uses all rows, the others one block each."""
+    """Fitted curves f(x): coefficients (fits, outcomes, basis); the first fit uses all rows, the others one block each.
+
+    `slopes` (outcomes,) multiply the carrier, when there is one.
+    """
 
     low: float
     high: float
     coefficients: Array
+    slopes: Array
+    core: tuple[float, float]
 
-    def at(self, x: Array) -> Array:
-        """Return f(x) as (fits, outcomes, len(x)); beyond the data a curve keeps its last value."""
-        place, weights = _basis(x, self.low, self.high)
+    def at(self, x: Array, carrier: Array | None = None) -> Array:
+        """Return f(x) as (fits, outcomes, len(x)).
+
+        Beyond the data a curve goes on straight: in x, or along its carrier, the rest staying as at the last 0.1 % of rows.
+        """
+        if carrier is not None:
+            x = np.clip(x, *self.core)
+        inside = np.clip(x, self.low, self.high)
+        place, weights = _basis(inside, self.low, self.high)
         dense = np.zeros((len(x), _SIZE))
         for shift in range(4):
             np.put_along_axis(dense, (place + shift)[:, None], weights[shift][:, None], axis=1)
-        return np.asarray(self.coefficients @ dense.T, dtype=float)
+        beyond = (x - inside) * (_INTERVALS / (self.high - self.low)) / 2
+        for last, first, side in ((2, 0, x < self.low), (_SIZE - 1, _SIZE - 3, x > self.high)):
+            dense[side, last] += beyond[side]
+            dense[side, first] -= beyond[side]
+        straight = 0.0 if carrier is None else self.slopes[:, None] * carrier
+        return np.asarray(self.coefficients @ dense.T + straight, dtype=float)
 
-    def fitted(self, x: Array) -> tuple[Array, Array]:
+    def fitted(self, x: Array, carrier: Array | None = None) -> tuple[Array, Array]:
         """Return f at the rows it was fitted on, as (outcomes, rows): by the fit on all rows, and by each block's own fit."""
         place, weights = _basis(x, self.low, self.high)
         blocks = len(self.coefficients) - 1
@@ -45,7 +61,8 @@ class Curves:
         whole = sum(self.coefficients[0][:, place + shift] * weights[shift] for shift in range(4))
         by_outcome = np.ascontiguousarray(np.moveaxis(self.coefficients, 1, 0)).reshape(-1, blocks + 1, _SIZE)
         own = sum(by_outcome[:, block, place + shift] * weights[shift] for shift in range(4))
-        return np.asarray(whole), np.asarray(own)
+        straight = 0.0 if carrier is None else self.slopes[:, None] * carrier
+        return np.asarray(whole + straight), np.asarray(own + straight)
 
 
 def _basis(x: Array, low: float, high: float) -> tuple[npt.NDArray[np.intp], tuple[Array, Array, Array, Array]]:
@@ -87,13 +104,15 @@ def _moments(
     return moments
 
 
-def fit_curves(x: Array, outcomes: Array, *, blocks: int) -> Curves:
+def fit_curves(x: Array, outcomes: Array, *, blocks: int, carrier: Array | None = None) -> Curves:
     """Fit E[y | x] for each outcome, on all rows and on each block of rows.
 
     Args:
         x: The scores of one unknown (n,).
         outcomes: One row per outcome (outcomes, n).
         blocks: Into how many equal consecutive blocks the rows fall.
+        carrier: A function of x that outcomes are mostly linear in, such as the value behind the score: its share is taken
+            out first by least squares, so that the spline need not follow a fat tail.
 
     Returns:
         Curves whose fit 0 is on all rows and whose fits 1 … blocks are on one block each, with the same penalty.
@@ -108,8 +127,10 @@ def fit_curves(x: Array, outcomes: Array, *, blocks: int) -> Curves:
         low, high = low - 1.0, high + 1.0
     block = np.repeat(np.arange(blocks), len(x) // blocks)
     place, weights = _basis(x, low, high)
-    centre = outcomes.mean(axis=1, keepdims=True)
-    centred = outcomes - centre
+    slopes = _slopes(carrier, outcomes)
+    left = outcomes if carrier is None else outcomes - slopes[:, None] * carrier
+    centre = left.mean(axis=1, keepdims=True)
+    centred = left - centre
     grams = _gram(place, weights, block, blocks)
     moments = _moments(place, weights, centred, block, blocks)
     gram, moment = grams.sum(axis=0), moments.sum(axis=0)
@@ -117,7 +138,17 @@ def fit_curves(x: Array, outcomes: Array, *, blocks: int) -> Curves:
     every_gram = np.concatenate([gram[None], grams * blocks])
     every_moment = np.concatenate([moment[None], moments * blocks])
     coefficients = _solve(every_gram, every_moment, penalties) + centre[None]
-    return Curves(low, high, coefficients)
+    least, most = np.quantile(x, [0.001, 0.999])
+    return Curves(low, high, coefficients, slopes, (float(least), float(most)))
+
+
+def _slopes(carrier: Array | None, outcomes: Array) -> Array:
+    """Return the least-squares slope of each outcome on the carrier."""
+    if carrier is None:
+        return np.zeros(len(outcomes))
+    centred = carrier - carrier.mean()
+    squares = float(centred @ centred)
+    return np.asarray(outcomes @ centred / squares if squares > 0 else np.zeros(len(outcomes)), dtype=float)
 
 
 def _solve(grams: Array, moments: Array, penalties: Array) -> Array:
