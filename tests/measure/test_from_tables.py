@@ -212,6 +212,7 @@ GOOD = "user,variant,y\n" + "".join(f"{i},{i % 2},{i}\n" for i in range(20))
         (GOOD.replace("7,1,7", "7,,7"), "Column `variant` is empty in 1 row"),
         ("user,variant,y\n", "`t.csv` has no row to analyse"),
         ("", "`t.csv` is empty"),
+        ("user,variant,y\n" + "".join(f"{i},{i},1\n" for i in range(200)), "Column `variant` has more than 100 variants"),
         ("user,variant,y\n1,A,3\n2,A,4\n", "Column `variant` has one variant only: `A`"),
         ("user,variant,y\n1,A,3\n1,B,4\n", "No unit is left: each is in two variants"),
     ],
@@ -256,6 +257,7 @@ def test_files_that_cannot_be_read_say_why(tmp_path):
         ({"covariates": {"z": "y"}}, "Unknown metric `z`"),
         ({"spec": TableSpec(variant="variant")}, "Say what a unit is"),
         ({"spec": TableSpec(variant="variant", trials="y"), "metrics": ["y/user"]}, "With `--trials`"),
+        ({"spec": TableSpec(variant="variant", trials="y", segment="user")}, "cannot be cut into segments"),
         ({"spec": TableSpec(variant="user", trials="variant")}, "`y` is not a count of `variant`"),
     ],
 )

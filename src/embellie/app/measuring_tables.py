@@ -186,6 +186,7 @@ def _aggregate(
         rows = table.rows(counted_sql(spec, columns, needs), parameters)
         return _counted(spec, rows, needs, name=table.name), {}
     rows = table.rows(per_unit_sql(spec, columns, needs), parameters)
+    _few(spec.variant, len({row["variant"] for row in rows}), "variants")
     excluded = {row["segment"]: int(row["n"]) for row in rows if row["variant"] is None}
     groups: dict[str, dict[str, Moments]] = {}
     for segment in dict.fromkeys(row["segment"] for row in rows if row["variant"] is not None):
@@ -199,14 +200,9 @@ def _aggregate(
 def _counted(
     spec: TableSpec, rows: Sequence[Mapping[str, Any]], needs: Needs, *, name: str
 ) -> dict[str, dict[str, Moments]]:
-    whole = Needs(needs.columns, needs.pairs)
-    groups: dict[str, dict[str, Moments]] = {"": {}}
-    if not spec.segment:
-        groups[""] = {
-            str(row["variant"]): moments_from_counts(row, whole, trials=spec.trials, name=name) for row in rows
-        }
-        return groups
-    raise InputError("Counts of units cannot be cut into segments here.", hint="Choose one with `--where`.")
+    if spec.segment:
+        raise InputError("Counts of units cannot be cut into segments here.", hint="Choose one with `--where`.")
+    return {"": {str(row["variant"]): moments_from_counts(row, needs, trials=spec.trials, name=name) for row in rows}}
 
 
 def _finite(moments: Mapping[str, Moments], needs: Needs, *, name: str) -> None:

@@ -185,7 +185,7 @@ WITH units AS MATERIALIZED (
 def counted_sql(spec: TableSpec, columns: Columns, needs: Needs) -> str:
     """Write the query of a table whose rows stand for many units, each of which did something or did not.
 
-    Returns per variant (and segment) the units and, per metric, how many of them did, with the worst of its rows: the
+    Returns per variant the units and, per metric, how many of them did, with the worst of its rows: the
     smallest count, the largest excess over the units and whether all are whole.
     """
     where, _ = where_sql(spec, columns)
@@ -195,10 +195,9 @@ def counted_sql(spec: TableSpec, columns: Columns, needs: Needs) -> str:
         done = columns.numbers[column]
         parts.append(f"sum({done}) AS s{place}, min({done}) AS least{place}, max({done} - {trials}) AS over{place}")
         parts.append(f"bool_and({done} = floor({done})) AS whole{place}")
-    segment = f"CAST({columns.quoted[spec.segment]} AS VARCHAR)" if spec.segment else "NULL"
     variant = f"CAST({columns.quoted[spec.variant]} AS VARCHAR)"
     return f"""
-SELECT {variant} AS variant, {segment} AS segment, {", ".join(parts)} FROM source {where} GROUP BY ALL
+SELECT {variant} AS variant, {", ".join(parts)} FROM source {where} GROUP BY ALL
 """
 
 
