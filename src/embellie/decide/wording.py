@@ -49,7 +49,12 @@ def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _weeks(weeks: float, language: str) -> str:
+def duration(weeks: float, language: str) -> str:
+    """Write a number of weeks.
+
+    >>> duration(1, "en"), duration(2, "fr")
+    ('1 week', '2 semaines')
+    """
     number = f"{weeks:g}".replace(".", "," if language == "fr" else ".")
     if language == "fr":
         return f"{number} semaine" + ("s" if weeks >= 2 else "")
@@ -139,10 +144,10 @@ def _by_study(study: StudyValue, question: Question, language: str) -> str:
     cost = amount(study.cost, question.currency, language)
     name = _plain(study.name)
     if language == "fr":
-        time = f" pendant {_weeks(study.weeks, language)}" if study.weeks else ""
+        time = f" pendant {duration(study.weeks, language)}" if study.weeks else ""
         traffic = f" sur {percent(study.share, language)} du trafic" if study.share else ""
         return f"Apprenez d'abord : lancez {name}{time}{traffic}. Répondre à « {ask} » rapporte {worth} net, coût de {cost} déduit."
-    time = f" for {_weeks(study.weeks, language)}" if study.weeks else ""
+    time = f" for {duration(study.weeks, language)}" if study.weeks else ""
     traffic = f" on {percent(study.share, language)} of the traffic" if study.share else ""
     return f"Learn more first: run {name}{time}{traffic}. Answering “{ask}” is worth {worth} net of its cost of {cost}."
 

@@ -1,0 +1,113 @@
+"""`embellie decide`: the verdict, what each open question is worth, and what to learn next."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from embellie.app.deciding import decide, net_benefit_draws, read_evidence, read_question, verdict_document
+from embellie.app.drawing import amount_text, percent_text, quantile_bars, weeks_text
+from embellie.app.report import report_page
+from embellie.cli.main import JSON_HELP, print_json
+from embellie.domain.evidence import Evidence
+from embellie.domain.question import Question
+from embellie.domain.verdict import StudyValue, Verdict
+
+_WORDS = {
+    "en": {
+        "ship": "SHIP", "hold": "HOLD", "stop": "STOP", "learn_more": "LEARN MORE",
+        "scenarios": "Net benefit of each scenario (each mark is one chance in twenty, low to high; the middle at the right):",
+        "best": "best with a chance of", "loss": "loses with a chance of",
+        "evpi": "Knowing everything would be worth",
+        "unknowns": "What each unknown is worth settling, at most:",
+        "studies": "Studies, by what they bring net of all they cost:",
+        "open": "open", "share": "of traffic",
+    },
+    "fr": {
+        "ship": "METTRE EN PRODUCTION", "hold": "ATTENDRE", "stop": "ARRÊTER", "learn_more": "APPRENDRE D'ABORD",
+        "scenarios": "Bénéfice net de chaque scénario (une marque par chance sur vingt, du bas vers le haut ; médiane à droite) :",
+        "best": "le meilleur avec", "loss": "perd avec",
+        "evpi": "Tout savoir vaudrait",
+        "unknowns": "Ce que vaut chaque réponse, au plus :",
+        "studies": "Études, par ce qu'elles rapportent tous coûts déduits :",
+        "open": "ouverte", "share": "du trafic",
+    },
+}  # fmt: skip
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default=Path("question.toml"))
+@click.option("--draws", type=int, default=16384, show_default=True, help="How many draws, a power of two.")
+@click.option("--seed", type=int, default=None, help="Same seed, same answer; the file's own, or 7.")
+@click.option("--evidence", type=click.Path(path_type=Path), help="Results of studies, JSON lines.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a report one can mail: one self-contained page.")
+@click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the words.")
+@click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
+def command(
+    *,
+    file: Path,
+    draws: int,
+    seed: int | None,
+    evidence: Path | None,
+    html: Path | None,
+    lang: Literal["en", "fr"],
+    as_json: bool,
+) -> None:
+    """Say what to do about FILE (question.toml): ship, hold, stop, or learn more first, and how."""
+    question = read_question(file)
+    found: list[Evidence] = read_evidence(evidence) if evidence else []
+    verdict = decide(question, evidence=found, draws=draws, seed=seed)
+    for warning in verdict.warnings:
+        click.echo(f"Note: {warning}", err=True)
+    if html:
+        html.write_text(report_page(question, verdict, evidence=found, language=lang), encoding="utf-8")
+        click.echo(f"Wrote {html}", err=True)
+    if as_json:
+        print_json(verdict_document(verdict, language=lang))
+        return
+    _show(question, verdict, found, lang)
+
+
+def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str) -> None:
+    words, money = _WORDS[lang], question.currency
+    click.echo(question.question)
+    click.secho(words[verdict.verdict], bold=True)
+    click.echo(f"{verdict.next.because[lang]}\n")
+    click.echo(words["scenarios"])
+    quantiles = net_benefit_draws(question, evidence=found, draws=verdict.draws, seed=verdict.seed, points=20)
+    for line, value in zip(quantile_bars(quantiles, currency=money, language=lang), verdict.scenarios, strict=True):
+        click.echo(f"  {line}")
+        mean = amount_text(value.net_benefit.mean, money, lang)
+        chances = (
+            f"{words['best']} {percent_text(value.p_best, lang)}, {words['loss']} {percent_text(value.p_loss, lang)}"
+        )
+        click.echo(f"  {'':<{max(map(len, quantiles))}}  ∅ {mean}; {chances}")
+    click.echo(f"\n{words['evpi']} {amount_text(verdict.evpi.value, money, lang)}.")
+    click.echo(f"\n{words['unknowns']}")
+    _show_unknowns(verdict, lang)
+    if verdict.studies:
+        click.echo(f"\n{words['studies']}")
+        for study in verdict.studies[:8]:
+            click.echo(f"  {_design(study, lang):<44} {amount_text(study.enbs.value, money, lang):>16}")
+
+
+def _show_unknowns(verdict: Verdict, lang: str) -> None:
+    top = max((unknown.evppi.value for unknown in verdict.unknowns), default=0.0)
+    for unknown in verdict.unknowns:
+        bar = "█" * round(24 * unknown.evppi.value / top) if top > verdict.noise_floor else ""
+        worth = amount_text(unknown.evppi.value, verdict.currency, lang)
+        worth = worth if unknown.evppi.value > verdict.noise_floor else "≈ 0"
+        mark = f"  {_WORDS[lang]['open']}" if unknown.open else ""
+        click.echo(f"  {unknown.name:<20} {bar:<24} {worth}{mark}  {unknown.ask}".rstrip())
+
+
+def _design(study: StudyValue, lang: str) -> str:
+    words = _WORDS[lang]
+    parts = [study.name]
+    if study.weeks:
+        parts.append(weeks_text(study.weeks, lang))
+    if study.share:
+        parts.append(f"{percent_text(study.share, lang)} {words['share']}")
+    elif study.n:
+        parts.append(f"n = {study.n}")
+    return ", ".join(parts)
