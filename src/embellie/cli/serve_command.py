@@ -78,10 +78,10 @@ def _welcome(newsroom: Newsroom, keys: Keys, address: str, *, new_token: str | N
 
 
 def script_tag(address: str, *, site: str, key: str, placement: str) -> str:
-    """Return the two lines a page needs."""
+    """Return the tag a page needs, where its recommendations should stand."""
     return (
-        f'  <script type="module" src="{address}/widget/v1.js" data-site="{site}" data-key="{key}"></script>\n'
-        f'  <embellie-slate placement="{placement}"></embellie-slate>'
+        f'  <script async src="{address}/widget/v1.js" data-site="{site}" data-key="{key}"\n'
+        f'          data-placement="{placement}" data-article="the id of the page\'s article"></script>'
     )
 
 

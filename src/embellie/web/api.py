@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from embellie.app.deciding import verdict_document
 from embellie.app.intake import body_from
 from embellie.app.measuring import scorecard_document
 from embellie.app.releasing import experiment_document, release_document, rollout_document
@@ -234,8 +235,6 @@ def question(ask: Ask[NoQuery, None]) -> Any:
 
 def verdict(ask: Ask[NoQuery, None]) -> Any:
     """Judge the question with all the evidence."""
-    from embellie.app.deciding import verdict_document
-
     return verdict_document(ask.newsroom.verdict())
 
 
