@@ -362,6 +362,7 @@ class FakeNewsroom:
         if not empty:
             self.sites["gazette"].placements["home-side"] = Placement(placement="home-side")  # type: ignore[index]
         self.log = SimpleNamespace(last=lambda: 48_211 + self.look, scan=self._scan)
+        self.analysis = SimpleNamespace(rows=lambda *_: [] if empty else [{"reader": "r-keen"}])
         self.done: list[tuple[str, ...]] = []
 
     def clock(self) -> datetime:

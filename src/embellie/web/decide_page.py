@@ -7,7 +7,13 @@ from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import Verdict
 from embellie.web.front_page import answer, burn_down, facts, of_verdict
-from embellie.web.money_pictures import ask_of, net_benefit_picture, studies_picture, worth_of_knowing_picture
+from embellie.web.money_pictures import (
+    ask_of,
+    net_benefit_picture,
+    studies_picture,
+    worth_of_knowing_picture,
+    worth_text,
+)
 from embellie.web.picture import drawn
 from embellie.web.view import View, iso, quantity_text
 
@@ -33,10 +39,10 @@ def would_change(view: View, verdict: Verdict | Unavailable) -> list[str]:
     """What could still overturn the verdict, in sentences, dearest first."""
     if isinstance(verdict, Unavailable):
         return []
-    words, currency = view.words, verdict.currency
+    words = view.words
     best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
     said = [
-        words("change.unknown", ask=ask_of(view, unknown), value=words.money(unknown.evppi.value, currency))
+        words("change.unknown", ask=ask_of(view, unknown), value=worth_text(view, verdict, unknown.evppi.value))
         for unknown in verdict.unknowns
         if unknown.open
     ]
@@ -44,7 +50,9 @@ def would_change(view: View, verdict: Verdict | Unavailable) -> list[str]:
     if rivals and rivals[0].p_best >= 0.01:
         rival = rivals[0]
         said.append(words("change.rival", rival=view.scenario(rival.scenario), p=words.chance(rival.p_best)))
-    said.append(words("change.regret", best=view.the(best.scenario), loss=words.money(best.expected_loss, currency)))
+    said.append(
+        words("change.regret", best=view.the(best.scenario), loss=worth_text(view, verdict, best.expected_loss))
+    )
     return said
 
 

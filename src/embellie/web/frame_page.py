@@ -42,7 +42,7 @@ def asked(view: View, question: Question | Unavailable) -> dict[str, Any]:
                 "scenario": name,
                 "label": view.scenario(name),
                 "aspects": [
-                    {"label": words(f"aspect.{aspect}"), "written": getattr(scenario, aspect)}
+                    {"label": words(f"aspect.{aspect}"), "written": as_written(question, getattr(scenario, aspect))}
                     for aspect in ASPECTS
                     if getattr(scenario, aspect)
                 ],
@@ -50,6 +50,12 @@ def asked(view: View, question: Question | Unavailable) -> dict[str, Any]:
             for name, scenario in question.scenarios.items()
         ],
     }
+
+
+def as_written(question: Question, formula: str) -> str:
+    """A formula; a range that was written in its place instead of the name it was given."""
+    unknown = question.unknowns.get(formula)
+    return unknown.written if unknown is not None and "." in formula else formula
 
 
 def question_text(view: View) -> dict[str, Any]:

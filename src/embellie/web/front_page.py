@@ -5,8 +5,8 @@ from typing import Any
 from embellie.domain.scorecard import Scorecard
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import Verdict
-from embellie.web.effect_pictures import effect_over_time_picture
-from embellie.web.money_pictures import ask_of, burn_down_picture, net_benefit_picture, study_text
+from embellie.web.effect_pictures import capitalised, effect_over_time_picture
+from embellie.web.money_pictures import ask_of, burn_down_picture, net_benefit_picture, study_text, worth_text
 from embellie.web.picture import Picture, drawn
 from embellie.web.traffic_pictures import live_picture
 from embellie.web.view import View
@@ -35,14 +35,26 @@ def answer(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
         return verdict.document()
     words, then = view.words, verdict.next
     the = view.the(then.scenario or verdict.best)
-    because = then.because.get(words.language) or then.because.get("en", "")
+    because = words.tidy(then.because.get(words.language) or then.because.get("en", ""), verdict.currency)
     return {
         "action": then.action,
         "label": words(f"action.{then.action}"),
         "headline": words(f"answer.{then.action}", the=the),
-        "because": because,
+        "because": without_headline(because),
         "question": verdict.question,
     }
+
+
+def without_headline(because: str) -> str:
+    """Leave out the first words of a reason when they only announce it: the headline has said them.
+
+    >>> without_headline("Ship heuristic: it is expected to pay.")
+    'It is expected to pay.'
+    """
+    head, colon, rest = because.partition(":")
+    if not colon or len(head) > 40 or "." in head:
+        return because
+    return capitalised(rest.strip())
 
 
 def facts(view: View, verdict: Verdict | Unavailable) -> list[dict[str, str]]:
@@ -58,7 +70,7 @@ def facts(view: View, verdict: Verdict | Unavailable) -> list[dict[str, str]]:
             words.money(best.net_benefit.mean, currency),
             words.money_range(best.net_benefit.p05, best.net_benefit.p95, currency),
         ),
-        _fact(words("fact.evpi"), words.money(verdict.evpi.value, currency), words("fact.evpi_note")),
+        _fact(words("fact.evpi"), worth_text(view, verdict, verdict.evpi.value), words("fact.evpi_note")),
     ]
     card = _scorecard(view)
     if isinstance(card, Scorecard):

@@ -1,6 +1,7 @@
 """Words, numbers, money and times for people, in English and in French."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,14 +67,16 @@ class Words:
     def figure(self, value: float, digits: int = 3) -> str:
         """Write a number to `digits` significant digits.
 
-        >>> Words("en").figure(1.7349), Words("en").figure(48123)
-        ('1.73', '48,100')
+        >>> Words("en").figure(1.7349), Words("en").figure(48123), Words("en").figure(2.0)
+        ('1.73', '48,100', '2')
         """
         if value == 0 or not math.isfinite(value):
             return self.number(0.0)
         magnitude = math.floor(math.log10(abs(value)))
         rounded = round(value, digits - 1 - magnitude)
-        return self.number(rounded, max(0, min(8, digits - 1 - magnitude)))
+        decimals = max(0, min(8, digits - 1 - magnitude))
+        needed = len(f"{abs(rounded):.{decimals}f}".partition(".")[2].rstrip("0"))
+        return self.number(rounded, needed)
 
     def plain(self, value: float) -> str:
         """Write a number with one decimal when it needs one.
@@ -119,6 +122,18 @@ class Words:
     def _rounded(self, value: float) -> str:
         near = float(f"{value:.3g}")
         return self.number(near, 0 if near.is_integer() else 2 if abs(near) < 10 else 1)
+
+    def tidy(self, text: str, currency: str) -> str:
+        """Set the amounts and percentages of a sentence as on the rest of the page.
+
+        >>> Words("en").tidy("It brings 10,500 EUR with a chance of 95 %.", "EUR")
+        'It brings €10,500 with a chance of 95%.'
+        """
+        symbol = SYMBOLS.get(currency, currency)
+        if self.language == "fr":
+            return re.sub(rf"(\d)\s{currency}\b", rf"\1{THIN}{symbol}", text)
+        text = re.sub(rf"(\d[\d,]*(?:\.\d+)?)\s{currency}\b", rf"{symbol}\1", text) if len(symbol) == 1 else text
+        return re.sub(r"(\d)\s%", r"\1%", text)
 
     def money_range(self, low: float, high: float, currency: str) -> str:
         """Write a range of amounts."""

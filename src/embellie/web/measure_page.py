@@ -5,7 +5,7 @@ from typing import Any
 from embellie.domain.experiment import Experiment
 from embellie.domain.scorecard import Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
-from embellie.web.effect_pictures import intervals_picture, ratio_sentence, readers_picture
+from embellie.web.effect_pictures import capitalised, intervals_picture, ratio_sentence, readers_picture
 from embellie.web.front_page import running_effect
 from embellie.web.picture import Picture, drawn
 from embellie.web.view import View, iso
@@ -91,8 +91,8 @@ def _named(view: View, card: Scorecard, sentence: str) -> str:
     """Say the variants by the words used on every page."""
     for variant in card.units:
         name = view.the(variant) if view.words.language == "en" else f"«\u202f{view.scenario(variant)}\u202f»"
-        sentence = sentence.replace(f"`{variant}`", name)
-    return sentence
+        sentence = sentence.replace(f". `{variant}`", f". {capitalised(name)}").replace(f"`{variant}`", name)
+    return view.words.tidy(sentence, "")
 
 
 def ratio(view: View, card: Scorecard | Unavailable) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Pictures in money: what each scenario is worth, what knowing more is worth, and how doubt shrinks."""
 
 import hashlib
+import math
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,9 +18,31 @@ from embellie.web.view import View, iso, quantity_text, spread_text
 DOTS = 20
 """Each dot of a quantile dot plot is one chance in twenty."""
 
+WORTH_DRAWING = 7
+"""How many unknowns are drawn; the table has them all."""
+
 _KEPT = 8
 _drawn: OrderedDict[str, Mapping[str, Sequence[float]]] = OrderedDict()
 _drawing = threading.Lock()
+
+
+def worth_text(view: View, verdict: Verdict, amount: float) -> str:
+    """Write an amount; one that is nothing beside what is at stake is only said to be small."""
+    least = small_beside(verdict)
+    if 0 < amount < least:
+        return view.words("chance.under", share=view.words.money(least, verdict.currency))
+    return view.words.money(amount, verdict.currency)
+
+
+def small_beside(verdict: Verdict) -> float:
+    """The power of ten about a thousandth of what is at stake: under it, an amount changes nothing."""
+    stake = stake_of(verdict)
+    return float(10.0 ** math.floor(math.log10(stake * 1e-3))) if stake > 0 else 0.0
+
+
+def stake_of(verdict: Verdict) -> float:
+    """The largest amount a scenario could plausibly win or lose."""
+    return max(abs(end) for value in verdict.scenarios for end in (value.net_benefit.p05, value.net_benefit.p95))
 
 
 def net_benefit_picture(view: View, verdict: Verdict) -> Picture:
@@ -130,19 +154,20 @@ def burn_down_picture(view: View, history: Sequence[tuple[datetime, Verdict]]) -
         title=words("burndown.title"),
         sentence=words(
             "burndown.shrunk" if fall > 0.02 else "burndown.flat",
-            first=words.money(first[1].evpi.value, currency),
-            last=words.money(last[1].evpi.value, currency),
+            first=worth_text(view, first[1], first[1].evpi.value),
+            last=worth_text(view, last[1], last[1].evpi.value),
             since=words.moment(first[0]),
-            share=words.share(max(fall, 0.0)),
+            share=words.chance(max(fall, 0.0)),
         ),
         note=words("burndown.note"),
         columns=(words("column.at"), words("column.evpi"), words("column.verdict")),
         rows=[
-            [words.moment(at), words.money(verdict.evpi.value, currency), words(f"action.{verdict.verdict}")]
+            [words.moment(at), worth_text(view, verdict, verdict.evpi.value), words(f"action.{verdict.verdict}")]
             for at, verdict in _thinned(history, 24)
         ],
         data={
             "currency": currency,
+            "text": worth_text(view, last[1], last[1].evpi.value),
             "points": [
                 {"at": iso(at), "evpi": verdict.evpi.value, "error": verdict.evpi.error}
                 for at, verdict in _thinned(history, 240)
@@ -171,6 +196,9 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
     if not verdict.unknowns:
         return view.missing("unknowns")
     top = max(verdict.unknowns, key=lambda unknown: unknown.evppi.value)
+    counting = [each for each in verdict.unknowns if each.evppi.value >= small_beside(verdict)]
+    drawn = verdict.unknowns[: max(3, min(len(counting), WORTH_DRAWING))]
+    rest = len(verdict.unknowns) - len(drawn)
     nothing = not any(unknown.open for unknown in verdict.unknowns)
     return Picture(
         drawing="worth",
@@ -178,8 +206,8 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
         sentence=words(
             "worth.nothing" if nothing else "worth.sentence",
             ask=ask_of(view, top),
-            value=words.money(top.evppi.value, currency),
-            evpi=words.money(verdict.evpi.value, currency),
+            value=worth_text(view, verdict, top.evppi.value),
+            evpi=worth_text(view, verdict, verdict.evpi.value),
         ),
         note=words("worth.note"),
         columns=(words("column.unknown"), words("column.kind"), words("column.evppi"), words("column.open")),
@@ -187,7 +215,7 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
             [
                 ask_of(view, unknown),
                 words.named("kind", unknown.kind or "none"),
-                words.money(unknown.evppi.value, currency),
+                worth_text(view, verdict, unknown.evppi.value),
                 words("word.open" if unknown.open else "word.closed"),
             ]
             for unknown in verdict.unknowns
@@ -201,17 +229,20 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
                     "value": unknown.evppi.value,
                     "error": unknown.evppi.error,
                     "open": unknown.open,
-                    "text": words.money(unknown.evppi.value, currency),
+                    "text": worth_text(view, verdict, unknown.evppi.value),
                 }
-                for unknown in verdict.unknowns
+                for unknown in drawn
             ],
+            "top": max(top.evppi.value + top.evppi.error, 0.2 * verdict.evpi.value, stake_of(verdict) * 1e-3),
+            "rest": words("worth.rest", n=words.number(rest)) if rest else "",
         },
     )
 
 
 def ask_of(view: View, unknown: UnknownValue) -> str:
     """The question an unknown asks, or its name made readable."""
-    return unknown.ask or view.words.named("unknown", unknown.name)
+    asked = unknown.ask or view.words.named("unknown", unknown.name)
+    return re.sub(r"`(\w+)`", lambda found: view.the(found[1]), asked)
 
 
 def ranges_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
@@ -256,7 +287,7 @@ def ranges_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
                     "text": spread_text(words, question.unknowns.get(unknown.name), unknown.posterior),
                     "changed": shrinkage(unknown) > 0.02,
                 }
-                for unknown in verdict.unknowns
+                for unknown in sorted(verdict.unknowns, key=lambda each: shrinkage(each) <= 0.02)
             ],
         },
     )

@@ -8,12 +8,19 @@ from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import SlateRequest
 from embellie.domain.unavailable import Unavailable
+from embellie.web.phrases import MESSAGES
 from embellie.web.picture import Picture, drawn
 from embellie.web.traffic_pictures import popular_picture
 from embellie.web.view import View
 
 CHOICES = 40
 """How many articles the form offers."""
+
+KEEN = """
+SELECT reader FROM events
+WHERE site = $site AND kind = 'read' AND consent = 'profiling' AND reader <> ''
+GROUP BY reader ORDER BY count(*) DESC, reader LIMIT 5
+"""
 
 
 def recommend_page(view: View) -> dict[str, Any]:
@@ -23,7 +30,7 @@ def recommend_page(view: View) -> dict[str, Any]:
     placements = newsroom.sites[view.site].placements
     chosen = chosen_request(view, articles, placements)
     return {
-        "form": form(articles, list(placements), chosen),
+        "form": form(articles, list(placements), chosen) | {"readers": keen_readers(view)},
         "slates": slates(view, chosen) if not isinstance(chosen, Unavailable) else chosen.document(),
         "rules": [rule_text(view, rule) for rule in newsroom.rules(view.site)],
         "figures": {"popular": drawn(words("popular.title"), popular(view))},
@@ -47,7 +54,8 @@ def chosen_request(
     placement = placement if placement in placements else next(iter(placements))
     known = {each.article for each in articles}
     article = view.query.get("article", "")
-    reader = view.query.get("reader", "")[:128]
+    known_readers = keen_readers(view)
+    reader = view.query.get("reader", known_readers[0] if known_readers else "")[:128]
     return SlateRequest(
         site=view.site,
         placement=placement,
@@ -57,6 +65,14 @@ def chosen_request(
         reader=reader,
         consent="profiling" if reader else "none",
     )
+
+
+def keen_readers(view: View) -> list[str]:
+    """A few simulated readers with a history, to try; the readers of a real newsroom are never listed."""
+    if not view.newsroom.simulated:
+        return []
+    rows = view.ask(lambda: view.newsroom.analysis.rows(KEEN, {"site": view.site}))
+    return [] if isinstance(rows, Unavailable) else [str(row["reader"]) for row in rows]
 
 
 def _first(view: View, articles: Sequence[Article]) -> str:
@@ -103,10 +119,18 @@ def slate_items(view: View, request: SlateRequest, scenario: str) -> dict[str, A
                 "article": each.article,
                 "title": (article.title if article else "") or each.article,
                 "section": article.section if article else "",
-                "reason": view.words.named("reason", each.reason),
+                "reason": reason_text(view, each.reason),
             }
         )
     return {"items": items}
+
+
+def reason_text(view: View, reason: str) -> str:
+    """The reason a policy gives, in words; `section:culture` names what it is about."""
+    code, _, about = reason.partition(":")
+    if about and f"reason.{code}" in MESSAGES:
+        return view.words(f"reason.{code}", about=about)
+    return view.words.named("reason", reason)
 
 
 def rule_text(view: View, rule: Rule) -> dict[str, str]:

@@ -3,7 +3,7 @@
 
 /* global Plot, d3 */
 
-const language = document.documentElement.lang;
+const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const SCENARIOS = new Set(["status_quo", "heuristic", "ml", "stable", "canary"]);
 const ALIAS = { stable: "status_quo", canary: "heuristic" };
@@ -70,10 +70,9 @@ function dots(data, width) {
   const pad = (high - low || 1) * 0.06;
   const margin = { left: 8, right: 8 };
   const x = d3.scaleLinear([low - pad, high + pad], [margin.left, width - margin.right]);
-  const radius = Math.max(5, Math.min(11, width / 54));
   const zero = x(0);
-  // Dots are stacked where they would touch: within a column one dot wide, one above the other.
-  const stacked = data.rows.flatMap((row) => {
+  // Dots are stacked where they would touch, in columns one dot wide; smaller ones when a column would tower.
+  const stack = (radius) => data.rows.flatMap((row) => {
     const columns = new Map();
     return (row.certain ? [row.mean] : row.dots).map((value) => {
       const column = Math.round((x(value) - zero) / (2 * radius));
@@ -82,6 +81,9 @@ function dots(data, width) {
       return { row, value, cx: zero + column * 2 * radius, level };
     });
   });
+  let radius = Math.max(5, Math.min(11, width / 54));
+  while (radius > 3.5 && d3.max(stack(radius), (dot) => dot.level) > 6) radius -= 0.5;
+  const stacked = stack(radius);
   const rowHeights = data.rows.map((row) => 46 + 2 * radius * (1 + (d3.max(stacked.filter((dot) => dot.row === row), (dot) => dot.level) ?? 0)));
   const height = d3.sum(rowHeights) + 34;
   const svg = d3.create("svg").attr("viewBox", [0, 0, width, height]).attr("width", width).attr("height", height);
@@ -116,7 +118,7 @@ function burndown(data, width) {
   const format = money(data.currency);
   const changes = data.changes.map((change) => ({ ...change, at: new Date(change.at) }));
   const last = points.at(-1);
-  const right = 16 + widthOf(format(last.evpi), "600 15px 'Source Sans'");
+  const right = 16 + widthOf(data.text, "600 15px 'Source Sans'");
   return Plot.plot({
     ...svgDefaults, width, height: Math.min(300, Math.max(210, width * 0.5)), marginLeft: 54, marginRight: right, marginTop: 26,
     x: timeTicks(points, width), y: { label: null, ticks: 4, tickFormat: format, domain: [0, 1.08 * d3.max(points, (point) => point.evpi) || 1] },
@@ -127,7 +129,7 @@ function burndown(data, width) {
       Plot.dot(changes, { x: "at", y: "evpi", r: 4.5, fill: "var(--paper)", stroke: "var(--accent)", strokeWidth: 2 }),
       Plot.text(changes.slice(-1), { x: "at", y: "evpi", text: "label", dy: -14, fill: "var(--ink)", fontWeight: 600, stroke: "var(--paper)", strokeWidth: 4 }),
       Plot.dot([last], { x: "at", y: "evpi", r: 4, fill: "var(--accent)" }),
-      Plot.text([last], { x: "at", y: "evpi", text: (point) => format(point.evpi), textAnchor: "start", dx: 9, fontSize: 15, fontWeight: 600, fill: "var(--ink)" }),
+      Plot.text([last], { x: "at", y: "evpi", text: () => data.text, textAnchor: "start", dx: 9, fontSize: 15, fontWeight: 600, fill: "var(--ink)" }),
       Plot.ruleY([0], { stroke: "var(--soft)" }),
     ],
   });
@@ -179,14 +181,20 @@ function rowsOf(data, width, rowHeight, draw) {
 }
 
 function worth(data, width) {
-  const top = d3.max(data.rows, (row) => row.value + row.error) || 1;
-  const x = d3.scaleLinear([0, top], [0, width]);
-  return rowsOf(data, width, 30, (group, row, y) => {
+  const x = d3.scaleLinear([0, data.top || 1], [0, width]).clamp(true);
+  const node = rowsOf(data, width, 30, (group, row, y) => {
     group.append("rect").attr("y", y).attr("width", width).attr("height", 10).attr("rx", 2).attr("fill", "var(--faint)");
     group.append("rect").attr("y", y).attr("width", Math.max(1.5, x(Math.max(0, row.value)))).attr("height", 10).attr("rx", 2).attr("fill", row.open ? "var(--accent)" : "var(--status_quo)");
     const [low, high] = [x(Math.max(0, row.value - row.error)), x(row.value + row.error)];
-    if (high - low > 1) group.append("path").attr("d", `M${low},${y + 5}H${high}M${low},${y + 1}v8M${high},${y + 1}v8`).attr("stroke", "var(--ink)").attr("fill", "none");
+    if (high - low > 3) group.append("path").attr("d", `M${low},${y + 5}H${high}M${low},${y + 1}v8M${high},${y + 1}v8`).attr("stroke", "var(--ink)").attr("fill", "none");
   });
+  if (!data.rest) return node;
+  const holder = document.createElement("div");
+  const rest = document.createElement("p");
+  rest.className = "note";
+  rest.textContent = data.rest;
+  holder.append(node, rest);
+  return holder;
 }
 
 function ranges(data, width) {
