@@ -188,3 +188,14 @@ def test_unknown_names_teach():
 def test_a_policy_goes_by_its_name(name):
     """The name in the table is the policy's own."""
     assert build_policy(name).name == name
+
+
+def test_an_article_of_no_known_section_is_neither_lifted_nor_sunk(gazette):
+    """Nothing is known of it, so its score under affinity is its popularity."""
+    state = State().fold([gazette.publish(f"s{i}", 0, section="Sport") for i in range(3)] + [gazette.publish("odd", 0)])
+    state.fold(gazette.read(f"s{i}", 1 + i, reader="ann") for i in range(2))
+    state.fold(gazette.read("odd", 5 + i, reader=f"r{i}") for i in range(2))
+    request = gazette.request(60, reader="ann")
+    affinity, popular = ({i.article: i.score for i in build_policy(n)(request, state)} for n in ("affinity", "popular"))
+    assert affinity["odd"] == popular["odd"]
+    assert affinity["s2"] > popular["s2"]
