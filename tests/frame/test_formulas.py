@@ -1,0 +1,74 @@
+"""The allow-list of formulas: what is allowed computes, all else is refused and never run."""
+
+import numpy as np
+import pytest
+
+from embellie.domain.errors import QuestionError
+from embellie.frame.formulas import parse_formula
+
+NAMES = ("v", "x", "horizon")
+UNITS = {"v": {"visit": 1.0}, "x": {}, "horizon": {"week": 1.0}}
+
+HOSTILE = [
+    "__import__('os').system('id')", "().__class__", "v.__class__", "[x for x in v]", "9**9**9**9", "lambda: 1", "v[0]",
+    "f'{v}'", "max(v, key=1)", "(v:=3)", "'a'*10**9", "v^2", "True", "None", "...", "v and x", "1 < x < 3", "max(*v)",
+    "x; x", "x @ x", "~x", "x // 2", "1j * x", "{x}", "{x: x}", "(x, x)", "not x", "eval(x)", "open(x)", "x if x",
+    "await x", "yield x", "*x", "exp", "x.real", "9999999999**99999", "1 / 0", "x in x", "x is x", "globals()",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_formulas_are_refused(text):
+    """Nothing outside the list gets through, and the error is ours."""
+    with pytest.raises(QuestionError):
+        parse_formula(text, names=NAMES, currency="EUR")
+
+
+@pytest.mark.parametrize("text", ["x" + "+x" * 1500, "(" * 300 + "x" + ")" * 300, "-" * 200 + "x", "+".join("x" * 90)])
+def test_long_and_deep_formulas_are_refused_or_harmless(text):
+    """Too long or too deep is said; it neither hangs nor breaks the parser."""
+    with pytest.raises(QuestionError):
+        parse_formula(text, names=NAMES, currency="EUR")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2 * x + 1", 7.0), ("x if x > 2 else 0", 3.0), ("min(x, 2)", 2.0), ("max(x, 4, 5)", 5.0), ("sqrt(x + 1)", 2.0),
+        ("clip(x, 0, 1)", 1.0), ("exp(log(x))", 3.0), ("abs(-x)", 3.0), ("x ** 2", 9.0), ("x > 2", 1.0), ("50 % * x", 1.5),
+        ("2k * x", 6000.0), ("horizon / 1 week", 104.0),
+    ],
+)  # fmt: skip
+def test_allowed_formulas_compute(text, value):
+    """Each form of the grammar gives its value."""
+    formula = parse_formula(text, names=NAMES, currency="EUR")
+    assert float(formula.value({"x": np.array(3.0), "v": 2.0, "horizon": 104.0})) == pytest.approx(value)
+
+
+def test_a_choice_between_branches_evaluates_only_the_chosen_value():
+    """The branch not chosen may be undefined."""
+    formula = parse_formula("sqrt(x) if x > 0 else 0", names=NAMES, currency="EUR")
+    assert formula.value({"x": np.array([-1.0, 4.0])}).tolist() == [0.0, 2.0]
+
+
+def test_numbers_carry_units():
+    """`700 EUR/week * horizon` is money."""
+    assert parse_formula("700 €/week * horizon", names=NAMES, currency="EUR").unit(UNITS) == {"EUR": 1.0}
+
+
+@pytest.mark.parametrize("text", ["v + x", "v + 1", "x if x > v else x", "max(v, x)", "log(v)", "v ** x", "x ** v"])
+def test_units_that_do_not_fit_are_refused(text):
+    """Sums, comparisons, choices and powers are checked before anything is drawn."""
+    with pytest.raises(QuestionError):
+        parse_formula(text, names=NAMES, currency="EUR").unit(UNITS)
+
+
+def test_zero_has_any_unit():
+    """`max(v, 0)` needs no unit on its 0."""
+    assert parse_formula("max(v, 0)", names=NAMES, currency="EUR").unit(UNITS) == {"visit": 1.0}
+
+
+def test_a_misspelt_name_is_met_with_the_nearest():
+    """The message proposes what was meant."""
+    with pytest.raises(QuestionError, match="Did you mean `horizon`"):
+        parse_formula("2 * horizn", names=NAMES, currency="EUR")
