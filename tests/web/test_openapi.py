@@ -1,5 +1,7 @@
 """The OpenAPI document says what the server does."""
 
+from pathlib import Path
+
 import pytest
 from starlette.routing import Route
 
@@ -61,3 +63,9 @@ def test_the_document_is_served_to_anyone(call, described):
     answer = call("GET", "/openapi.json")
     assert answer.json()["openapi"].startswith("3.1")
     assert answer.json()["paths"].keys() == described["paths"].keys()
+
+
+def test_the_page_on_http_names_every_call():
+    """The reference for people lists what the document for machines does."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
+    assert [entry for entry in TABLE if f"`{entry.method} {template(entry.path)}`" not in page] == []
