@@ -145,6 +145,20 @@ def test_the_effect_is_found_and_becomes_evidence(newsroom, clock):
     assert newsroom.verdict().verdict == "ship"
 
 
+def test_what_happens_after_an_experiment_is_not_its_doing(newsroom, clock):
+    """Once stopped, an experiment's scorecard stands: what its readers do under what follows does not count."""
+    newsroom.publish("gazette", articles(clock)).result()
+    simulate(newsroom, clock)
+    newsroom.stop("gazette", "first-light", reason="Enough.")
+    settled = newsroom.scorecard("first-light")
+    clock.wait(hours=48)
+    late = [read(clock, f"r{number}", "a1", number=90_000 + number) for number in range(200)]
+    newsroom.receive(late, site="gazette", public=True).result()
+    time.sleep(2.1)
+    assert newsroom.scorecard("first-light") == settled
+    assert newsroom.scorecard_history("first-light")[-1][0] < clock()
+
+
 def test_a_rollout_takes_over_from_the_experiment_and_goes_back_at_once(newsroom, clock):
     """Start files the evidence and stops the experiment; rollback gives everyone the status quo."""
     newsroom.publish("gazette", articles(clock)).result()

@@ -338,7 +338,7 @@ class Newsroom:
         running = self.experiment(experiment)
         for found in self._observatory.found(self.question(), running, now=self.clock()):
             self.file(site, found)
-        stopped = replace(running, state="stopped", reason=reason)
+        stopped = replace(running, state="stopped", reason=reason, stopped_at=self.clock())
         self.file(site, stopped)
         return stopped
 

@@ -53,14 +53,14 @@ class Observatory:
         self._past: dict[Hashable, Any] = {}
 
     def scorecard(self, experiment: Experiment, *, now: datetime) -> Scorecard:
-        """Score an experiment on all that has happened up to `now`."""
-        return self._fresh_or(("scorecard", experiment), lambda: self._score(experiment, None))
+        """Score an experiment on all that has happened up to `now`, or until it was stopped."""
+        return self._fresh_or(("scorecard", experiment), lambda: self._score(experiment, experiment.stopped_at))
 
     def scorecard_history(self, experiment: Experiment, *, now: datetime) -> list[tuple[datetime, Scorecard]]:
         """Score an experiment at moments since its start."""
         if experiment.started_at is None:
             return []
-        *past, last = moments(experiment.started_at, now)
+        *past, last = moments(experiment.started_at, experiment.stopped_at or now)
         history = [(at, self._score_past(experiment, at)) for at in past]
         return [*history, (last, self.scorecard(experiment, now=now))]
 
@@ -123,8 +123,9 @@ class Observatory:
         return scorecard(self._reader, experiment, self._metrics, read_seconds=self._read_seconds, until=until)
 
     def _score_past(self, experiment: Experiment, at: datetime) -> Scorecard:
-        ended = replace(experiment, state="running", reason="")
-        return self._past_or(("scorecard", ended, at), lambda: self._score(ended, at))
+        ended = replace(experiment, state="running", reason="", stopped_at=None)
+        until = min(at, experiment.stopped_at or at)
+        return self._past_or(("scorecard", ended, until), lambda: self._score(ended, until))
 
     def _found(self, question: Question, experiment: Experiment, card: Scorecard, at: datetime) -> list[Evidence]:
         scenarios = {variant.scenario: variant.name for variant in experiment.variants}

@@ -39,6 +39,7 @@ class Experiment:
     metrics: tuple[str, ...] = ()
     state: Literal["running", "stopped"] = "running"
     started_at: datetime | None = None
+    stopped_at: datetime | None = None
     reason: str = ""
 
     def __post_init__(self) -> None:
