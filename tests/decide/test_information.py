@@ -1,0 +1,188 @@
+"""EVPI, EVPPI, EVSI and ENBS against closed forms."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from embellie.app.deciding import decide, parse_question
+from embellie.decide.information import evpi, evppi, evppi_group
+from embellie.stats.sampling import normal_scores
+
+SCORES = normal_scores(4096, 3, seed=11).T
+
+
+def loss(m, s):
+    """Return the unit normal loss: the EVPI of {0, N(m, s)}."""
+    z = abs(m) / s
+    return s * (stats.norm.pdf(z) - z * stats.norm.sf(z))
+
+
+def within(figure, expected, rel=0.005):
+    """Within half a percent, with an error that is stated, above 0 and not too large."""
+    assert figure.value == pytest.approx(expected, rel=rel)
+    assert 0 < figure.error < 0.02 * expected
+
+
+@pytest.mark.parametrize(
+    ("unknowns", "formula", "expected"),
+    [
+        ('x = "normal(0, 1)"', "x", 0.3989422804),
+        ('x = "normal(-50000, 100000)"', "x", 19_779.65574),
+        ('p = "normal(1, 1)"\nq = "normal(0, 2)"', "p - q", 0.4798107063),
+        ('p = "normal(0, 1)"\nq = "normal(0, 2)"', "p + q", 0.8920620581),
+        ('x = "5% to 20%"', "1e6 * x - 100000", 13_200.3833),
+        ('x = "5% to 20%"', "1e6 * x - 120000", 14_236.1223),
+        ('x = "100k to 400k"', "x - 200k", 26_400.7665),
+        ('x = "t(4, 0, 1)"', "x", 0.5),
+    ],
+)
+def test_evpi_in_closed_form(answer, unknowns, formula, expected):
+    """Normal, log-normal and fat-tailed cases."""
+    within(answer(unknowns, formula).evpi, expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_standard_normal_is_within_its_stated_error_at_other_seeds(answer, seed):
+    """EVPI of {0, N(0, 1)} is 1/√(2π); the stated error may be exceeded once in twenty, not twice over."""
+    found = answer('x = "normal(0, 1)"', "x", seed=seed).evpi
+    assert abs(found.value - 0.3989422804) < 2 * found.error < 0.001
+
+
+def test_the_stated_error_covers_the_truth_as_often_as_it_says():
+    """Over forty seeds, about 95 %: neither boastful nor idle."""
+    truth, hits = 0.8920620581, 0
+    for seed in range(40):
+        one, two = normal_scores(4096, 2, seed=seed).T
+        found = evpi(np.stack([0 * one, one + 2 * two]))
+        hits += abs(found.value - truth) <= found.error
+    assert 34 <= hits <= 40
+
+
+def test_three_options_affine_in_one_unknown():
+    """{0, -1 + 2x, -4 + 3x} with x ~ N(1, 1)."""
+    text = '[unknowns]\nx = "normal(1, 1)"\n[scenarios.o]\nvalue = 0\n[scenarios.a]\nvalue = "2*x - 1"\n[scenarios.b]\nvalue = "3*x - 4"'
+    within(decide(parse_question(text)).evpi, 0.4040838174)
+
+
+@pytest.mark.parametrize(
+    ("unknowns", "formula", "expected"),
+    [
+        ('p = "normal(1, 1)"\nq = "normal(0, 2)"', "p - q", {"p": 0.0833154706, "q": 0.3955931148}),
+        ('p = "normal(0, 1)"\nq = "normal(0, 2)"', "p + q", {"p": 0.3989422804, "q": 0.7978845608}),
+        ('p = "normal(0, 1)"\nq = "normal(0, 0.5)"', "p ** 2 - 1 + q", {"p": 0.4839414490}),
+    ],
+)
+def test_evppi_in_closed_form(answer, unknowns, formula, expected):
+    """Sums of normals, and a parabola that a straight line values at nothing."""
+    found = {unknown.name: unknown.evppi for unknown in answer(unknowns, formula).unknowns}
+    for name, worth in expected.items():
+        within(found[name], worth)
+
+
+@pytest.mark.parametrize("rho", [-0.6, 0.3, 0.8])
+def test_a_correlated_unknown_teaches_the_other(answer, rho):
+    """EVPPI(p) = U(0, |1 + 2ρ|) for p + q with sd 1 and 2."""
+    verdict = answer('p = "normal(0, 1)"\nq = "normal(0, 2)"', "p + q", f'[correlations]\n"p ~ q" = {rho}')
+    found = {unknown.name: unknown.evppi for unknown in verdict.unknowns}
+    assert found["p"].value == pytest.approx(loss(0, abs(1 + 2 * rho)), rel=0.005, abs=1e-3)
+
+
+def test_a_group_is_worth_what_its_members_settle_together(answer):
+    """P and q together of p + q + r."""
+    verdict = answer(
+        'p = "normal(0, 1)"\nq = "normal(0, 2)"\nr = "normal(0, 2)"', "p + q + r", '[groups]\nboth = ["p", "q"]'
+    )
+    assert verdict.groups[0][0] == "both"
+    within(verdict.groups[0][1], loss(0, 5**0.5))
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(1, 0.0251272708), (10, 0.0723251203), (100, 0.0821176056), (1000, 0.0831946061)]
+)
+def test_evsi_of_a_sample_mean(answer, n, expected):
+    """U(m, σ²/√(σ² + 1/n)), whatever else is uncertain."""
+    more = f'[studies.s]\nkind = "measurement"\nmeasures = "p"\nsd = 1\nn = {n}'
+    study = answer('p = "normal(1, 1)"\nq = "normal(0, 2)"', "p - q", more).studies[0]
+    within(study.evsi, expected)
+
+
+@pytest.mark.parametrize(("m", "s", "se", "expected"), [(0, 1, 1, 0.2820947918), (-5e4, 1e5, 1e5, 9_982.061419)])
+def test_evsi_with_a_standard_error(answer, m, s, se, expected):
+    """Two published rows."""
+    more = f'[studies.s]\nkind = "measurement"\nmeasures = "x"\nse = {se}'
+    within(answer(f'x = "normal({m}, {s})"', "x", more).studies[0].evsi, expected)
+
+
+def test_evsi_of_a_count_by_enumeration(answer):
+    """A beta prior and 20 trials: the sum over 21 results."""
+    a, b, n, c = 2, 6, 20, 0.3
+    k = np.arange(n + 1)
+    chance = stats.betabinom.pmf(k, n, a, b)
+    expected = chance @ np.maximum((a + k) / (a + b + n) - c, 0) - max(a / (a + b) - c, 0)
+    more = '[studies.s]\nkind = "count"\nmeasures = "p"\nn = 20'
+    within(answer('p = "beta(2, 6)"', "p - 0.3", more).studies[0].evsi, expected)
+
+
+WEEKS = {
+    1: 3413.34,
+    2: 4925.56,
+    3: 5506.30,
+    4: 5661.03,
+    6: 5349.26,
+    8: 4626.06,
+    12: 2649.16,
+    26: -5855.32,
+    52: -22615.38,
+}
+
+
+def test_enbs_of_an_experiment_with_its_delay():
+    """A newspaper's test over 104 weeks, by duration: the published euros, and the best at four weeks."""
+    text = f"""
+    horizon = "104 weeks"
+    [unknowns]
+    theta = "normal(0.005, 0.02)"
+    [scenarios.status_quo]
+    benefit = "0 EUR/week"
+    [scenarios.treat]
+    build = "15000 EUR"
+    benefit = "20000 EUR/week * theta"
+    [studies.ab]
+    measures = "theta"
+    scenario = "treat"
+    sd = 8
+    traffic = "400000 visit/week"
+    weeks = {list(WEEKS)}
+    share = 0.5
+    cost = "2000 EUR + 500 EUR/week"
+    """
+    verdict = decide(parse_question(text))
+    assert {s.weeks: s.enbs.value for s in verdict.studies} == pytest.approx(WEEKS, rel=0.002)
+    assert (verdict.verdict, verdict.next.study, verdict.next.weeks) == ("learn_more", "ab", 4.0)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=9, max_size=9), st.lists(st.floats(-2, 2), min_size=3, max_size=3))
+@settings(max_examples=25, deadline=None)
+def test_a_part_is_worth_no_more_than_the_whole(slopes, levels):
+    """0 ≤ EVPPI(A) ≤ EVPPI(A ∪ B) ≤ EVPI, within the numerical error."""
+    net = np.array(slopes).reshape(3, 3) @ SCORES + np.array(levels)[:, None]
+    everything = evpi(net)
+    one, two = evppi(SCORES[0], net), evppi_group([SCORES[0], SCORES[1]], net)
+    slack = everything.error + one.error + two.error + 0.01 * everything.value + 1e-9
+    assert 0 <= one.value <= two.value + slack
+    assert two.value <= everything.value + slack
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+@settings(max_examples=25, deadline=None)
+def test_a_constant_changes_nothing_and_currency_scales(constant, rate):
+    """The same money for all changes no choice; another currency changes the unit alone."""
+    net = np.stack([0 * SCORES[0], SCORES[0] + SCORES[1]])
+    plain, moved = evpi(net).value, evpi(rate * net + constant).value
+    assert moved == pytest.approx(rate * plain, rel=1e-6, abs=1e-9 * abs(constant))
+    worth = evppi(SCORES[0], net).value
+    assert evppi(SCORES[0], rate * net + constant).value == pytest.approx(
+        rate * worth, rel=1e-4, abs=1e-6 * abs(constant)
+    )

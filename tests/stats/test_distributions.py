@@ -1,0 +1,66 @@
+"""Distributions by name."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embellie.stats.distributions import chance_below, fat_tailed, mean, metalog_increases, quantile, spread
+
+QUARTILES = np.array([-0.6744897501960817, 0.6744897501960817])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "quartiles", "expected"),
+    [
+        ((5, 10, 20), (7.71986, 13.31657), 10.9434),
+        ((5, 10, 20, 0), (7.72114, 12.95146), 10.9733),
+        ((0.05, 0.1, 0.2, 0, 1), (0.0771793, 0.1301155), 0.1094107),
+    ],
+)
+def test_three_points_make_the_published_metalog(parameters, quartiles, expected):
+    """Reference quartiles and means, unbounded and bounded."""
+    assert quantile("metalog", parameters, QUARTILES) == pytest.approx(quartiles, rel=1e-5)
+    assert mean("metalog", parameters) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("parameters", [(5, 6, 20), (5, 5.5, 20)])
+def test_three_points_too_lopsided_make_none(parameters):
+    """Their quantile function would fall."""
+    assert not metalog_increases(parameters)
+
+
+def test_a_log_normal_from_its_range():
+    """5 % to 20 %: mean 10.93 %, median 10 %."""
+    found = spread("lognormal", (0.05, 0.2))
+    assert found == pytest.approx((0.1092852, 0.05, 0.1, 0.2), rel=1e-6)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.floats(1.5, 30))
+@settings(max_examples=60, deadline=None)
+def test_fat_tails_keep_the_range(low, width, df):
+    """Whatever the degrees of freedom, the ends stay the 5th and 95th percentiles."""
+    _, p05, _, p95 = spread("t", fat_tailed(low, low + width, df=df))
+    assert (p05, p95) == pytest.approx((low, low + width), rel=1e-6, abs=1e-6 * width)
+
+
+@pytest.mark.parametrize(
+    ("family", "parameters"),
+    [
+        ("normal", (0.0, 1.0)), ("lognormal", (1.0, 9.0)), ("uniform", (0.0, 2.0)), ("beta", (2.0, 5.0)),
+        ("t", (4.0, 0.0, 1.0)), ("logitnormal", (0.1, 0.4)), ("metalog", (5.0, 10.0, 20.0, 0.0)),
+    ],
+)  # fmt: skip
+def test_every_quantile_function_rises_and_has_its_mean(family, parameters):
+    """The mean agrees with the average of the quantile function."""
+    scores = np.linspace(-8, 8, 40_001)
+    values = quantile(family, parameters, scores)
+    weights = np.exp(-0.5 * scores**2)
+    assert np.all(np.diff(values) >= 0)
+    assert mean(family, parameters) == pytest.approx(float(values @ weights / weights.sum()), rel=1e-4, abs=1e-6)
+
+
+def test_the_chance_of_being_negative():
+    """Φ(-1) for a normal one sd above 0, and 0 for what cannot be."""
+    assert chance_below("normal", (1.0, 1.0), 0.0) == pytest.approx(0.158655, abs=1e-6)
+    assert chance_below("lognormal", (1.0, 2.0), 0.0) == 0.0
