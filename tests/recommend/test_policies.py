@@ -94,7 +94,7 @@ def test_a_new_article_is_lent_a_place_and_loses_it(gazette, names):
     policy = build_policy("popular")
     at_once = policy(gazette.request(7), state)
     assert names(at_once) == ["success", "new", "barely"]
-    assert reasons(at_once) == ["popular_now", "new", "popular_now"]
+    assert reasons(at_once) == ["popular_now", "new", "on_this_site"]
     assert names(policy(gazette.request(7 + 1440 * 2), state)) == ["success", "barely", "new"]
 
 
@@ -199,3 +199,11 @@ def test_an_article_of_no_known_section_is_neither_lifted_nor_sunk(gazette):
     affinity, popular = ({i.article: i.score for i in build_policy(n)(request, state)} for n in ("affinity", "popular"))
     assert affinity["odd"] == popular["odd"]
     assert affinity["s2"] > popular["s2"]
+
+
+def test_what_nobody_reads_is_not_called_popular(gazette):
+    """An old article without reads comes last, as being on this site: neither new nor popular."""
+    state = State().fold([gazette.publish("old", -9000), gazette.publish("new", -5), gazette.publish("read", -9000)])
+    state.fold(gazette.read("read", i, reader=f"r{i}") for i in range(3))
+    found = {item.article: item.reason for item in build_policy("popular")(gazette.request(10), state)}
+    assert found == {"old": "on_this_site", "new": "new", "read": "popular_now"}

@@ -19,6 +19,10 @@ EDITORS_CHOICE = "editors_choice"
 """The reason of an article on the editors' own list."""
 
 
+_NEW_HOURS = 24.0
+_A_FEW_READS = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """One score per article of a site, in the order of its rows, and why a row would be shown."""
@@ -118,7 +122,13 @@ class Popular(RankedPolicy):
         reads = site.counters.reads(now, step)
         ages = (now - site.shelf.published) / MICROS_PER_HOUR
         lent = optimistic_reads(reads, ages, optimism=self.optimism, freshness=self.freshness)
-        return Scored(reads + lent, lambda row: "popular_now" if reads[row] >= lent[row] else "new")
+
+        def reason(row: int) -> str:
+            if lent[row] > reads[row] and ages[row] <= _NEW_HOURS:
+                return "new"
+            return "popular_now" if reads[row] >= _A_FEW_READS else "on_this_site"
+
+        return Scored(reads + lent, reason)
 
 
 @dataclass(frozen=True)
