@@ -235,6 +235,17 @@ def test_a_scorecard_of_the_past_knows_only_the_past():
     assert only(card_of(log, until=later)).variant_value == 2.75
 
 
+def test_what_happens_after_the_experiment_stopped_does_not_count():
+    """Once it stops, readers are no longer shown their variant; started again, they count again."""
+    log = filled()
+    log.add("experiment", at=1, experiment="first-light", state="running")
+    log.add("experiment", at=50, experiment="first-light", state="stopped")
+    log.read("heuristic-0", "v-heuristic-0", "a8", at=60)
+    assert same(card_of(log), card_of(filled()))
+    log.add("experiment", at=70, experiment="first-light", state="running")
+    assert only(card_of(log)).variant_value == 2.75
+
+
 def test_another_site_does_not_matter_when_one_is_asked_for():
     """With `site`, only its events count."""
     assert same(card_of(filled(), site="gazette"), card_of(filled()))

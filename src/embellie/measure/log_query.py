@@ -56,7 +56,7 @@ def check_names(metrics: Sequence[Metric]) -> None:
 def scorecard_sql(needs: Needs, *, site: bool = False, until: bool = False) -> str:
     """Write the one query of a scorecard; returns a row per variant, plus one where `variant` is null: the excluded.
 
-    A reader counts from their first exposure on (events at or after it). A reader exposed to two variants is left out of
+    A reader counts from their first exposure on (events at or after it), until the experiment stops. A reader exposed to two variants is left out of
     all and counted. A visit's article is read once, however often it is reported. Parameters: `$experiment`,
     `$read_seconds`, and `$site` or `$until` (a time, inclusive) when asked for.
     """
@@ -68,7 +68,11 @@ def scorecard_sql(needs: Needs, *, site: bool = False, until: bool = False) -> s
     joins = "\n".join(f"  LEFT JOIN {name}_of USING (unit)" for name in alias.values())
     nothing = ", ".join(["NULL"] * (len(needs.columns) + len(needs.pairs)))
     return f"""
-WITH exposed AS (
+WITH ended AS (
+  SELECT CASE WHEN arg_max(json_extract_string(body, '$.state'), seq) = 'stopped' THEN arg_max("at", seq) END AS stop
+  FROM events WHERE kind = 'experiment' {only} AND json_extract_string(body, '$.experiment') = $experiment
+),
+exposed AS (
   SELECT reader AS unit, json_extract_string(body, '$.variant') AS variant, min("at") AS since
   FROM events
   WHERE kind = 'exposure' AND reader <> '' {only}
@@ -82,6 +86,7 @@ acts AS (
   SELECT units.unit, kind, visit, article, body
   FROM events JOIN units ON events.reader = units.unit
   WHERE kind IN ({", ".join(f"'{kind}'" for kind in kinds)}) AND variants = 1 AND "at" >= since {only}
+    AND "at" <= coalesce((SELECT stop FROM ended), TIMESTAMP 'infinity')
 ),
 {counted},
 per_unit AS (
