@@ -171,3 +171,16 @@ def test_columns_grow_without_losing_anything(gazette):
     assert np.all(np.diff(site.shelf.published) > 0)
     assert [site.shelf.section_of(row) for row in range(500)] == [f"s{i % 7}" for i in range(500)]
     assert site.counters.reads(micros(gazette.at(500)), 7).min() > 0.9
+
+
+def test_a_flood_of_withdrawals_stays_bounded_and_quick(gazette):
+    """Anyone may send consent events: those of strangers neither fill memory nor touch others' visits."""
+    bounds = Bounds(readers=100)
+    state = State(bounds=bounds).fold([gazette.publish("a"), gazette.read("a", 1, reader="ann", visit="v")])
+    for i in range(2_000):
+        state.apply(gazette.event(2, ConsentChange(reader=f"stranger-{i}", state="none")))
+    site = state.site("gazette")
+    assert len(site.histories._withdrawn) == 100
+    assert site.visit_rows(gazette.request(3, visit="v")) == [0]
+    state.apply(gazette.event(4, Erasure(reader="ann")))
+    assert site._visits_of == {}

@@ -22,7 +22,7 @@ class Histories:
         self._most_articles = articles
         self._most_readers = readers
         self._read: OrderedDict[str, dict[int, int]] = OrderedDict()
-        self._withdrawn: dict[str, int] = {}
+        self._withdrawn: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._read)
@@ -47,6 +47,8 @@ class Histories:
         """Drop a reader's history; what they read until `at` stays out, even if it arrives late."""
         self._read.pop(reader, None)
         self._withdrawn[reader] = max(at, self._withdrawn.get(reader, at))
+        if len(self._withdrawn) > self._most_readers:
+            self._withdrawn.popitem(last=False)
 
     def of(self, reader: str) -> dict[int, int]:
         """Return a reader's articles (row → time in µs), the latest read last; empty when unknown."""

@@ -49,6 +49,7 @@ class SiteState:
         self.counters = ReadCounters(half_lives)
         self.histories = Histories(articles=bounds.history, readers=bounds.readers)
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
+        self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
 
     def apply(self, event: Event) -> None:
@@ -87,8 +88,9 @@ class SiteState:
         visit = self._visits.get(opened.visit)
         if visit is None:
             visit = self._visits[opened.visit] = _Visit(opened.reader)
+            self._visits_of.setdefault(opened.reader, set()).add(opened.visit)
             if len(self._visits) > self._bounds.visits:
-                self._visits.popitem(last=False)
+                self._leave(next(iter(self._visits)))
         if row in visit.rows:
             return False
         visit.rows[row] = None
@@ -97,9 +99,18 @@ class SiteState:
         return True
 
     def _forget(self, reader: str, at: int) -> None:
+        if not reader:
+            return
         self.histories.forget(reader, at)
-        for name in [name for name, visit in self._visits.items() if visit.reader == reader]:
-            del self._visits[name]
+        for name in list(self._visits_of.get(reader, ())):
+            self._leave(name)
+
+    def _leave(self, name: str) -> None:
+        reader = self._visits.pop(name).reader
+        others = self._visits_of[reader]
+        others.discard(name)
+        if not others:
+            del self._visits_of[reader]
 
     def article(self, article: str) -> Article | None:
         """Return an article as last published."""
