@@ -26,7 +26,7 @@ from starlette.routing import Route
 from embellie.app.newsroom import Newsroom
 from embellie.domain.article import Article
 from embellie.web.metrics_text import resident_bytes
-from embellie.web.server import create_app, open_keys
+from embellie.web.server import SWITCH_SECONDS, create_app, open_keys
 
 CONFIG = """
 [sites.gazette]
@@ -83,6 +83,7 @@ def serve(folder: Path) -> None:
         await Bare(200, json.dumps(resident_bytes()).encode())(scope, receive, send)
 
     app.router.routes.insert(0, Route("/bare/memory", type("Memory", (), {"__call__": staticmethod(memory)})()))
+    sys.setswitchinterval(SWITCH_SECONDS)
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
     taken.listen(2048)

@@ -93,7 +93,7 @@ def kill_rounds(folder: Path, rounds: int, *, seconds: float) -> None:
     assert len(kept) == len(set(kept))
     rows = newsroom.ledger()
     assert all(row.received == row.accepted + row.duplicates + row.quarantined for row in rows)
-    assert sum(row.accepted for row in rows) == newsroom.log.last() == sum(newsroom.counts("gazette").values())
+    assert sum(row.accepted for row in rows) == sum(newsroom.counts("gazette").values())
     newsroom.close()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,9 @@ HOT = ("/v1/slate", "/v1/events")
 """The paths every page view asks for: answered before the router looks."""
 
 GRACE_SECONDS = 5
+
+SWITCH_SECONDS = 0.0005
+"""How long one thread may keep the interpreter: the log's writer shares it with the loop that answers readers."""
 
 _SAFETY = {
     b"x-content-type-options": b"nosniff",
@@ -242,6 +246,7 @@ def run(
     )
     address = address_of(host, taken.getsockname()[1])
     process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with _signals_end_quietly():
         process.run(sockets=[taken])
 
