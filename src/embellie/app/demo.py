@@ -57,9 +57,9 @@ class DemoSettings:
     """
 
     readers: int = 9_000
-    seed: int = 7
+    seed: int = 1
     hours_per_second: float = 2.0
-    busy: float = 0.7
+    busy: float = 0.6
     language: Language = "en"
     autopilot: bool = True
 
@@ -199,7 +199,7 @@ class Demo:
         if self._verdict is None:
             return ""
         reason = self._verdict.next.because.get(self.settings.language, "")
-        return self._words["verdict"].format(word=self._words[self._verdict.verdict], reason=reason)
+        return self._words["verdict"].format(verdict=self._verdict.verdict, reason=reason)
 
     def report(self) -> DemoReport:
         """Tell how far the demo has come."""
@@ -220,14 +220,16 @@ class Demo:
     def conclusion(self) -> str:
         """Hold what the experiment says against what is true."""
         report = self.report()
-        truth = f"{report.truth.relative:+.1%}"
-        if report.found is None:
+        truth, found = self._share(report.truth.relative), report.found
+        if found is None:
             return self._words["no_effect"].format(truth=truth)
-        found = report.found
         inside = found.low <= report.truth.relative <= found.high
-        return self._words["inside" if inside else "outside"].format(
-            truth=truth, effect=f"{found.effect:+.1%}", low=f"{found.low:+.1%}", high=f"{found.high:+.1%}"
-        )
+        effect, low, high = (self._share(value) for value in (found.effect, found.low, found.high))
+        return self._words["inside" if inside else "outside"].format(truth=truth, effect=effect, low=low, high=high)
+
+    def _share(self, value: float) -> str:
+        text = f"{100 * value:+.1f}"
+        return f"{text.replace('.', ',')} %" if self.settings.language == "fr" else f"{text}%"
 
     # the readers
 
@@ -255,6 +257,8 @@ class Demo:
                 self._look()
                 if self.settings.autopilot:
                     self._act()
+                # What is past is remembered once computed: a page opened later need not wait for all of it.
+                self.newsroom.verdict_history()
             except EmbellieError as error:
                 # Someone may be editing question.toml or pressing buttons meanwhile: say it once, go on.
                 if str(error) != complaint:
@@ -266,7 +270,7 @@ class Demo:
         self._find()
         verdict = self.newsroom.verdict()
         before, self._verdict = self._verdict, verdict
-        if before is None or (before.verdict, before.next.scenario) != (verdict.verdict, verdict.next.scenario):
+        if before is None or _said(before) != _said(verdict):
             self._verdicts.append((time.monotonic() - self._began, verdict.verdict))
             self._tell(self.sentence())
 
@@ -326,6 +330,11 @@ class Demo:
             self._stopping.set()
 
 
+def _said(verdict: Verdict) -> tuple[str, str]:
+    """What a change of verdict is: another word, or another scenario to ship."""
+    return verdict.verdict, verdict.next.scenario if verdict.verdict == "ship" else ""
+
+
 def demo_document(report: DemoReport) -> dict[str, Any]:
     """Return a report as JSON values; its `verdict` is that of `embellie decide --json`."""
     found, truth = report.found, report.truth
@@ -355,12 +364,8 @@ def demo_document(report: DemoReport) -> dict[str, Any]:
 _WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "day": "[day {day}, {hour}]",
-        "verdict": "Verdict: {word}. {reason}",
+        "verdict": "Verdict ({verdict}): {reason}",
         "rollout": "Rollout {state}, heuristic on {share} of readers. {reason}",
-        "learn_more": "learn more first",
-        "ship": "ship",
-        "hold": "hold",
-        "stop": "stop",
         "running": "under way",
         "held": "held",
         "completed": "complete",
@@ -374,20 +379,16 @@ _WORDS: dict[Language, dict[str, str]] = {
     },
     "fr": {
         "day": "[jour {day}, {hour}]",
-        "verdict": "Verdict : {word}. {reason}",
+        "verdict": "Verdict ({verdict}) : {reason}",
         "rollout": "Mise en ligne {state}, heuristique pour {share} des lecteurs. {reason}",
-        "learn_more": "apprendre d'abord",
-        "ship": "livrer",
-        "hold": "attendre",
-        "stop": "arrêter",
         "running": "en cours",
         "held": "en attente",
         "completed": "terminée",
         "rolled_back": "annulée",
         "inside": "L'effet vrai du bac à sable était de {truth} articles par visite ; "
-        "l'expérience dit {effect}, intervalle [{low}, {high}] : il contient la vérité.",
+        "l'expérience dit {effect}, intervalle [{low} ; {high}] : il contient la vérité.",
         "outside": "L'effet vrai du bac à sable était de {truth} articles par visite ; "
-        "l'expérience dit {effect}, intervalle [{low}, {high}] : il manque la vérité, comme un intervalle sur vingt.",
+        "l'expérience dit {effect}, intervalle [{low} ; {high}] : il manque la vérité, comme un intervalle sur vingt.",
         "no_effect": "L'effet vrai du bac à sable était de {truth} articles par visite ; "
         "l'expérience n'a pas encore d'estimation.",
     },

@@ -78,10 +78,11 @@ def _piece(block: str, *, section: str, language: str, at: str) -> Piece:
             hint="Write a title, a line `*Author · tag, tag*`, a summary and at least one paragraph.",
             at=at,
         )
-    title, byline, summary, *body = lines
+    slug = slug_of(lines[0])
+    title, byline, summary, *body = (line.replace("'", "’") for line in lines)
     author, _, tags = byline.strip("*").partition(" · ")
     return Piece(
-        slug=slug_of(title),
+        slug=slug,
         section=section,
         language=language,
         title=title,
