@@ -8,7 +8,7 @@ UV := $(BIN)/uv
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format docs docs-build bench widget lock shape clean
+.PHONY: help demo test test-all check format docs docs-build bench reference widget lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ docs-build: $(VENV)/.docs ## Build the docs into site/.
 
 bench: $(VENV)/.dev ## Run the benchmarks; each prints a table and writes JSON.
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+reference: $(VENV)/.dev ## Write docs/reference/cli.md from the commands.
+	$(BIN)/python -c "from embellie.cli.reference import reference; print(reference(), end='')" > docs/reference/cli.md
 
 widget: ## Rebuild the widget into the package (needs node and npm).
 	$(MAKE) -C widget build
