@@ -5,9 +5,10 @@ from typing import Literal
 
 import click
 
-from embellie.app.deciding import decide, frame_document, net_benefit_draws, read_question
+from embellie.app.deciding import decide, frame_document, net_benefit_draws, read_evidence, read_question
 from embellie.app.drawing import amount_text, describe_range, quantile_bars
 from embellie.cli.main import JSON_HELP, print_json
+from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import Verdict
 
@@ -33,21 +34,25 @@ _WORDS = {
 @click.argument("file", type=click.Path(path_type=Path), default=Path("question.toml"))
 @click.option("--draws", type=int, default=16384, show_default=True, help="How many draws, a power of two.")
 @click.option("--seed", type=int, default=None, help="Same seed, same answer; the file's own, or 7.")
+@click.option("--evidence", type=click.Path(path_type=Path), help="Results of studies, JSON lines.")
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the words.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
-def command(*, file: Path, draws: int, seed: int | None, lang: Literal["en", "fr"], as_json: bool) -> None:
+def command(
+    *, file: Path, draws: int, seed: int | None, evidence: Path | None, lang: Literal["en", "fr"], as_json: bool
+) -> None:
     """Check FILE (question.toml) and show how uncertain each scenario is."""
     question = read_question(file)
-    verdict = decide(question, draws=draws, seed=seed)
+    found = read_evidence(evidence) if evidence else []
+    verdict = decide(question, evidence=found, draws=draws, seed=seed)
     for warning in verdict.warnings:
         click.echo(f"Note: {warning}", err=True)
     if as_json:
         print_json(frame_document(question, verdict))
         return
-    _show(question, verdict, lang)
+    _show(question, verdict, found, lang)
 
 
-def _show(question: Question, verdict: Verdict, lang: str) -> None:
+def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str) -> None:
     words = _WORDS[lang]
     click.echo(question.question)
     click.echo(
@@ -59,7 +64,7 @@ def _show(question: Question, verdict: Verdict, lang: str) -> None:
         )
     )
     click.echo(f"\n{words['scenarios']}")
-    quantiles = net_benefit_draws(question, draws=verdict.draws, seed=verdict.seed, points=20)
+    quantiles = net_benefit_draws(question, evidence=found, draws=verdict.draws, seed=verdict.seed, points=20)
     for line in quantile_bars(quantiles, currency=question.currency, language=lang):
         click.echo(f"  {line}")
     click.echo(f"\n{words['understood']}")

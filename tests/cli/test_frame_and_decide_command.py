@@ -1,0 +1,94 @@
+"""`embellie frame` and `embellie decide`, as they are typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from embellie.cli.main import cli
+from embellie.domain.errors import EmbellieError
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "question.toml"
+
+NORMAL = '[unknowns]\nx = "normal(0, 1)"\n[scenarios.nothing]\nvalue = "0"\n[scenarios.act]\nvalue = "x"\n'
+
+
+def run(*arguments):
+    done = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    if isinstance(done.exception, EmbellieError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture
+def question(tmp_path):
+    path = tmp_path / "question.toml"
+    path.write_text(NORMAL)
+    return path
+
+
+def test_decide_prints_one_document(question):
+    """EVPI of {0, N(0, 1)} is 0.39894, within its stated error."""
+    document = json.loads(run("decide", question, "--json"))
+    assert abs(document["evpi"]["value"] - 0.3989422804) <= document["evpi"]["error"] < 0.001
+    assert document["draws"] == 16384
+
+
+def test_draws_and_seed_are_taken(question):
+    """They are in the answer, and change it."""
+    one, two = (json.loads(run("decide", question, "--json", "--draws", 1024, "--seed", seed)) for seed in (1, 2))
+    assert (one["draws"], one["seed"], two["seed"]) == (1024, 1, 2)
+    assert one["evpi"]["value"] != two["evpi"]["value"]
+
+
+def test_evidence_moves_the_belief(question, tmp_path):
+    """JSON lines in, a posterior out; the prior stays."""
+    evidence = tmp_path / "evidence.jsonl"
+    evidence.write_text(
+        '{"measures": "x", "estimate": 1.0, "se": 1.0, "source": "a test", "at": "2026-03-01T00:00:00Z"}\n'
+    )
+    unknown = json.loads(run("decide", question, "--json", "--evidence", evidence))["unknowns"][0]
+    assert unknown["prior"]["mean"] == 0.0
+    assert unknown["posterior"]["mean"] == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("line", ["{", '{"measures": "x"}', '{"measures": "x", "estimate": "a", "se": 1}'])
+def test_wrong_evidence_says_its_line(question, tmp_path, line):
+    """File and line."""
+    evidence = tmp_path / "evidence.jsonl"
+    evidence.write_text(f"\n{line}\n")
+    with pytest.raises(EmbellieError, match=r"evidence\.jsonl:2"):
+        run("decide", question, "--evidence", evidence)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "LEARN MORE"), ("fr", "APPRENDRE D'ABORD")])
+def test_the_verdict_comes_first(language, word):
+    """After the question: the word, then why."""
+    lines = run("decide", EXAMPLE, "--lang", language, "--draws", 2048).splitlines()
+    assert lines[1] == word
+    assert "EUR" in lines[2]
+
+
+def test_the_report_is_one_page_that_loads_nothing(tmp_path):
+    """No address in it, and the verdict is."""
+    page = tmp_path / "report.html"
+    run("decide", EXAMPLE, "--html", page, "--draws", 2048)
+    text = page.read_text(encoding="utf-8")
+    assert "Learn more first" in text
+    assert "http" not in text
+    assert "<script" not in text
+
+
+def test_frame_echoes_each_range_as_understood():
+    """Its family and its chance of being negative."""
+    said = run("frame", EXAMPLE, "--draws", 2048)
+    assert "fat-tailed" in said
+    assert "P(<0) 34%" in said
+
+
+def test_frame_gives_one_document(question):
+    """With the unknowns as they were understood."""
+    document = json.loads(run("frame", question, "--json"))
+    assert (document["schema"], document["unknowns"][0]["family"]) == ("embellie/frame/1", "normal")
