@@ -12,21 +12,20 @@ from embellie.web.picture import Picture
 from embellie.web.view import View, iso
 
 
-def relative_of(card: Scorecard, metric: str, variant: str) -> RelativeEffect | None:
-    """The relative effect on a metric, the adjusted one when there are both; none when it could not be computed."""
+def relative_of(card: Scorecard, metric: str, variant: str) -> tuple[Effect, RelativeEffect] | None:
+    """A metric's effect with its relative form, the adjusted one when there are both; none when there is none."""
     found = [
         effect
         for effect in card.effects
         if isinstance(effect, Effect) and effect.metric == metric and effect.variant == variant
     ]
-    usable = [effect for effect in found if isinstance(effect.relative, RelativeEffect)]
-    chosen = next((effect for effect in usable if effect.adjusted), usable[0] if usable else None)
-    return chosen.relative if chosen is not None and isinstance(chosen.relative, RelativeEffect) else None
+    usable = [(effect, effect.relative) for effect in found if isinstance(effect.relative, RelativeEffect)]
+    return next((pair for pair in usable if pair[0].adjusted), usable[0] if usable else None)
 
 
-def compared(card: Scorecard) -> str:
-    """The first variant that is not the control."""
-    return next((variant for variant in card.units if variant != card.control), "")
+def is_clear(effect: Effect) -> bool:
+    """Tell whether an effect's interval leaves zero out; the absolute one, which the sentences go by too."""
+    return effect.interval.low > 0 or effect.interval.high < 0
 
 
 def effect_over_time_picture(
@@ -35,11 +34,12 @@ def effect_over_time_picture(
     """Draw a metric's relative effect and its interval at each look; the band narrows as readers come."""
     words, metric = view.words, metric or experiment.primary
     variant = next((each.name for each in experiment.variants if each.name != experiment.control), "")
-    looks = [(at, found) for at, card in history if (found := relative_of(card, metric, variant)) is not None]
-    if len(looks) < 2:
+    pairs = [(at, found) for at, card in history if (found := relative_of(card, metric, variant)) is not None]
+    if len(pairs) < 2:
         return view.missing("looks")
-    last = looks[-1][1]
-    sign = "better" if last.low > 0 else "worse" if last.high < 0 else "unclear"
+    newest, last = pairs[-1][1]
+    looks = [(at, relative) for at, (_, relative) in pairs]
+    sign = "unclear" if not is_clear(newest) else "better" if last.effect > 0 else "worse"
     return Picture(
         drawing="effect",
         title=words("effect.title", metric=words.named("metric", metric)),
@@ -94,7 +94,7 @@ def intervals_picture(view: View, card: Scorecard) -> Picture | Unavailable:
     ]
     if not drawable:
         return view.missing("effects")
-    clear = sum(1 for _, relative in drawable if relative.low > 0 or relative.high < 0)
+    clear = sum(is_clear(effect) for effect, _ in drawable)
     return Picture(
         drawing="intervals",
         title=words("intervals.title", control=view.scenario(card.control)),
@@ -126,6 +126,7 @@ def intervals_picture(view: View, card: Scorecard) -> Picture | Unavailable:
                     "label": _row_label(view, card, effect, roles),
                     "variant": effect.variant,
                     "proxy": roles.get(effect.metric, ("", False))[1],
+                    "clear": is_clear(effect),
                     "effect": relative.effect,
                     "low": relative.low,
                     "high": relative.high,

@@ -54,6 +54,7 @@ _LOOP: dict[str, tuple[str, str]] = {
         "Le dessin demande JavaScript ; la phrase et les chiffres disent la même chose.",
     ),
     "page.remedy": ("What to do:", "Que faire :"),
+    "page.to_release": ("Put it live, in steps", "Mettre en ligne, par étapes"),
     "page.more": ("The whole reasoning: {page}", "Tout le raisonnement : {page}"),
     "error.title": ("That did not work", "Cela n’a pas marché"),
     "error.back": ("Back to the page", "Revenir à la page"),
@@ -199,7 +200,7 @@ _MONEY: dict[str, tuple[str, str]] = {
         "No single answer would change the choice: none is worth paying for.",
         "Aucune réponse seule ne changerait le choix : aucune ne vaut d’être payée.",
     ),
-    "worth.rest": ("and {n} more, worth less", "et {n} autres, qui valent moins"),
+    "worth.rest": ("and {n} more, worth less or nothing", "et {n} autres, qui valent moins ou rien"),
     "worth.note": (
         "The most worth paying for a perfect answer to that question alone. Thin lines: numerical error.",
         "Le plus qu’on paierait pour une réponse parfaite à cette seule question. Traits fins : erreur de calcul.",

@@ -1,5 +1,7 @@
 """The page of step 6: what is live, how it got there, and the way back."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from embellie.domain.event import Event
@@ -19,13 +21,15 @@ def release_page(view: View) -> dict[str, Any]:
     """What is live, open rollouts with their buttons, what can be started, and the history."""
     newsroom, words = view.newsroom, view.words
     rollouts = list(newsroom.rollouts(view.site))
-    history = list(newsroom.rollout_history(view.site))[-HISTORY:]
+    history = list(newsroom.rollout_history(view.site))
     return {
         "may_operate": view.query.get("may_operate", "") == "yes",
         "rollouts": [track(view, rollout) for rollout in rollouts if is_open(rollout)],
-        "releases": [release_row(view, release) for release in newsroom.releases(view.site)],
+        "releases": [
+            release_row(view, release, built_at(release, history)) for release in newsroom.releases(view.site)
+        ],
         "start": startable(view, rollouts),
-        "history": [history_row(view, event) for event in reversed(history)],
+        "history": [history_row(view, event) for event in reversed(history[-HISTORY:])],
         "figures": {"live": drawn(words("live.title"), live_now(view))},
     }
 
@@ -75,14 +79,20 @@ def _possible(rollout: Rollout, verb: str, last: int) -> bool:
     }[verb]
 
 
-def release_row(view: View, release: Release) -> dict[str, Any]:
+def built_at(release: Release, history: Sequence[Event]) -> datetime | None:
+    """When a release was built: as it says, else when the log first told of it."""
+    told = (event.at for event in history if isinstance(event.body, Release) and event.body.release == release.release)
+    return release.built_at or next(told, None)
+
+
+def release_row(view: View, release: Release, at: datetime | None) -> dict[str, Any]:
     """A release and what it holds."""
     words = view.words
     return {
         "release": release.release,
         "policy": words.named("policy", release.policy),
         "settings": ", ".join(f"{name} = {value}" for name, value in release.settings.items()),
-        "built_at": words.moment(release.built_at) if release.built_at else "–",
+        "built_at": words.moment(at) if at else "–",
         "note": release.note,
     }
 

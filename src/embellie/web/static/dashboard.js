@@ -217,7 +217,7 @@ function intervals(data, width) {
   const x = d3.scaleLinear([low - room, high + room], [6, width - 6]);
   const format = percent(high - low > 0.1 ? 0 : 1, "exceptZero");
   const node = rowsOf(data, width, 36, (group, row, y) => {
-    const clear = row.low > 0 || row.high < 0;
+    const clear = row.clear;
     const colour = row.proxy ? "var(--status_quo)" : tone(row.variant, 0);
     group.append("line").attr("x1", 0).attr("x2", width).attr("y1", y + 8).attr("y2", y + 8).attr("stroke", "var(--faint)");
     group.append("line").attr("x1", x(0)).attr("x2", x(0)).attr("y1", y - 4).attr("y2", y + 20).attr("stroke", "var(--ink)");
