@@ -7,7 +7,7 @@ import pytest
 
 from embellie.app.newsroom import Newsroom
 from embellie.domain.article import Article
-from embellie.domain.errors import Conflict, UnknownName
+from embellie.domain.errors import Conflict, EmbellieError
 from embellie.domain.event import new_id
 from embellie.domain.rule import Rule
 from embellie.domain.slate import SlateRequest
@@ -190,6 +190,7 @@ def test_two_rollouts_of_one_placement_are_refused(newsroom, clock):
         (lambda newsroom: newsroom.start("gazette", "article-botom", "x"), "Did you mean `article-bottom`"),
         (lambda newsroom: newsroom.start("gazette", "article-bottom", "x"), "Unknown release"),
         (lambda newsroom: newsroom.build("gazette", "popularr", {}), "Did you mean `popular`"),
+        (lambda newsroom: newsroom.build("gazette", "popular", {"halflife": 6}), "Did you mean `half_life`"),
         (lambda newsroom: newsroom.scorecard("first-ligt"), "Did you mean `first-light`"),
         (lambda newsroom: newsroom.articles("gazete"), "Did you mean `gazette`"),
         (lambda newsroom: newsroom.advance("gazette", "none"), "None is defined yet"),
@@ -197,7 +198,7 @@ def test_two_rollouts_of_one_placement_are_refused(newsroom, clock):
 )
 def test_an_unknown_name_is_answered_with_those_that_exist(newsroom, call, message):
     """Each lookup teaches."""
-    with pytest.raises(UnknownName, match=message):
+    with pytest.raises(EmbellieError, match=message):
         call(newsroom)
 
 

@@ -30,7 +30,7 @@ from embellie.domain.verdict import Verdict
 from embellie.frame.question_file import read_question
 from embellie.ports import Clock, LedgerRow, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
-from embellie.recommend.policies import POLICIES
+from embellie.recommend.policies import build_policy
 from embellie.recommend.state import ANY_LANGUAGE, State
 from embellie.release import changing
 from embellie.serve.handling import Ranker, Snapshot, handle, placement_of, step_name
@@ -61,7 +61,7 @@ class Newsroom:
         self.folder, self.config, self.log = folder, config, log
         self.clock, self.simulated = clock, simulated
         self.sites: Mapping[str, Site] = sites_of(config)
-        self.analysis = Analysis(log)
+        self.analysis = Analysis(log, threads=1)  # readers wait for slates, not for scorecards
         self._lock = threading.RLock()
         self._state = State()
         self._operations = Operations(self.sites, stable=self._scenario_release(next(iter(config.scenarios))).release)
@@ -296,7 +296,8 @@ class Newsroom:
         """Build a release: a policy with its settings, named by its content.
 
         Raises:
-            UnknownName: The policy does not exist.
+            UnknownName: The policy, or one of the settings, does not exist.
+            InputError: A setting's value is wrong.
         """
         release = self._release(policy, settings, note=note)
         self.file(site, release, by=by)
@@ -413,7 +414,7 @@ class Newsroom:
         self.site(site)
         request = SlateRequest(site=site, placement="", n=n, now=self.clock(), language=ANY_LANGUAGE)
         with self._lock:
-            top = POLICIES["popular"]()(request, self._state)[:n]
+            top = build_policy("popular")(request, self._state)[:n]
             return [(found, one.score) for one in top if (found := self._state.article(site, one.article))]
 
     def quarantined(self, n: int = 20) -> Sequence[Quarantined]:
@@ -427,8 +428,7 @@ class Newsroom:
         return self._release(scenario.policy, scenario.settings, note=f"Scenario {name}.")
 
     def _release(self, policy: str, settings: Mapping[str, Setting], *, note: str) -> Release:
-        if policy not in POLICIES:
-            raise unknown_name("policy", policy, POLICIES)
+        build_policy(policy, settings)
         return Release(
             release=release_id(policy, settings, code=__version__),
             policy=policy,
@@ -527,10 +527,7 @@ class Newsroom:
         self._snapshots[site] = self._operations.snapshot(site, rankers)
 
     def _ranker(self, site: str, release: Release) -> Ranker:
-        settings = dict(release.settings)
-        if release.policy == "status_quo" and settings.get("list") == "editors":
-            settings["articles"] = ",".join(self.sites[site].editors_list)
-        policy = POLICIES[release.policy](**settings)
+        policy = build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
         state = self._state
         rules = tuple(self._operations.of(site).rules.values())
 
