@@ -147,8 +147,10 @@ def _slopes(carrier: Array | None, outcomes: Array) -> Array:
     if carrier is None:
         return np.zeros(len(outcomes))
     centred = carrier - carrier.mean()
-    squares = float(centred @ centred)
-    return np.asarray(outcomes @ centred / squares if squares > 0 else np.zeros(len(outcomes)), dtype=float)
+    squares = float(np.einsum("i,i->", centred, centred))
+    if squares <= 0:
+        return np.zeros(len(outcomes))
+    return np.asarray(np.einsum("oi,i->o", outcomes, centred) / squares, dtype=float)
 
 
 def _solve(grams: Array, moments: Array, penalties: Array) -> Array:
