@@ -143,7 +143,7 @@ def net_benefit_quantiles(view: View, verdict: Verdict) -> Mapping[str, Sequence
 def burn_down_picture(view: View, history: Sequence[tuple[datetime, Verdict]]) -> Picture | Unavailable:
     """Draw how the price of not knowing fell as evidence came in."""
     words = view.words
-    if len(history) < 2:
+    if len({verdict.evpi.value for _, verdict in history}) < 2:
         return view.missing("history")
     first, last = history[0], history[-1]
     currency = last[1].currency

@@ -538,10 +538,10 @@ _MISSING: dict[str, tuple[str, str]] = {
         "Add `[experiments.<name>]` to `embellie.toml` and start the server again.",
         "Ajoutez `[experiments.<nom>]` à `embellie.toml` et relancez le serveur.",
     ),
-    "missing.history": ("Only one look at the question so far.", "Un seul regard sur la question pour l’instant."),
+    "missing.history": ("Nothing has been learned yet.", "Rien n’a encore été appris."),
     "remedy.history": (
-        "The curve starts with the second result: wait for readers.",
-        "La courbe commence au deuxième résultat : attendez des lecteurs.",
+        "The curve starts with the first result: wait for readers, or bring in what a study found.",
+        "La courbe commence au premier résultat : attendez des lecteurs, ou apportez celui d’une étude.",
     ),
     "missing.looks": (
         "Too few readers to compare the two sides yet.",
