@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 from embellie.web import dashboard, money_pictures
 from embellie.web.access import Caller
 from embellie.web.dashboard import PAGES, path_of, ticks
+from embellie.web.language import Words
+from embellie.web.view import View
 
 _spec = importlib.util.spec_from_file_location("newsroom_fake", Path(__file__).with_name("newsroom_fake.py"))
 fake = importlib.util.module_from_spec(_spec)
@@ -332,6 +334,31 @@ def test_dots_are_equally_likely_outcomes():
     """Twenty dots of evenly spaced quantiles fall in the middle of each twentieth."""
     dots = money_pictures.dots_of([float(k) for k in range(101)])
     assert dots == pytest.approx([2.5 + 5 * k for k in range(20)])
+
+
+def test_a_cost_written_in_its_place_asks_its_question_in_both_languages(site):
+    """An unknown that a scenario's cost gave rise to is asked about in the page's language, whatever its own words."""
+    unknown = fake.replace(fake.verdict_at(3).unknowns[0], name="heuristic.build", ask="What does building `it` cost?")
+    for language, asked in (
+        ("en", "What does building the heuristic cost?"),
+        ("fr", "Que coûte la règle simple à construire"),
+    ):
+        view = View(site.newsroom, "gazette", Words(language), {})
+        assert money_pictures.ask_of(view, unknown).startswith(asked)
+
+
+def test_no_burn_down_is_drawn_before_anything_was_learned(site, monkeypatch):
+    """A price of not knowing that never moved is said, with what to do, rather than drawn."""
+    history = [(fake.START, fake.verdict_at(0)), (fake.NOW, fake.verdict_at(0))]
+    monkeypatch.setattr(site.newsroom, "verdict_history", lambda: history)
+    assert site.get("/.json").json()["figures"]["burndown"]["remedy"]
+
+
+def test_an_amount_that_is_nothing_beside_the_stake_is_said_to_be_small(site):
+    """Six cents beside hundreds of thousands are `under €100`; a true zero stays a zero."""
+    view = View(site.newsroom, "gazette", Words("en"), {})
+    assert money_pictures.worth_text(view, fake.verdict_at(3), 0.06) == "under €100"
+    assert money_pictures.worth_text(view, fake.verdict_at(3), 0.0) == "€0"
 
 
 class Stream:

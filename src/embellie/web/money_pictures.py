@@ -12,6 +12,7 @@ from typing import Any
 
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import ScenarioValue, Spread, StudyValue, UnknownValue, Verdict
+from embellie.web.phrases import MESSAGES
 from embellie.web.picture import Picture
 from embellie.web.view import View, iso, quantity_text, spread_text
 
@@ -241,6 +242,9 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
 
 def ask_of(view: View, unknown: UnknownValue) -> str:
     """The question an unknown asks, or its name made readable."""
+    scenario, _, aspect = unknown.name.partition(".")
+    if f"ask.{aspect}" in MESSAGES:
+        return view.words(f"ask.{aspect}", the=view.the(scenario))
     asked = unknown.ask or view.words.named("unknown", unknown.name)
     return re.sub(r"`(\w+)`", lambda found: view.the(found[1]), asked)
 
