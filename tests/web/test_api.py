@@ -26,6 +26,7 @@ def test_a_slate_carries_what_a_page_needs_to_show_it(call, keys):
         "a2": ("Bridge opens", "https://i.example/2.jpg"),
     }
     assert [item["position"] for item in shown["items"]] == [1, 2]
+    assert all(item["reason"] and item["reason"] != item["reason_code"] for item in shown["items"])
 
 
 def test_a_reader_who_refuses_is_not_followed(call, keys, newsroom):

@@ -18,6 +18,7 @@ from embellie.domain.event import KINDS, PUBLIC_KINDS
 from embellie.domain.rule import Rule
 from embellie.domain.slate import SlateItem, SlateRequest
 from embellie.web.calls import KILOBYTE, Ask, Call, Reply, settled
+from embellie.web.language import Language, Words
 from embellie.web.messages import (
     MAX_ARTICLES,
     MAX_EVENTS,
@@ -54,6 +55,7 @@ from embellie.web.messages import (
 )
 from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
 from embellie.web.problems import Forbidden, TooLarge
+from embellie.web.reasons import reason_text
 
 EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
 """The kinds a token with the role `editor` may send; the others operate the system."""
@@ -90,7 +92,7 @@ async def slate(ask: Ask[SlateQuery, None]) -> SlateAnswer:
         experiment=shown.experiment or None,
         variant=shown.variant,
         release=shown.release,
-        items=[_item(item, newsroom.article(site, item.article)) for item in shown.items],
+        items=[_item(item, newsroom.article(site, item.article), newsroom.config.language) for item in shown.items],
     )
 
 
@@ -107,14 +109,17 @@ def _slots(ask: Ask[SlateQuery, None], site: str) -> int:
     return n
 
 
-def _item(item: SlateItem, article: Article | None) -> SlateItemAnswer:
+def _item(item: SlateItem, article: Article | None, language: Language) -> SlateItemAnswer:
+    spoken = article.language[:2] if article else ""
+    words = Words("fr" if spoken == "fr" else "en" if spoken == "en" else language)
     return SlateItemAnswer(
         article=item.article,
         position=item.position,
         url=article.url if article else "",
         title=article.title if article else "",
         image=(article.image or None) if article else None,
-        reason=item.reason,
+        reason=reason_text(words, item.reason, to="told"),
+        reason_code=item.reason,
         propensity=item.propensity,
     )
 

@@ -112,6 +112,7 @@ class SlateItemAnswer(_Out, frozen=True, kw_only=True):
     title: str
     image: str | None
     reason: str
+    reason_code: str
     propensity: float
 
 

@@ -8,8 +8,8 @@ from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import SlateRequest
 from embellie.domain.unavailable import Unavailable
-from embellie.web.phrases import MESSAGES
 from embellie.web.picture import Picture, drawn
+from embellie.web.reasons import reason_text
 from embellie.web.traffic_pictures import popular_picture
 from embellie.web.view import View
 
@@ -119,18 +119,10 @@ def slate_items(view: View, request: SlateRequest, scenario: str) -> dict[str, A
                 "article": each.article,
                 "title": (article.title if article else "") or each.article,
                 "section": article.section if article else "",
-                "reason": reason_text(view, each.reason),
+                "reason": reason_text(view.words, each.reason),
             }
         )
     return {"items": items}
-
-
-def reason_text(view: View, reason: str) -> str:
-    """The reason a policy gives, in words; `section:culture` names what it is about."""
-    code, _, about = reason.partition(":")
-    if about and f"reason.{code}" in MESSAGES:
-        return view.words(f"reason.{code}", about=about)
-    return view.words.named("reason", reason)
 
 
 def rule_text(view: View, rule: Rule) -> dict[str, str]:
