@@ -20,8 +20,8 @@ test: $(VENV)/.dev ## The tests a contributor needs: under 10 minutes on 2 cores
 	$(BIN)/pytest -n auto -m "not slow and not chromium and not real_data" $(ARGS)
 
 test-all: $(VENV)/.dev $(VENV)/.chromium ## The rest: slow tests, real data, a real Chromium, the widget's own tests.
-	$(BIN)/pytest -m "slow or chromium or real_data" $(ARGS)
 	$(MAKE) -C widget check
+	$(BIN)/pytest -m "slow or chromium or real_data" $(ARGS)
 
 check: $(VENV)/.dev ## Lint, format, types, locks.
 	$(BIN)/ruff check .
