@@ -176,6 +176,22 @@ def test_a_rollout_takes_over_from_the_experiment_and_goes_back_at_once(newsroom
     assert [event.kind for event in newsroom.rollout_history("gazette")][-3:] == ["rollout"] * 3
 
 
+def test_a_rollout_can_start_while_the_question_cannot_be_read(newsroom, folder):
+    """A wrong question.toml never stands in the way of a release."""
+    (folder / "question.toml").write_text("horizn = 1", encoding="utf-8")
+    release = newsroom.build("gazette", "popular", {})
+    assert newsroom.start("gazette", "article-bottom", release.release).state == "running"
+    assert newsroom.experiments("gazette")[0].state == "stopped"
+
+
+def test_building_the_same_twice_is_one_release(newsroom):
+    """The second time the history gains nothing."""
+    first = newsroom.build("gazette", "popular", {"half_life": 6.0})
+    before = len(newsroom.rollout_history("gazette"))
+    assert newsroom.build("gazette", "popular", {"half_life": 6.0}) == first
+    assert len(newsroom.rollout_history("gazette")) == before
+
+
 def test_two_rollouts_of_one_placement_are_refused(newsroom, clock):
     """The error names the open one."""
     first, second = newsroom.build("gazette", "popular", {}), newsroom.build("gazette", "latest", {})

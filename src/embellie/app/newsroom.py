@@ -1,5 +1,6 @@
 """Newsroom: one installation, running. The only object that turns the whole loop."""
 
+import contextlib
 import json
 import os
 import threading
@@ -15,7 +16,7 @@ from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.observing import Observatory
 from embellie.app.operations import OPERATOR_KINDS, Operations
 from embellie.domain.article import Article
-from embellie.domain.errors import Conflict, EmbellieError, EventError, unknown_name
+from embellie.domain.errors import Conflict, EmbellieError, EventError, QuestionError, unknown_name
 from embellie.domain.event import PUBLIC_KINDS, Body, Event, fact_id, new_id
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment, Variant
@@ -293,13 +294,17 @@ class Newsroom:
     def build(
         self, site: str, policy: str, settings: Mapping[str, Setting], *, by: str = "", note: str = ""
     ) -> Release:
-        """Build a release: a policy with its settings, named by its content.
+        """Build a release: a policy with its settings, named by its content; what is built already stays as it is.
 
         Raises:
             UnknownName: The policy, or one of the settings, does not exist.
             InputError: A setting's value is wrong.
         """
         release = self._release(policy, settings, note=note)
+        self.site(site)
+        built = self._operations.of(site).releases.get(release.release)
+        if built is not None:
+            return built
         self.file(site, release, by=by)
         return release
 
@@ -335,10 +340,14 @@ class Newsroom:
         return rollout
 
     def stop(self, site: str, experiment: str, *, reason: str) -> Experiment:
-        """Stop an experiment; what it found is filed as evidence."""
+        """Stop an experiment; what it found is filed as evidence.
+
+        With a question that cannot be read it stops all the same: its evidence is then computed from the log.
+        """
         running = self.experiment(experiment)
-        for found in self._observatory.found(self.question(), running, now=self.clock()):
-            self.file(site, found)
+        with contextlib.suppress(QuestionError):
+            for found in self._observatory.found(self.question(), running, now=self.clock()):
+                self.file(site, found)
         stopped = replace(running, state="stopped", reason=reason, stopped_at=self.clock())
         self.file(site, stopped)
         return stopped

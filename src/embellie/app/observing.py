@@ -48,7 +48,8 @@ class Observatory:
 
     def __init__(self, reader: AggregateReader, *, metrics: Sequence[Metric], read_seconds: float) -> None:
         self._reader, self._metrics, self._read_seconds = reader, tuple(metrics), read_seconds
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._locks: dict[Hashable, threading.RLock] = {}
         self._fresh: dict[Hashable, tuple[float, Any]] = {}
         self._past: dict[Hashable, Any] = {}
 
@@ -145,7 +146,7 @@ class Observatory:
         return found
 
     def _fresh_or(self, key: Hashable, compute: Callable[[], AnswerT]) -> AnswerT:
-        with self._lock:
+        with self._lock_of(key):
             known = self._fresh.get(key)
             if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
                 return cast(AnswerT, known[1])
@@ -154,7 +155,12 @@ class Observatory:
             return answer
 
     def _past_or(self, key: Hashable, compute: Callable[[], AnswerT]) -> AnswerT:
-        with self._lock:
+        with self._lock_of(key):
             if key not in self._past:
                 self._past[key] = compute()
             return cast(AnswerT, self._past[key])
+
+    def _lock_of(self, key: Hashable) -> threading.RLock:
+        """One lock per answer: each is computed once, and none waits for another's history."""
+        with self._lock:
+            return self._locks.setdefault(key, threading.RLock())
