@@ -259,7 +259,7 @@ def test_the_verdicts_history_keeps_how_it_came_about(newsroom, clock):
     newsroom.publish("gazette", articles(clock)).result()
     for _ in range(3):
         clock.wait(hours=1)
-        simulate(newsroom, clock, readers=60)
+        simulate(newsroom, clock, readers=300)
     history = newsroom.verdict_history()
     assert history[0][1].evpi.value > history[-1][1].evpi.value
     assert [at for at, _ in history] == sorted(at for at, _ in history)

@@ -61,6 +61,7 @@ class ExperimentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     control: str = "status_quo"
     variants: dict[str, float] = msgspec.field(default_factory=lambda: {"status_quo": 1.0, "heuristic": 1.0})
     share: float = 1.0
+    planned: int = 10_000
     layer: str = "default"
     primary: str = "articles_per_visit"
 

@@ -100,6 +100,11 @@ def scorecard(
     return score(design, Aggregates(moments=moments_by_variant(known, needs), excluded=excluded))
 
 
+def watched(experiment: Experiment) -> Looking:
+    """Plan the looks at a running experiment: whenever, tightest at the readers it was planned for."""
+    return Looking(kind="always", planned=experiment.planned)
+
+
 def scorecard_document(card: Scorecard) -> dict[str, Any]:
     """Return the JSON form of a scorecard, `embellie/scorecard/1`."""
     return {

@@ -45,6 +45,9 @@ FOLLOWED = (*OPERATOR_KINDS, "article")
 
 FOLLOW_SECONDS = 0.2
 
+STEP_READERS = 2_000
+"""The readers a step of a rollout is planned for: harm or its absence should show by then."""
+
 
 def utc_now() -> datetime:
     """Tell the time, UTC."""
@@ -470,6 +473,7 @@ class Newsroom:
                         salt=label,
                         layer=one.layer,
                         share=one.share,
+                        planned=one.planned,
                         primary=one.primary,
                         metrics=tuple(self.config.metrics),
                         started_at=now,
@@ -571,6 +575,7 @@ def comparison_of(rollout: Rollout) -> Experiment:
             Variant(name="canary", weight=weight, scenario="canary", release=rollout.canary),
         ),
         salt=rollout.salt,
+        planned=STEP_READERS,
         started_at=rollout.changed_at,
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from embellie.app.deciding import decide
-from embellie.app.measuring import evidence_from, scorecard
+from embellie.app.measuring import evidence_from, scorecard, watched
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment
 from embellie.domain.metric import Metric
@@ -121,7 +121,14 @@ class Observatory:
         return self._past_or(("verdict", repr(question), names, len(known), at), judge)
 
     def _score(self, experiment: Experiment, until: datetime | None) -> Scorecard:
-        return scorecard(self._reader, experiment, self._metrics, read_seconds=self._read_seconds, until=until)
+        return scorecard(
+            self._reader,
+            experiment,
+            self._metrics,
+            read_seconds=self._read_seconds,
+            looking=watched(experiment),
+            until=until,
+        )
 
     def _score_past(self, experiment: Experiment, at: datetime) -> Scorecard:
         ended = replace(experiment, state="running", reason="", stopped_at=None)

@@ -4,6 +4,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ from embellie.app.measuring import (
     scorecard_document,
     split_sentence,
     srm_document,
+    watched,
 )
 from embellie.app.measuring_tables import parse_weights, table_document, table_scorecard
 from embellie.cli.main import JSON_HELP, print_json
@@ -68,27 +70,38 @@ def command() -> None:
 @click.option(
     "--project", type=click.Path(path_type=Path), default=Path(), help="The project's folder (here by default)."
 )
-@sequential_option
+@click.option(
+    "--sequential",
+    default="",
+    metavar="always|group:K|none",
+    help="How often results are looked at; whenever (always), unless said otherwise.",
+)
 @planned_option
 @language_option
 @json_option
 def experiment(*, name: str, project: Path, sequential: str, planned: int | None, language: str, as_json: bool) -> None:
-    """Give the scorecard of experiment NAME, computed from the log (NAME may be left out when there is one)."""
+    """Give the scorecard of experiment NAME, computed from the log (NAME may be left out when there is one).
+
+    Its intervals hold at every look, tightest at the readers it is planned for (`planned` in embellie.toml).
+    """
     from embellie.app.config import metrics_of
     from embellie.app.newsroom import Newsroom
 
-    looking = _looking(sequential, planned)
+    looking = _looking(sequential, planned) if sequential else None
     newsroom = Newsroom.open(project)
     try:
         names = [one.experiment for site in newsroom.sites for one in newsroom.experiments(site)]
         if not name and len(names) != 1:
             raise InputError("Which experiment?", hint=f"There are: {', '.join(names) or 'none'}.")
+        test = newsroom.experiment(name or names[0])
+        if planned is not None:
+            test = replace(test, planned=planned)
         card = scorecard(
             newsroom.analysis,
-            newsroom.experiment(name or names[0]),
+            test,
             metrics_of(newsroom.config),
             read_seconds=newsroom.config.read_seconds,
-            looking=looking,
+            looking=looking or watched(test),
         )
     finally:
         newsroom.close()

@@ -21,7 +21,8 @@ class Variant:
 class Experiment:
     """A split of a placement's readers, to learn; an event of kind `experiment` carries it whole.
 
-    `share` is the part of all readers that takes part. `salt` fixes who falls where. The analysis unit is the
+    `planned` readers, both sides together, is where its intervals are tightest: part of the design, fixed before the
+    first look. `share` is the part of all readers that takes part. `salt` fixes who falls where. The analysis unit is the
     randomisation unit: the reader.
     """
 
@@ -34,6 +35,7 @@ class Experiment:
     salt: str
     layer: str = "default"
     share: float = 1.0
+    planned: int = 10_000
     unit_kind: Literal["reader"] = "reader"
     primary: str = "articles_per_visit"
     metrics: tuple[str, ...] = ()
