@@ -7,7 +7,6 @@ from embellie.domain.event import Event
 from embellie.domain.experiment import Experiment
 from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
-from embellie.domain.rule import Rule
 from embellie.domain.scorecard import Effect, SampleRatio, Scorecard
 from embellie.domain.unavailable import Unavailable
 from embellie.release.stepping import Observation, step
@@ -59,11 +58,6 @@ def release_document(release: Release) -> dict[str, Any]:
 def rollout_document(rollout: Rollout) -> dict[str, Any]:
     """Return a rollout as JSON values, with its present weight."""
     return {"schema": "embellie/rollout/1"} | body_to_wire(rollout) | {"weight": rollout.weight}
-
-
-def rule_document(rule: Rule) -> dict[str, Any]:
-    """Return an editorial rule as JSON values."""
-    return {"schema": "embellie/rule/1"} | body_to_wire(rule)
 
 
 def experiment_document(experiment: Experiment) -> dict[str, Any]:

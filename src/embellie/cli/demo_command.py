@@ -18,7 +18,6 @@ from embellie.web.listening import listen
 from embellie.web.server import run
 
 HOST = "127.0.0.1"
-WATCH_SECONDS = 0.25
 
 
 @click.command()

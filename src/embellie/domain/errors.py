@@ -9,8 +9,7 @@ EmbellieError
 ├── UnknownName           a name that does not exist         exit 2, HTTP 404
 ├── Refused               a key or a role is missing         exit 2, HTTP 401 or 403
 ├── Conflict              the state does not allow it        exit 1, HTTP 409
-├── Busy                  try again later                    exit 1, HTTP 503
-└── MissingExtra          an optional dependency is absent   exit 2
+└── Busy                  try again later                    exit 1, HTTP 503
 """
 
 import difflib
@@ -103,13 +102,6 @@ class Busy(EmbellieError):
     code = "busy"
     exit_code = 1
     status = 503
-
-
-class MissingExtra(EmbellieError):
-    """An optional dependency is not installed."""
-
-    code = "missing_extra"
-    status = 501
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, at: str = "") -> UnknownName:

@@ -153,10 +153,6 @@ class Model:
                 waiting += self._formulas[name].names if name in self._formulas else ()
         return frozenset(seen & set(self.question.unknowns))
 
-    def unit_of(self, name: str) -> Dimensions:
-        """Return the unit of a declared name, in base units."""
-        return self._units[name]
-
     def names_in(self, dimensions: Dimensions) -> list[str]:
         """Return the quantities and unknowns in this very unit."""
         declared = [*self.question.quantities, *self.question.unknowns]

@@ -160,7 +160,6 @@ class Turn:
     depth: float
     seen: int
     clicked: int
-    going_on: bool
 
     @property
     def read(self) -> bool:
@@ -231,7 +230,7 @@ class Visit:
             self._go(self._choose(stand, chooses))
         else:
             self.article = ""
-        return Turn(page, referrer, seconds, depth, seen, clicked, bool(self.article))
+        return Turn(page, referrer, seconds, depth, seen, clicked)
 
     def _click(self, stand: Stand, slate: Sequence[str], looks: Sequence[float], *, would_go_on: bool) -> int:
         everyone, reader = self._everyone, self.reader

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 
 from embellie.store.engine import engine
+from embellie.store.log import Tail
 
 _BATCH = 50_000
 _PARAMETER = re.compile(r"\$(\w+)")
@@ -33,26 +34,10 @@ AND EXISTS (SELECT 1 FROM events AS gone WHERE gone.kind = 'erasure' AND gone.se
 """
 
 
-class _Batch(Protocol):
-    """Events as parallel lists; times in microseconds since 1970, UTC."""
-
-    seq: list[int]
-    id: list[str]
-    site: list[str]
-    kind: list[str]
-    at: list[int]
-    received_at: list[int]
-    consent: list[str]
-    reader: list[str]
-    visit: list[str]
-    article: list[str]
-    body: list[str]
-
-
 class _TailedLog(Protocol):
     """A log that can be read on from a sequence number, many events at a time."""
 
-    def tail(self, after: int, limit: int) -> Any:
+    def tail(self, after: int, limit: int) -> Tail:
         """Return at most `limit` events after `after`, as parallel lists."""
         ...
 
@@ -93,7 +78,7 @@ class Analysis:
             start = self._last
             erased = False
             while True:
-                batch: _Batch = self._log.tail(self._last, _BATCH)
+                batch = self._log.tail(self._last, _BATCH)
                 if not batch.seq:
                     break
                 self._insert(batch)
@@ -110,7 +95,7 @@ class Analysis:
         with self._lock:
             self._connection.close()
 
-    def _insert(self, tail: _Batch) -> None:
+    def _insert(self, tail: Tail) -> None:
         # DuckDB reads a dictionary of arrays by its variable's name, without copying through Python objects.
         batch = {  # noqa: F841
             "seq": np.array(tail.seq, dtype=np.int64),

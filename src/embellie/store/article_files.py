@@ -25,7 +25,6 @@ TEXT = "text"
 """The column of the whole text; a summary is made from its beginning when none is given."""
 
 _DATES = ("published_at", "updated_at", "expires_at")
-_LISTS = ("tags", "authors")
 _STATES = ("live", "embargoed", "withdrawn")
 
 

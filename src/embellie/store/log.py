@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from embellie.domain.errors import Conflict, EmbellieError, EventError
 from embellie.domain.event import Event
-from embellie.ports import Clock, LedgerRow, Receipt, Rejected
+from embellie.ports import LedgerRow, Receipt, Rejected
 from embellie.store.commit_queue import CommitQueue
 from embellie.store.log_file import BUSY_SECONDS, explain, open_for_reading, open_log_file
 from embellie.store.log_writing import (
@@ -116,7 +116,6 @@ class SqliteLog:
 
     Args:
         path: The file; it and its folder are created when absent.
-        clock: Unused today, kept for logs that stamp arrivals themselves.
         limit: How many events may wait to be written before `submit` answers `Busy`.
         busy_seconds: How long to wait for another process that is writing.
 
@@ -129,7 +128,6 @@ class SqliteLog:
         self,
         path: Path | str,
         *,
-        clock: Clock | None = None,
         limit: int = 50_000,
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:

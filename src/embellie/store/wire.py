@@ -89,16 +89,6 @@ def body_to_wire(body: Body) -> dict[str, Any]:
     return plain
 
 
-def body_from_wire(kind: str, raw: Mapping[str, Any]) -> Body:
-    """Read back a body that this program wrote.
-
-    Raises:
-        EventError: When the kind or a field does not fit.
-    """
-    body: Body = _convert(dict(raw), KINDS[kind], "$")
-    return body
-
-
 _BODIES: dict[str, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(body) for kind, body in KINDS.items()}
 
 
