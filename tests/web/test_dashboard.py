@@ -190,12 +190,100 @@ def test_every_control_has_a_label(site, name):
     assert len(ids) == len(set(ids))
 
 
+def with_rollout(site, **changes):
+    """Change the rollout there is; without changes, take it away."""
+    found = [fake.replace(site.newsroom.rollout_now, **changes)] if changes else []
+    site.newsroom.rollouts = lambda _: found
+    return site
+
+
+def with_stable(site, **releases):
+    """Make these the stable releases, by placement (`_` for `-`)."""
+    stable = {name.replace("_", "-"): fake.RELEASES[place].release for name, place in releases.items()}
+    site.newsroom.stable = lambda _: stable
+    return site
+
+
 def test_the_front_page_answers_first(site):
     """The verdict and its reason come before any figure."""
-    text = site.get("/").text
+    text = with_rollout(site).get("/").text
     assert "Ship the heuristic." in text
     assert text.index("Ship the heuristic.") < text.index("<figure")
     assert "nothing left to learn would pay for itself" in text
+    assert 'href="/release">Put it live, in steps' in text
+
+
+@pytest.mark.parametrize(
+    ("language", "headline"),
+    [("en", "The heuristic is live: keep it."), ("fr", "La règle simple est en ligne\u202f: ne changez rien.")],
+)
+@pytest.mark.parametrize("path", ["/front", "/decide"])
+def test_what_is_live_everywhere_is_not_asked_for_again(site, path, language, headline):
+    """Once the release is stable on every placement, the pages say so, keep the reason, and point to what comes next."""
+    with_stable(with_rollout(site), article_bottom=1, home_side=1)
+    document = site.get(f"{path}.json", params={"lang": language}).json()
+    answer = document["answer"]
+    assert (answer["standing"], answer["headline"]) == ("live", headline)
+    assert answer["because"]
+    assert answer["onward"]["at"] == "next-title"
+    assert document["strip"][4]["state"] == {"en": "done: it is live", "fr": "fait\u202f: en ligne"}[language]
+
+
+def test_what_is_live_on_one_placement_is_asked_for_on_the_others(site):
+    """Live here and not there: the headline names where it is not."""
+    with_stable(with_rollout(site), article_bottom=1, home_side=0)
+    assert site.get("/.json").json()["answer"]["headline"] == "Ship the heuristic to home-side too."
+
+
+@pytest.mark.parametrize(
+    ("state", "language", "headline"),
+    [
+        ("running", "en", "Shipping the heuristic: 25% of readers of home-side have it."),
+        ("running", "fr", "Livraison en cours\u202f: 25\u202f% des lecteurs de home-side ont la règle simple."),
+        ("held", "en", "Shipping the heuristic: paused, 25% of readers of home-side have it."),
+    ],
+)
+def test_a_rollout_under_way_is_the_answer(site, state, language, headline):
+    """While it is being shipped, the page says to how many, and links to where it can be taken back."""
+    answer = with_rollout(site, state=state).get("/.json", params={"lang": language}).json()["answer"]
+    assert answer["headline"] == headline
+    assert answer["onward"]["page"] == "/release"
+
+
+def test_a_rollout_of_something_else_does_not_answer(site):
+    """Another release on its way leaves the verdict's request as it is."""
+    with_rollout(site, canary=fake.RELEASES[2].release)
+    assert site.get("/.json").json()["answer"]["headline"] == "Ship the heuristic."
+
+
+@pytest.mark.parametrize(
+    ("language", "headline", "because"),
+    [
+        ("en", "Learn more: the experiment is running, 12,631 readers so far.", "It began on 2 Mar, 09:30 UTC."),
+        (
+            "fr",
+            "Apprenez encore\u202f: l’expérience est en cours, 12\u202f631 lecteurs à ce jour.",
+            "Elle a commencé le 2 mars, 09:30 UTC.",
+        ),
+    ],
+)
+def test_an_experiment_already_running_is_not_asked_for_again(site, monkeypatch, language, headline, because):
+    """When the study the verdict asks for runs, the page says since when, on how many readers, and what going on is worth."""
+    site.newsroom.look = 6
+    asked = fake.question()
+    studies = asked.studies | {"ab_heuristic": fake.replace(asked.studies["ab_heuristic"], scenario="heuristic")}
+    monkeypatch.setattr(site.newsroom, "question", lambda: fake.replace(asked, studies=studies))
+    document = site.get("/.json", params={"lang": language}).json()
+    assert document["answer"]["headline"] == headline
+    assert document["answer"]["because"].startswith(because)
+    assert document["answer"]["onward"]["page"] == "/measure"
+    assert document["strip"][4]["state"] == {"en": "learning", "fr": "on apprend"}[language]
+
+
+def test_an_experiment_on_something_else_is_not_the_one_asked_for(site):
+    """The study asked for names another scenario: the page asks for it."""
+    site.newsroom.look = 6
+    assert site.get("/.json").json()["answer"]["headline"] == "Learn more before you choose."
 
 
 def test_the_answer_changes_with_what_is_known(site):
@@ -359,6 +447,22 @@ def test_an_amount_that_is_nothing_beside_the_stake_is_said_to_be_small(site):
     view = View(site.newsroom, "gazette", Words("en"), {})
     assert money_pictures.worth_text(view, fake.verdict_at(3), 0.06) == "under €100"
     assert money_pictures.worth_text(view, fake.verdict_at(3), 0.0) == "€0"
+    assert money_pictures.worth_at_most(view, fake.verdict_at(3), 0.06) == "under €100"
+    assert money_pictures.worth_at_most(view, fake.verdict_at(3), 8_400) == "at most €8,400"
+
+
+@pytest.mark.parametrize(("language", "wrong"), [("en", "at most under"), ("fr", "au plus moins")])
+def test_a_small_worth_is_said_once(site, monkeypatch, language, wrong):
+    """A worth under a threshold is never also `at most`, and the front page and the page of step 5 say the same."""
+    verdict = fake.verdict_at(23)
+    small = tuple(fake.replace(each, evppi=fake.Figure(value=7.64, error=1), open=True) for each in verdict.unknowns)
+    monkeypatch.setattr(site.newsroom, "verdict", lambda: fake.replace(verdict, unknowns=small))
+    front, decide, frame = (site.get(path, params={"lang": language}).text for path in ("/", "/decide", "/frame"))
+    assert wrong not in front + decide + frame
+    assert not re.search(r"€7\.64|7,64\s€", front + decide)
+    said = {"en": "worth under €100", "fr": "vaut moins de 100\u202f€"}[language]
+    assert said in front
+    assert said in decide
 
 
 class Stream:

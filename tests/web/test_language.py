@@ -59,12 +59,12 @@ def test_french_puts_a_narrow_space_before_high_punctuation():
         (-3_400, "−€3,400", "−3_400_€"),
         (1_240_000, "€1.24M", "1,24_M€"),
         (999_600, "€1M", "1_M€"),
-        (96.64, "€96.6", "96,6_€"),
+        (96.64, "€97", "97_€"),
         (0.0085, "€0.009", "0,009_€"),
     ],
 )
 def test_money_is_written_as_people_of_the_language_write_it(amount, english, french):
-    """Three significant digits; the sign, the symbol and the separators in their places."""
+    """Three significant digits, no cents; the sign, the symbol and the separators in their places."""
     assert Words("en").money(amount, "EUR") == english
     assert Words("fr").money(amount, "EUR").replace(THIN, "_") == french
 

@@ -21,13 +21,13 @@ def rounded(value: float) -> float:
 
 
 def amount(value: float, currency: str, language: str) -> str:
-    """Write an amount of money.
+    """Write an amount of money to three significant digits; whole, unless it is less than one.
 
     >>> amount(12345.0, "EUR", "en"), amount(0.398, "EUR", "en")
     ('12,300 EUR', '0.398 EUR')
     """
     near = rounded(value)
-    text = f"{near:,.0f}" if abs(near) >= 100 else f"{near:,.3g}"
+    text = f"{near:,.0f}" if abs(near) >= 1 else f"{near:,.3g}"
     if language == "fr":
         text = text.replace(",", _SPACE).replace(".", ",")
     return f"{text.replace('-', '−')} {currency}"
@@ -45,8 +45,8 @@ def percent(value: float, language: str) -> str:
     return f"{sign}{shown} %"
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+def _quoted(name: str) -> str:
+    return f"`{name}`"
 
 
 def duration(weeks: float, language: str) -> str:
@@ -100,8 +100,8 @@ def _reason(
     if action == "ship":
         gain = amount(best.net_benefit.mean - scenarios[0].net_benefit.mean, question.currency, language)
         return _SHIP[language].format(
-            name=_plain(best.scenario),
-            baseline=_plain(scenarios[0].scenario),
+            name=_quoted(best.scenario),
+            baseline=_quoted(scenarios[0].scenario),
             gain=gain,
             chance=percent(1 - best.p_loss, language),
             evpi=money,
@@ -109,8 +109,8 @@ def _reason(
     other = max(scenarios[1:], key=lambda scenario: scenario.net_benefit.mean)
     loss = amount(scenarios[0].net_benefit.mean - other.net_benefit.mean, question.currency, language)
     return {"stop": _STOP, "hold": _HOLD}[action][language].format(
-        name=_plain(scenarios[0].scenario),
-        other=_plain(other.scenario),
+        name=_quoted(scenarios[0].scenario),
+        other=_quoted(other.scenario),
         loss=loss,
         chance=percent(other.p_best, language),
         evpi=money,
@@ -142,7 +142,7 @@ def _by_study(study: StudyValue, question: Question, language: str) -> str:
     ask = question.unknowns[design.measures].ask or _what_is(design.measures, language)
     worth = amount(study.enbs.value, question.currency, language)
     cost = amount(study.cost, question.currency, language)
-    name = _plain(study.name)
+    name = _quoted(study.name)
     if language == "fr":
         time = f" pendant {duration(study.weeks, language)}" if study.weeks else ""
         traffic = f" sur {percent(study.share, language)} du trafic" if study.share else ""
@@ -161,7 +161,7 @@ def _by_asking(asked: UnknownValue, currency: str, language: str) -> str:
 
 
 def _what_is(name: str, language: str) -> str:
-    return f"Que vaut {_plain(name)} ?" if language == "fr" else f"What is {_plain(name)}?"
+    return f"Que vaut {_quoted(name)} ?" if language == "fr" else f"What is {_quoted(name)}?"
 
 
 def _standing(best: ScenarioValue, currency: str, language: str) -> str:
@@ -169,5 +169,5 @@ def _standing(best: ScenarioValue, currency: str, language: str) -> str:
     mean = amount(best.net_benefit.mean, currency, language)
     chance = percent(best.p_best, language)
     if language == "fr":
-        return f"S'il fallait choisir aujourd'hui : {_plain(best.scenario)} ({mean} attendus), le bon choix avec {chance} de chances."
-    return f"If you had to choose today: {_plain(best.scenario)} ({mean} expected), the right choice with a chance of {chance}."
+        return f"S'il fallait choisir aujourd'hui : {_quoted(best.scenario)} ({mean} attendus), le bon choix avec {chance} de chances."
+    return f"If you had to choose today: {_quoted(best.scenario)} ({mean} expected), the right choice with a chance of {chance}."

@@ -11,6 +11,7 @@ from embellie.web.money_pictures import (
     ask_of,
     net_benefit_picture,
     studies_picture,
+    worth_at_most,
     worth_of_knowing_picture,
     worth_text,
 )
@@ -42,7 +43,7 @@ def would_change(view: View, verdict: Verdict | Unavailable) -> list[str]:
     words = view.words
     best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
     said = [
-        words("change.unknown", ask=ask_of(view, unknown), value=worth_text(view, verdict, unknown.evppi.value))
+        words("change.unknown", ask=ask_of(view, unknown), worth=worth_at_most(view, verdict, unknown.evppi.value))
         for unknown in verdict.unknowns
         if unknown.open
     ]

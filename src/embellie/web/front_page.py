@@ -2,12 +2,21 @@
 
 from typing import Any
 
+from embellie.domain.experiment import Experiment
 from embellie.domain.scorecard import Scorecard
 from embellie.domain.unavailable import Unavailable
-from embellie.domain.verdict import Verdict
+from embellie.domain.verdict import UnknownValue, Verdict
 from embellie.web.effect_pictures import capitalised, effect_over_time_picture
-from embellie.web.money_pictures import ask_of, burn_down_picture, net_benefit_picture, study_text, worth_text
+from embellie.web.money_pictures import (
+    ask_of,
+    burn_down_picture,
+    net_benefit_picture,
+    study_text,
+    worth_at_most,
+    worth_text,
+)
 from embellie.web.picture import Picture, drawn
+from embellie.web.standing import Standing, standing
 from embellie.web.traffic_pictures import live_picture
 from embellie.web.view import View
 
@@ -33,16 +42,102 @@ def answer(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
     """The verdict in words, or why there is none."""
     if isinstance(verdict, Unavailable):
         return verdict.document()
-    words, then = view.words, verdict.next
-    the = view.the(then.scenario or verdict.best)
-    because = words.tidy(then.because.get(words.language) or then.because.get("en", ""), verdict.currency)
+    stands = standing(view, verdict)
     return {
-        "action": then.action,
-        "label": words(f"action.{then.action}"),
-        "headline": words(f"answer.{then.action}", the=the),
-        "because": without_headline(because),
+        "action": verdict.verdict,
+        "standing": stands.state,
+        "label": view.words(f"action.{verdict.verdict}"),
+        "headline": headline(view, verdict, stands),
+        "because": because(view, verdict, stands),
+        "onward": onward(view, verdict, stands),
         "question": verdict.question,
     }
+
+
+def headline(view: View, verdict: Verdict, stands: Standing) -> str:
+    """What to do, in a few words; or that it is done, or being done."""
+    words, several = view.words, len(view.newsroom.sites[view.site].placements) > 1
+    the = view.the(verdict.next.scenario or verdict.best)
+    if stands.state == "asked":
+        return words(f"answer.{verdict.verdict}", the=the)
+    return words(
+        f"answer.{stands.state}_there" if stands.rollout and several else f"answer.{stands.state}",
+        the=the,
+        begun=capitalised(the),
+        placement=words.together(list(stands.placements)),
+        share=words.share(stands.rollout.weight) if stands.rollout else "",
+        readers=_readers_so_far(view, stands.experiment),
+    )
+
+
+def _readers_so_far(view: View, experiment: Experiment | None) -> str:
+    if experiment is None:
+        return ""
+    card = view.ask(lambda: view.newsroom.scorecard(experiment.experiment))
+    count = 0 if isinstance(card, Unavailable) else sum(card.units.values())
+    return view.words("state.measure_one" if count == 1 else "state.measure_many", n=view.words.number(count))
+
+
+def because(view: View, verdict: Verdict, stands: Standing) -> str:
+    """Why, in a few sentences."""
+    words, then = view.words, verdict.next
+    if stands.experiment is not None:
+        return _because_running(view, verdict, stands.experiment)
+    said = words.tidy(then.because.get(words.language) or then.because.get("en", ""), verdict.currency)
+    return without_headline(named(view, verdict, said))
+
+
+def _because_running(view: View, verdict: Verdict, experiment: Experiment) -> str:
+    words, then = view.words, verdict.next
+    design = next(
+        (
+            each
+            for each in verdict.studies
+            if (each.name, each.weeks, each.share) == (then.study, then.weeks, then.share)
+        ),
+        None,
+    )
+    said = []
+    if experiment.started_at is not None:
+        said.append(words("because.since", started=words.moment(experiment.started_at)))
+    if design is not None:
+        enbs, cost = (words.money(amount, verdict.currency) for amount in (design.enbs.value, design.cost))
+        said.append(words("because.going_on", weeks=words.weeks(design.weeks), enbs=enbs, cost=cost))
+    best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
+    said.append(words("because.today", the=view.the(verdict.best), p=words.chance(best.p_best)))
+    return " ".join(said)
+
+
+def named(view: View, verdict: Verdict, sentence: str) -> str:
+    """Say the scenarios a sentence names between backticks by the words used on every page."""
+    for value in verdict.scenarios:
+        the = view.the(value.scenario)
+        sentence = sentence.replace(f". `{value.scenario}`", f". {capitalised(the)}").replace(
+            f"`{value.scenario}`", the
+        )
+    return sentence
+
+
+def onward(view: View, verdict: Verdict, stands: Standing) -> dict[str, str]:
+    """Where to go from here: a page, a place on it, and the words of the link."""
+    words = view.words
+    if stands.experiment is not None:
+        return {"page": "/measure", "at": "", "text": words("onward.running")}
+    if stands.state in {"shipping", "held"}:
+        return {"page": "/release", "at": "", "text": words("onward.shipping")}
+    if stands.state == "live":
+        asked = _most_worth_knowing(verdict)
+        if asked is None:
+            return {"page": "/decide", "at": "changes-title", "text": words("onward.settled")}
+        return {"page": "/", "at": "next-title", "text": words("onward.live", ask=ask_of(view, asked))}
+    if verdict.verdict == "ship":
+        return {"page": "/release", "at": "", "text": words("onward.ship")}
+    return {}
+
+
+def _most_worth_knowing(verdict: Verdict) -> UnknownValue | None:
+    opened = [unknown for unknown in verdict.unknowns if unknown.open]
+    return max(opened, key=lambda unknown: unknown.evppi.value, default=None)
 
 
 def without_headline(because: str) -> str:
@@ -95,10 +190,9 @@ def next_to_learn(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
     if isinstance(verdict, Unavailable):
         return verdict.document()
     words, currency = view.words, verdict.currency
-    opened = [unknown for unknown in verdict.unknowns if unknown.open]
-    if not opened:
+    top = _most_worth_knowing(verdict)
+    if top is None:
         return {"headline": words("next.nothing"), "text": words("next.nothing_text"), "ask": "", "study": ""}
-    top = max(opened, key=lambda unknown: unknown.evppi.value)
     paying = [study for study in verdict.studies if study.enbs.value > 0]
     study = (
         words(
@@ -112,7 +206,7 @@ def next_to_learn(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
     )
     return {
         "ask": ask_of(view, top),
-        "headline": words("next.headline", value=words.money(top.evppi.value, currency)),
+        "headline": words("next.headline", worth=worth_at_most(view, verdict, top.evppi.value)),
         "text": words("next.text"),
         "study": study,
     }

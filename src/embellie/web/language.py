@@ -103,21 +103,27 @@ class Words:
         return self("chance.under", share=self.share(0.01)) if value < 0.01 else self.share(value)
 
     def money(self, amount: float, currency: str) -> str:
-        """Write an amount to three significant digits, in millions when it is large.
+        """Write an amount to three significant digits, whole; in millions when it is large.
 
         >>> Words("en").money(-1_234_567, "EUR")
         '−€1.23M'
+        >>> Words("fr").money(7.64, "EUR").replace(THIN, "_")
+        '8_€'
         """
         million = abs(amount) >= 999_500
         scaled = amount / 1e6 if million else amount
-        small = not million and abs(amount) < 1
-        text = self.number(scaled, 3) if small and amount else self._rounded(scaled)
+        text = (
+            self._rounded(scaled) if million else self.number(amount, 3) if 0 < abs(amount) < 1 else self._whole(amount)
+        )
         symbol = SYMBOLS.get(currency, currency)
         if self.language == "fr":
             return f"{text}{THIN}{'M' if million else ''}{symbol}"
         sign, text = (MINUS, text[1:]) if text.startswith(MINUS) else ("", text)
         space = "" if len(symbol) == 1 else THIN
         return f"{sign}{symbol}{space}{text}{'M' if million else ''}"
+
+    def _whole(self, value: float) -> str:
+        return self.number(float(f"{value:.3g}"))
 
     def _rounded(self, value: float) -> str:
         near = float(f"{value:.3g}")
@@ -129,7 +135,7 @@ class Words:
         >>> Words("en").tidy("It brings 10,500 EUR with a chance of 95 %.", "EUR")
         'It brings €10,500 with a chance of 95%.'
         """
-        symbol = SYMBOLS.get(currency, currency)
+        symbol, text = SYMBOLS.get(currency, currency), text.replace("'", "’")
         if self.language == "fr":
             return re.sub(rf"(\d)\s{currency}\b", rf"\1{THIN}{symbol}", text)
         text = re.sub(rf"(\d[\d,]*(?:\.\d+)?)\s{currency}\b", rf"{symbol}\1", text) if len(symbol) == 1 else text

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from embellie.domain.unavailable import Unavailable
+from embellie.web.standing import standing
 from embellie.web.view import View, is_open
 
 STEPS = ("frame", "recommend", "serve", "measure", "decide", "release")
@@ -59,7 +60,10 @@ def _measure_state(view: View) -> str:
 
 
 def _decide_state(view: View) -> str:
-    return view.words(f"action.{view.newsroom.verdict().verdict}")
+    verdict = view.newsroom.verdict()
+    stands = standing(view, verdict)
+    done = stands.state in {"live", "shipping", "held", "running"}
+    return view.words(f"state.decide_{stands.state}" if done else f"action.{verdict.verdict}")
 
 
 def _release_state(view: View) -> str:

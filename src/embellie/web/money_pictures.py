@@ -35,6 +35,12 @@ def worth_text(view: View, verdict: Verdict, amount: float) -> str:
     return view.words.money(amount, verdict.currency)
 
 
+def worth_at_most(view: View, verdict: Verdict, amount: float) -> str:
+    """Write the most an answer is worth: `at most €8,400`, or `under €100`."""
+    worth = worth_text(view, verdict, amount)
+    return worth if 0 < amount < small_beside(verdict) else view.words("worth.at_most", amount=worth)
+
+
 def small_beside(verdict: Verdict) -> float:
     """The power of ten about a thousandth of what is at stake: under it, an amount changes nothing."""
     stake = stake_of(verdict)
@@ -207,8 +213,8 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
         sentence=words(
             "worth.nothing" if nothing else "worth.sentence",
             ask=ask_of(view, top),
-            value=worth_text(view, verdict, top.evppi.value),
-            evpi=worth_text(view, verdict, verdict.evpi.value),
+            worth=worth_at_most(view, verdict, top.evppi.value),
+            evpi=worth_at_most(view, verdict, verdict.evpi.value),
         ),
         note=words("worth.note"),
         columns=(words("column.unknown"), words("column.kind"), words("column.evppi"), words("column.open")),

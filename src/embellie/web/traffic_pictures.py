@@ -6,6 +6,7 @@ from typing import Any
 
 from embellie.domain.article import Article
 from embellie.domain.experiment import Experiment
+from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
 from embellie.domain.unavailable import Unavailable
 from embellie.web.effect_pictures import share_bar
@@ -65,7 +66,7 @@ def served_picture(view: View, served: Mapping[str, int]) -> Picture | Unavailab
         return view.missing("served")
     parts = [
         {
-            "name": _scenario_of(view, name),
+            "name": scenario_of(view, name),
             "label": served_label(view, name),
             "share": count / total,
             "text": words.share(count / total),
@@ -193,27 +194,31 @@ def _rollout_parts(view: View, placement: str, rollouts: Sequence[Rollout], left
 
 
 def _released(view: View, release: str, share: float) -> dict[str, Any]:
-    return _live_part(view, _scenario_of(view, release), release_text(view, release), share) | {"release": release}
+    return _live_part(view, scenario_of(view, release), release_text(view, release), share) | {"release": release}
 
 
 def _live_part(view: View, name: str, label: str, share: float) -> dict[str, Any]:
     return {"name": name, "label": label, "share": share, "text": view.words.share(share)}
 
 
-def _policy_of(view: View, release: str) -> str:
-    return next((each.policy for each in view.newsroom.releases(view.site) if each.release == release), "")
+def _release_of(view: View, release: str) -> Release | None:
+    return next((each for each in view.newsroom.releases(view.site) if each.release == release), None)
 
 
-def _scenario_of(view: View, release: str) -> str:
-    """The scenario a release carries out; the name itself when it carries out none."""
-    policy = _policy_of(view, release)
-    return next((name for name, each in view.newsroom.config.scenarios.items() if each.policy == policy), release)
+def scenario_of(view: View, release: str) -> str:
+    """The scenario a release carries out, its settings tuned or not; the name itself when it carries out none."""
+    built = _release_of(view, release)
+    if built is None:
+        return release
+    same = [name for name, each in view.newsroom.config.scenarios.items() if each.policy == built.policy]
+    exact = [name for name in same if dict(view.newsroom.config.scenarios[name].settings) == dict(built.settings)]
+    return next(iter(exact + same), release)
 
 
 def release_text(view: View, release: str) -> str:
     """The scenario or the policy a release carries out, in words; its own name when it is not known."""
-    scenario = _scenario_of(view, release)
+    scenario = scenario_of(view, release)
     if scenario != release:
         return view.scenario(scenario)
-    policy = _policy_of(view, release)
-    return view.words.named("policy", policy) if policy else release
+    built = _release_of(view, release)
+    return view.words.named("policy", built.policy) if built else release
