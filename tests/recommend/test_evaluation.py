@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError
+from embellie.domain.moment import micros, moment
 from embellie.domain.reading import Read
 from embellie.domain.slate import Recommended
 from embellie.domain.unavailable import Unavailable
@@ -22,7 +23,6 @@ from embellie.recommend.replaying import (
     rank,
     targets_of,
 )
-from embellie.recommend.shelf import micros, moment
 from embellie.recommend.state import State
 
 HOUR = 3_600_000_000

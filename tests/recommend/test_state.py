@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 
+from embellie.domain.moment import micros
 from embellie.domain.reading import ConsentChange, Erasure
 from embellie.recommend.policies import POLICIES, build_policy
-from embellie.recommend.shelf import micros
 from embellie.recommend.state import Bounds, State
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from embellie.domain.moment import micros
 from embellie.sandbox.newspaper import Calendar
 from embellie.sandbox.readers import READ_SECONDS, Readership, Stand, Temperament, Turn
-from embellie.sandbox.truth import freshest_of_section, micros
+from embellie.sandbox.truth import freshest_of_section
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 

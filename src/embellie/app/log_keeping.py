@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import read_config
 from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
+from embellie.domain.moment import iso, moment
 from embellie.domain.reading import Read
 from embellie.domain.slate import Consent
 from embellie.ports import Receipt, Rejected
@@ -171,7 +172,6 @@ def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
 def read_events(table: ClickTable, *, site: str, consent: Consent = "none") -> Iterator[Event]:
     """Turn clicks into `read` events, named by the fact: site, reader, visit, article, time, and which of its repeats."""
     seen: Counter[tuple[str, str, str, int]] = Counter()
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
     columns = (table.reader.tolist(), table.visit.tolist(), table.article.tolist(), table.at.tolist())
     for fact in zip(*columns, strict=True):
         reader, visit, article, at = fact
@@ -179,7 +179,7 @@ def read_events(table: ClickTable, *, site: str, consent: Consent = "none") -> I
         yield Event(
             id=fact_id(site, "read", reader, visit, article, str(at), str(seen[fact])),
             site=site,
-            at=epoch + timedelta(microseconds=at),
+            at=moment(at),
             consent=consent,
             body=Read(article=article, reader=reader, visit=visit),
         )
@@ -251,7 +251,7 @@ def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
         "rows": [
             {
                 "site": row.site,
-                "hour": _iso(row.hour),
+                "hour": iso(row.hour),
                 "received": row.received,
                 "accepted": row.accepted,
                 "duplicates": row.duplicates,
@@ -268,7 +268,7 @@ def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
 def _imbalance(each: Imbalance) -> dict[str, Any]:
     return {
         "site": each.site,
-        "hour": _iso(each.hour),
+        "hour": iso(each.hour),
         "what": each.what,
         "ledger": each.ledger,
         "found": each.found,
@@ -289,7 +289,7 @@ def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dic
                 "number": each.number,
                 "site": each.site,
                 "id": each.id,
-                "received_at": _iso(each.received_at),
+                "received_at": iso(each.received_at),
                 "reason": each.reason,
                 "at": each.at,
                 "payload": each.payload,
@@ -304,7 +304,3 @@ def _require_log(place: Place) -> None:
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)
         )
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

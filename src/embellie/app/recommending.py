@@ -18,6 +18,7 @@ from embellie.app.config import Config, sites_of
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError, unknown_name
 from embellie.domain.event import Event
+from embellie.domain.moment import iso, micros
 from embellie.domain.release import Setting
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement, Site
@@ -28,7 +29,6 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.evaluation import Evaluation, Interval, PolicyResult, evaluate
 from embellie.recommend.policies import build_policy
 from embellie.recommend.replaying import ClickLog, Protocol
-from embellie.recommend.shelf import micros
 from embellie.recommend.state import State
 from embellie.store.article_files import USUAL
 from embellie.store.clicks import BadRow, Unit, read_clicks
@@ -429,7 +429,7 @@ def trial_document(trial: Trial) -> dict[str, Any]:
         "site": trial.site.site,
         "placement": trial.placement.placement,
         "policy": trial.policy,
-        "now": trial.request.now.isoformat(),
+        "now": iso(trial.request.now),
         "reader": trial.request.reader,
         "article": trial.request.article,
         "half_life_hours": trial.half_life,

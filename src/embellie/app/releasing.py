@@ -5,6 +5,7 @@ from typing import Any
 from embellie.app.newsroom import Newsroom
 from embellie.domain.event import Event
 from embellie.domain.experiment import Experiment
+from embellie.domain.moment import iso
 from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
 from embellie.domain.scorecard import Effect, SampleRatio, Scorecard
@@ -68,7 +69,7 @@ def experiment_document(experiment: Experiment) -> dict[str, Any]:
 def event_document(event: Event) -> dict[str, Any]:
     """Return an event of the history as JSON values, with a line of words."""
     return {
-        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "at": iso(event.at),
         "kind": event.kind,
         "words": _words(event),
         "body": body_to_wire(event.body),

@@ -10,17 +10,18 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from embellie.app.newsroom import Newsroom
 from embellie.domain.errors import Busy
 from embellie.domain.event import new_id
+from embellie.domain.moment import iso, micros, moment
 from embellie.domain.slate import Consent, Slate, SlateRequest
 from embellie.ports import Receipt
 from embellie.sandbox.newspaper import Calendar
 from embellie.sandbox.readers import Readership, Stand, Turn, Visit
-from embellie.sandbox.truth import Twins, articles_without, micros
+from embellie.sandbox.truth import Twins, articles_without
 
 TICK = timedelta(minutes=5)
 BATCH = 400
@@ -152,7 +153,7 @@ class Traffic:
             self._leave(outing)
             return
         self.pages += 1
-        now = datetime.fromtimestamp(at / _SECOND, UTC)
+        now = moment(at)
         self.clock.set(now)
         slate = self._slate(outing, now)
         outing.compared = outing.compared and slate.variant == "heuristic"
@@ -211,12 +212,12 @@ class Traffic:
         return told
 
     def _event(self, outing: _Outing, kind: str, at: int) -> dict[str, Any]:
-        moment = datetime.fromtimestamp(at / _SECOND, UTC)
+        when = moment(at)
         return {
-            "id": new_id(moment, self._entropy.randbytes(10)),
+            "id": new_id(when, self._entropy.randbytes(10)),
             "site": self.site,
             "kind": kind,
-            "at": moment.isoformat(),
+            "at": iso(when),
             "consent": outing.consent,
             "reader": outing.reader,
             "visit": outing.name,

@@ -3,6 +3,7 @@
 errors       what went wrong, and what to do
 unavailable  the answer when there is none
 money        an amount with its currency
+moment       a time in UTC
 site         a newspaper and its placements
 article      what it publishes
 slate        what a policy is asked, and what was shown

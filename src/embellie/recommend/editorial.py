@@ -7,12 +7,12 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from embellie.domain.moment import micros
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.recommend.policies import EDITORS_CHOICE
 from embellie.recommend.ranking import Ranking
-from embellie.recommend.shelf import micros
 from embellie.recommend.state import SiteState, State
 
 _PATIENCE = 32

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from embellie.domain.errors import InputError, unknown_name
+from embellie.domain.moment import micros
 from embellie.domain.release import Setting
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
 from embellie.recommend.affinity import PSEUDO_READS, section_lift, section_shares, section_weights
 from embellie.recommend.popularity import ENOUGH_READS, MICROS_PER_HOUR, Floats, optimistic_reads
 from embellie.recommend.ranking import Ranking
-from embellie.recommend.shelf import micros
 from embellie.recommend.state import SiteState, State
 
 EDITORS_CHOICE = "editors_choice"

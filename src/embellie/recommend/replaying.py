@@ -8,6 +8,7 @@ import numpy as np
 
 from embellie.domain.article import Article
 from embellie.domain.event import Event
+from embellie.domain.moment import micros, moment
 from embellie.domain.reading import Read
 from embellie.domain.site import Placement
 from embellie.domain.slate import SlateRequest
@@ -16,7 +17,6 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import RankedPolicy
 from embellie.recommend.popularity import MICROS_PER_HOUR, Integers
 from embellie.recommend.ranking import best_first, rank_of
-from embellie.recommend.shelf import micros, moment
 from embellie.recommend.state import State
 
 SITE = "log"

@@ -1,37 +1,17 @@
 """Shelf: a site's articles as columns, so that fifty thousand are filtered and scored at once."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embellie.domain.article import Article
+from embellie.domain.moment import micros
 from embellie.recommend.popularity import Integers
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 NEVER = np.iinfo(np.int64).max
 _ALWAYS = np.iinfo(np.int64).min
-
-
-def micros(moment: datetime) -> int:
-    """Return µs since 1970 (UTC), exactly.
-
-    >>> micros(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
-    1000005
-    """
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment(at: int) -> datetime:
-    """Return the time of µs since 1970.
-
-    >>> moment(1000005).isoformat()
-    '1970-01-01T00:00:01.000005+00:00'
-    """
-    return _EPOCH + timedelta(microseconds=at)
 
 
 def primary_language(tag: str) -> str:

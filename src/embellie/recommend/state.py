@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from embellie.domain.article import Article
 from embellie.domain.event import Event
+from embellie.domain.moment import micros
 from embellie.domain.reading import Click, ConsentChange, Erasure, Read
 from embellie.domain.slate import SlateRequest
 from embellie.recommend.affinity import Histories
 from embellie.recommend.popularity import HALF_LIVES, ReadCounters
-from embellie.recommend.shelf import Shelf, micros, primary_language
+from embellie.recommend.shelf import Shelf, primary_language
 
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""

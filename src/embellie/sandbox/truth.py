@@ -7,10 +7,11 @@ its noise is small: what would have happened anyway cancels.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 
+from embellie.domain.moment import micros
 from embellie.sandbox.newspaper import Calendar
 from embellie.sandbox.readers import Readership, Stand, Visit
 
@@ -114,11 +115,6 @@ def visits(readers: Readership, calendar: Calendar, *, days: float) -> Iterator[
         for _, reader, number in readers.arrivals(tick, hour=begins.hour + begins.minute / 60, hours=TICK_HOURS):
             yield stand, reader, number
         stand.put(calendar.between(begins, ends), now=micros(ends))
-
-
-def micros(moment: datetime) -> int:
-    """Return a moment as µs since 1970."""
-    return round(moment.timestamp() * 1e6)
 
 
 def freshest_of_section(n: int = 4) -> SlateOf:

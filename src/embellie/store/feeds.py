@@ -15,6 +15,7 @@ import feedparser
 
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError
+from embellie.domain.moment import iso
 from embellie.store.article_texts import canonical, plain, shortened, web_address, when, without_html
 
 logger = logging.getLogger(__name__)
@@ -316,4 +317,4 @@ def _utc(time: datetime) -> datetime:
 
 
 def _iso(time: datetime | None) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""
+    return iso(time) if time else ""

@@ -12,9 +12,10 @@ from urllib.parse import quote
 import numpy as np
 
 from embellie.domain.errors import InputError
+from embellie.domain.moment import micros, moment
 from embellie.store.engine import engine
 from embellie.store.log_file import explain, open_for_reading
-from embellie.store.log_writing import HOUR, microseconds, moment
+from embellie.store.log_writing import HOUR
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,7 +85,7 @@ def export(log: Path, folder: Path, *, before: datetime | None = None, progress:
     try:
         # One read transaction: all is seen as of now, whatever is written meanwhile.
         connection.execute("BEGIN")
-        limit = microseconds(before) if before else 2**62
+        limit = micros(before) if before else 2**62
         partitions = list(_partitions(connection, limit))
         changed = [each for each in partitions if _mark_of(folder / each.folder) != each.mark]
         recent = connection.execute("SELECT count(*) FROM events WHERE received_at >= ?", [limit]).fetchone()[0]

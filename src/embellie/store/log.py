@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from embellie.domain.errors import Conflict, EmbellieError, EventError
 from embellie.domain.event import Event
+from embellie.domain.moment import micros, moment
 from embellie.ports import LedgerRow, Receipt, Rejected
 from embellie.store.commit_queue import CommitQueue
 from embellie.store.log_file import BUSY_SECONDS, explain, open_for_reading, open_log_file
@@ -21,8 +22,6 @@ from embellie.store.log_writing import (
     HOUR,
     Batch,
     Ledger,
-    microseconds,
-    moment,
     prepare,
     write,
     write_one,
@@ -380,7 +379,7 @@ def _write_mended(
             if conflict:
                 continue
             connection.execute("DELETE FROM quarantine WHERE number = ?", (each.number,))
-            ledger.add(each.site, microseconds(each.received_at), received=-1, quarantined=-1)
+            ledger.add(each.site, micros(each.received_at), received=-1, quarantined=-1)
             if conflict is None:
                 accepted += batch.events
             else:

@@ -5,15 +5,14 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from embellie.domain.errors import EmbellieError
 from embellie.domain.event import Event
+from embellie.domain.moment import micros
 from embellie.ports import Receipt, Rejected
 from embellie.store.wire import body_from_text, body_to_text, event_to_wire
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 HOUR = 3_600_000_000
 """One hour in microseconds."""
 
@@ -70,22 +69,12 @@ class Ledger:
         connection.executemany(_LEDGER, [(site, hour, *row) for (site, hour), row in self._rows.items()])
 
 
-def microseconds(at: datetime) -> int:
-    """Return an aware time as microseconds since 1970, exactly."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def moment(at: int) -> datetime:
-    """Return microseconds since 1970 as a UTC time."""
-    return EPOCH + timedelta(microseconds=at)
-
-
 def prepare(events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected]) -> Batch:
     """Turn events into rows; one that could not be read back is rejected alone.
 
     Those already rejected keep their places in the batch; the events take the others, in order.
     """
-    arrived, refused = microseconds(received_at), list(rejected)
+    arrived, refused = micros(received_at), list(rejected)
     kept: list[Event] = []
     rows: list[Row] = []
     places: list[int] = []
@@ -121,7 +110,7 @@ def _row(event: Event, arrived: int) -> Row:
         event.site,
         event.id,
         kind,
-        microseconds(event.at),
+        micros(event.at),
         arrived,
         event.consent,
         event.schema,
@@ -236,7 +225,7 @@ def _difference(row: Row, kept: tuple[int, str, int, int, str, int, str]) -> str
 
 def _conflicting(connection: sqlite3.Connection, event: Event, place: int, reason: str) -> Rejected:
     rejected = Rejected(index=place, payload=payload_of(event), reason=reason, at="$.id", site=event.site)
-    arrived = microseconds(event.received_at) if event.received_at else 0
+    arrived = micros(event.received_at) if event.received_at else 0
     quarantine(connection, rejected, received_at=arrived, identity=event.id)
     return rejected
 
