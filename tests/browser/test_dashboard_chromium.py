@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,25 @@ def test_drawings_stay_inside_their_figure(look):
         assert cut == []
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("hours", [0.5, 3, 14, 30, 62, 100, 300, 1500, 9000])
+def test_ticks_of_time_say_each_thing_once(look, served, monkeypatch, size, hours):
+    """On any span, each day is named once under the traffic, and no label repeats or lies on its neighbour."""
+    start, step = fake.START.replace(hour=6), fake.timedelta(hours=hours) / 72
+    rows = [{"at": (start + step * k).isoformat(), "kind": "served", "count": 9} for k in range(72)]
+    monkeypatch.setattr(served.newsroom, "traffic", lambda *_, **__: rows)
+    page = look("serve", size=size, language="fr")
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('#figure-traffic [aria-label=\"x-axis tick label\"] text')].map(text => {"
+        " const box = text.getBoundingClientRect(); return [text.textContent, box.left, box.right] })"
+    )
+    labels = [label for label, *_ in boxes]
+    assert len(labels) >= 1
+    days = [label for label in labels if ":" not in label]
+    assert len(set(days)) == len(days)
+    assert all(before[0] != after[0] and before[2] < after[1] for before, after in pairwise(boxes))
+
+
 def test_the_page_moves_with_the_newsroom(look, served):
     """A change in the log reaches the words and the drawings by itself; an open table stays open."""
     served.newsroom.look = 6
@@ -120,7 +140,7 @@ def test_the_page_moves_with_the_newsroom(look, served):
     assert page.locator("h1").inner_text().endswith("Learn more before you choose.")
     page.locator("#figure-burndown summary").click()
     served.newsroom.look = 23
-    page.locator("h1", has_text="Ship the heuristic.").wait_for(timeout=9000)
+    page.locator("h1", has_text="Shipping the heuristic").wait_for(timeout=9000)
     assert page.locator("#figure-burndown svg").count() == 1
     assert page.locator("#figure-burndown details").get_attribute("open") is not None
     assert page.troubles == []
@@ -130,7 +150,7 @@ def test_without_a_script_everything_is_said(look):
     """Sentences and tables stand without JavaScript."""
     page = look("decide", java_script_enabled=False)
     assert page.locator("figcaption").count() == 4
-    assert "Ship the heuristic." in page.content()
+    assert "Shipping the heuristic" in page.content()
     page.locator("summary").first.click()
     assert page.locator("details table").first.is_visible()
 

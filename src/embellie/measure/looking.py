@@ -83,6 +83,8 @@ def reach_at(looking: Looking, found: Difference, *, smaller_arm: int) -> Reach 
             return Unavailable(
                 f"An always-valid interval starts at {BURN_IN} units per variant; there are {smaller_arm}.",
                 "Wait for traffic, then look again.",
+                code="early_interval",
+                values={"needed": str(BURN_IN), "units": str(smaller_arm)},
             )
         rho = tuned_rho(looking.planned, alpha=alpha)
         return Reach(always_valid_reach(found.n, rho, alpha=alpha), always_valid_p(z, found.n, rho))

@@ -101,7 +101,7 @@ def sample_ratio(
     mean over three concentrations); one that is looked at once, by the chi-square p-value.
     """
     if sum(counts.values()) == 0:
-        return Unavailable("Nobody has been exposed yet.", "Wait for traffic, then look again.")
+        return Unavailable("Nobody has been exposed yet.", "Wait for traffic, then look again.", code="nobody_exposed")
     names = list(weights)
     seen, planned = [counts[name] for name in names], [weights[name] for name in names]
     p_value = chi_square_p(seen, planned)
@@ -118,7 +118,7 @@ def _rows(design: Design, aggregates: Aggregates, metric: Metric, variant: str) 
         missing = _zero_denominator(design, pair, metric)
         if missing is None:
             return _effects(design, pair)
-    because = missing or Unavailable("There is nothing to compare.", "Wait for traffic.")
+    because = missing or Unavailable("There is nothing to compare.", "Wait for traffic.", code="nothing_to_compare")
     return [UnavailableEffect(metric=metric.metric, variant=variant, because=because, proxy=metric.proxy)]
 
 
@@ -140,7 +140,10 @@ def _effect(design: Design, pair: _Pair, covariate: Metric | None) -> Effect | U
         found = adjusted_difference((pair.control, control, before[0]), (pair.treatment, treatment, before[1]))
     if not found.se > 0:
         return _unavailable(
-            pair, Unavailable(f"Every {design.unit} has the same value.", "Wait for more, or check the metric.")
+            pair,
+            Unavailable(
+                f"Every {design.unit} has the same value.", "Wait for more, or check the metric.", code="same_value"
+            ),
         )
     reach = reach_at(design.looking, found, smaller_arm=min(pair.control.n, pair.treatment.n))
     if isinstance(reach, Unavailable):
@@ -186,7 +189,9 @@ def _relative(
     )
     if share is None:
         return Unavailable(
-            "The control's value cannot be told from zero.", "Read the difference itself, or wait for more."
+            "The control's value cannot be told from zero.",
+            "Read the difference itself, or wait for more.",
+            code="control_near_zero",
         )
     return RelativeEffect(effect=share.value, low=share.low, high=share.high, se=share.se)
 
@@ -200,7 +205,12 @@ def _too_few(design: Design, variant: str, sides: tuple[Moments | None, Moments 
         units = side.n if side else 0
         if units < 2:
             word = design.unit if units == 1 else f"{design.unit}s"
-            return Unavailable(f"`{name}` has {units or 'no'} {word} yet.", "Wait for traffic, then look again.")
+            return Unavailable(
+                f"`{name}` has {units or 'no'} {word} yet.",
+                "Wait for traffic, then look again.",
+                code="few_units",
+                values={"variant": name},
+            )
     return None
 
 
@@ -212,9 +222,14 @@ def _zero_denominator(design: Design, pair: _Pair, metric: Metric) -> Unavailabl
             return Unavailable(
                 f"`{name}` has no {metric.denominator}, so `{metric.metric}` has no value there.",
                 f"Compare a metric that both variants have; per {design.unit} always works.",
+                code="no_denominator",
+                values={"variant": name, "column": metric.denominator, "metric": metric.metric},
             )
         if not mean_is_clear_of_zero(side, metric.denominator):
             return Unavailable(
-                f"`{name}` has too few {metric.denominator} to divide by.", "Wait for more, then look again."
+                f"`{name}` has too few {metric.denominator} to divide by.",
+                "Wait for more, then look again.",
+                code="few_denominator",
+                values={"variant": name, "column": metric.denominator},
             )
     return None

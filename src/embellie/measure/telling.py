@@ -12,7 +12,10 @@ Language = Literal["en", "fr"]
 NARROW_SPACE = "\u202f"
 """French sets it before a percent sign and between thousands."""
 
+_METRICS_EN = {"click_through": "click-through", "engaged_per_visit": "engaged seconds per visit"}
+
 _METRICS_FR = {
+    "engaged_per_visit": "secondes d’attention par visite",
     "articles_per_visit": "articles par visite",
     "reads_per_reader": "lectures par lecteur",
     "click_through": "taux de clic",
@@ -55,28 +58,32 @@ _FR = {
 
 _WORDS = {"en": _EN, "fr": _FR}
 
-_REASONS_FR = (
-    (r"Nobody has been exposed yet\.", r"Personne n’a encore été exposé."),
-    (r"`(.+)` has (?:no|(\d+)) \S+ yet\.", r"`\1` n’a pas encore assez de lecteurs."),
-    (r"`(.+)` has no (\S+), so `(.+)` has no value there\.", r"`\1` n’a aucun « \2 » : `\3` n’y a pas de valeur."),
-    (r"`(.+)` has too few (\S+) to divide by\.", r"`\1` a trop peu de « \2 » pour diviser."),
-    (r"Every \S+ has the same value\.", r"Tous les lecteurs ont la même valeur."),
-    (
-        r"An always-valid interval starts at (\d+) units per variant; there are (\d+)\.",
-        r"Un intervalle toujours valable commence à \1 unités par variante ; il y en a \2.",
+_LOOK_AGAIN_FR = "Attendez du trafic, puis regardez à nouveau."
+_WAIT_MORE_FR = "Attendez davantage de données, puis regardez à nouveau."
+
+_REASONS_FR = {
+    "nobody_exposed": ("Personne n’a encore été exposé.", _LOOK_AGAIN_FR),
+    "nothing_to_compare": ("Il n’y a rien à comparer.", "Attendez du trafic."),
+    "few_units": ("`{variant}` n’a pas encore assez de lecteurs.", _LOOK_AGAIN_FR),
+    "no_denominator": (
+        "`{variant}` n’a aucun « {column} » : `{metric}` n’y a pas de valeur.",
+        "Comparez une métrique que les deux variantes possèdent ; par lecteur convient toujours.",
     ),
-    (
-        r"The control's value cannot be told from zero\.",
-        r"La valeur du témoin ne se distingue pas de zéro.",
+    "few_denominator": ("`{variant}` a trop peu de « {column} » pour diviser.", _WAIT_MORE_FR),
+    "same_value": (
+        "Tous les lecteurs ont la même valeur.",
+        "Attendez davantage de données, ou vérifiez la métrique.",
     ),
-    (r"Wait for traffic, then look again\.", r"Attendez du trafic, puis regardez à nouveau."),
-    (r"Wait for more, then look again\.", r"Attendez davantage de données, puis regardez à nouveau."),
-    (r"Wait for more, or check the metric\.", r"Attendez davantage de données, ou vérifiez la métrique."),
-    (
-        r"Compare a metric that both variants have; per \S+ always works\.",
-        r"Comparez une métrique que les deux variantes possèdent ; par lecteur convient toujours.",
+    "early_interval": (
+        "Un intervalle toujours valable commence à {needed} unités par variante ; il y en a {units}.",
+        _LOOK_AGAIN_FR,
     ),
-)
+    "control_near_zero": (
+        "La valeur du témoin ne se distingue pas de zéro.",
+        "Lisez l’écart lui-même, ou attendez davantage de données.",
+    ),
+}
+"""Why a value cannot be given, and what to do, by code."""
 
 
 def sentences(card: Scorecard, language: str = "en") -> list[str]:
@@ -98,13 +105,8 @@ def effect_sentence(row: Effect | UnavailableEffect, control: str, language: str
     name = metric_name(row.metric, language)
     name = name[:1].upper() + name[1:] if re.fullmatch(r"[a-z_]+", row.metric) else name
     if isinstance(row, UnavailableEffect):
-        said = words["absent"].format(
-            metric=name,
-            variant=row.variant,
-            reason=_translated(row.because.reason, language),
-            remedy=_translated(row.because.remedy, language),
-        )
-        return said.strip()
+        reason, remedy = reason_and_remedy(row.because, language)
+        return words["absent"].format(metric=name, variant=row.variant, reason=reason, remedy=remedy).strip()
     metric = words["adjusted"].format(metric=name) if row.adjusted else name
     verdict = "higher" if row.interval.low > 0 else "lower" if row.interval.high < 0 else "open"
     change, low, high = _change(row, language)
@@ -124,7 +126,7 @@ def split_sentence(card: Scorecard, language: str = "en") -> str:
     """Say whether the split can be trusted, and who was left out."""
     words = _WORDS[_known(language)]
     if not isinstance(card.srm, SampleRatio):
-        return _translated(card.srm.reason, language)
+        return reason_and_remedy(card.srm, language)[0]
     counts = ", ".join(f"`{variant}` {_integer(units, language)}" for variant, units in card.units.items())
     said = [words["alarm" if card.srm.alarm else "split"].format(counts=counts)]
     said += [
@@ -139,8 +141,9 @@ def metric_name(metric: str, language: str = "en") -> str:
     >>> metric_name("articles_per_visit"), metric_name("articles_per_visit", "fr"), metric_name("orders/sessions")
     ('articles per visit', 'articles par visite', 'orders/sessions')
     """
-    if _known(language) == "fr" and metric in _METRICS_FR:
-        return _METRICS_FR[metric]
+    names = _METRICS_FR if _known(language) == "fr" else _METRICS_EN
+    if metric in names:
+        return names[metric]
     return metric.replace("_", " ") if re.fullmatch(r"[a-z_]+", metric) else metric
 
 
@@ -190,14 +193,16 @@ def _local(text: str, language: str) -> str:
     return text.replace(".", ",").replace(" %", NARROW_SPACE + "%") if _known(language) == "fr" else text
 
 
-def _translated(text: str, language: str) -> str:
-    if _known(language) == "en":
-        return text
-    for pattern, french in _REASONS_FR:
-        found = re.fullmatch(pattern, text)
-        if found:
-            return found.expand(french)
-    return text
+def reason_and_remedy(because: Unavailable, language: str = "en") -> tuple[str, str]:
+    """Say why a value cannot be given, and what to do.
+
+    >>> reason_and_remedy(Unavailable("There is nothing to compare.", "Wait.", code="nothing_to_compare"), "fr")
+    ('Il n’y a rien à comparer.', 'Attendez du trafic.')
+    """
+    if _known(language) == "en" or because.code not in _REASONS_FR:
+        return because.reason, because.remedy
+    reason, remedy = (text.format(**because.values) for text in _REASONS_FR[because.code])
+    return reason, remedy
 
 
 def _known(language: str) -> Language:

@@ -53,12 +53,20 @@ function wrap(text, width, lines = 3) {
 const svgDefaults = { style: { background: "transparent", fontSize: "13px" } };
 const grid = { stroke: "var(--rule)", strokeOpacity: 1 };
 
+// Ticks at round times, each with a label of its own: hours on a short span with the day at midnight, then days, months.
+const ROUND = [5, 15, 30].map((minutes) => d3.utcMinute.every(minutes))
+  .concat([1, 3, 6, 12].map((hours) => d3.utcHour.every(hours)), [d3.utcDay, d3.utcDay.every(2), d3.utcMonday], [1, 3, 6].map((months) => d3.utcMonth.every(months)), d3.utcYear);
+
 function timeTicks(points, width) {
   const [first, last] = d3.extent(points, (point) => new Date(point.at));
-  const hours = (last - first) / 36e5;
-  const options = hours > 60 ? { day: "numeric", month: "short" } : hours > 20 ? { weekday: "short", hour: "2-digit", minute: "2-digit" } : { hour: "2-digit", minute: "2-digit" };
-  const format = new Intl.DateTimeFormat(language, { ...options, timeZone: "UTC" });
-  return { type: "utc", label: null, ticks: Math.max(2, Math.floor(width / 110)), tickFormat: (at) => format.format(at) };
+  const most = Math.max(3, Math.floor(width / 75));
+  const found = ROUND.find((step) => step.range(first, last).length <= most) ?? d3.utcYear;
+  const ticks = found.range(first, last);
+  const format = (options) => new Intl.DateTimeFormat(language, { ...options, timeZone: "UTC" }).format;
+  const [hour, day, month] = [{ hour: "2-digit", minute: "2-digit" }, { day: "numeric", month: "short" }, { month: "short", year: "numeric" }].map(format);
+  const midnight = (at) => +d3.utcDay.floor(at) === +at;
+  const long = ticks.length > 1 && ticks.at(-1) - ticks[0] >= 28 * 864e5 * (ticks.length - 1);
+  return { type: "utc", label: null, ticks, tickFormat: (at) => (long ? month(at) : midnight(at) ? day(at) : hour(at)) };
 }
 
 /* ---- drawings -------------------------------------------------------------------------------------------------- */
