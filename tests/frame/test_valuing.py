@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from embellie.domain.errors import QuestionError
 from embellie.frame.question_file import parse_question
 from embellie.frame.units import WEEKS_PER_MONTH
 from embellie.frame.valuing import Model, value
@@ -79,3 +80,29 @@ def test_a_lump_value_is_taken_as_it_is():
         'discount = "50 %/year"\n[unknowns]\nx = "normal(0, 1)"\n[scenarios.a]\nvalue = 0\n[scenarios.b]\nvalue = "x"\n'
     )
     assert worth(text, "b", x=3.0) == (3.0, 0.0)
+
+
+BARE = '[unknowns]\nlift = "1 % to 3 %"\n[scenarios.a]\nbenefit = "0"\n[scenarios.b]\nbenefit = "{benefit}"\n'
+
+
+def test_a_benefit_without_a_unit_is_taken_as_money_a_month_and_said():
+    """A share given as a benefit would otherwise pass for cents without a word; a plain 0 needs none."""
+    (note,) = Model(parse_question(BARE.format(benefit="lift"))).notes
+    assert note == "`benefit` of `b` has no unit: `lift` is taken as EUR/month."
+    assert Model(parse_question(BARE.format(benefit="12"))).notes == []
+
+
+def test_a_wrong_unit_names_the_unit_of_each_name():
+    """So that the one that lacks its unit is seen at once."""
+    text = '[quantities]\nvisits = "6M"\n' + BARE.format(benefit="lift * visits * 2 EUR")
+    with pytest.raises(QuestionError) as error:
+        parse_question(text)
+    assert error.value.hint == (
+        "Check the units of the names it uses: `lift` is a pure number, `visits` is a pure number."
+    )
+
+
+def test_a_study_that_measures_nothing_is_told_so():
+    """Not that the unknown `` does not exist."""
+    with pytest.raises(QuestionError, match="Study `ab` does not say what it measures"):
+        parse_question(BARE.format(benefit="1") + "[studies.ab]\nse = 0.01\n")

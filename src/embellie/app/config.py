@@ -120,7 +120,7 @@ def read_config(path: Path) -> Config:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"No file `{file.name}` here.",
+            f"No file `{file.name}` here." if path.is_dir() else "No such folder.",
             hint="Run `embellie init` to start a project, or give its folder.",
             at=str(path),
         ) from None

@@ -116,7 +116,7 @@ class _Answer:
         self.size = draws
         self.seed = seed
         self.sample = _sample(question, evidence, draws, seed)
-        self.warnings = [*question.warnings, *self.sample.beliefs.warnings]
+        self.warnings = [*question.warnings, *self.sample.model.notes, *self.sample.beliefs.warnings]
         self._subjects: dict[tuple[str, float], Subject] = {}
         self._later: dict[float, Array] = {0.0: self.sample.draws.net}
         self._named = self.sample.model.named(self.sample.draws.values)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from embellie.decide.wording import amount, duration, percent
+from embellie.decide.wording import amount, duration, percent, rounded
 from embellie.domain.question import Unknown
 from embellie.domain.verdict import Spread
 from embellie.stats.distributions import chance_below
@@ -62,7 +62,20 @@ def quantile_bars(quantiles: Mapping[str, Sequence[float]], *, currency: str, la
 def describe_range(unknown: Unknown, prior: Spread, language: str) -> str:
     """Say how a range was understood: its family, mean, median, and its chance of being negative."""
     family = _FAMILIES[language][unknown.prior.family]
-    negative = chance_below(unknown.prior.family, unknown.prior.parameters, 0.0)
+    below = chance_below(unknown.prior.family, unknown.prior.parameters, 0.0)
+    mean, median = (_as_written(value, unknown, language) for value in (prior.mean, prior.p50))
     if language == "fr":
-        return f"{unknown.written} : {family}, moyenne {prior.mean:.4g}, médiane {prior.p50:.4g}, P(<0) {negative:.0%}"
-    return f"{unknown.written}: {family}, mean {prior.mean:.4g}, median {prior.p50:.4g}, P(<0) {negative:.0%}"
+        negative = f", négatif avec {percent(below, language)} de chances" if below else ""
+        return f"{unknown.written} : {family}, moyenne {mean}, médiane {median}{negative}"
+    negative = f", negative with a chance of {percent(below, language)}" if below else ""
+    return f"{unknown.written}: {family}, mean {mean}, median {median}{negative}"
+
+
+def _as_written(value: float, unknown: Unknown, language: str) -> str:
+    """Write a value as the range is written: in its unit, a share in percent where it is one there."""
+    share = "%" in unknown.written
+    near = rounded(value * 100 if share else value)
+    text = f"{near:,.0f}" if abs(near) >= 1000 else f"{near:.4g}"
+    if language == "fr":
+        text = text.replace(",", "\u202f").replace(".", ",")
+    return text.replace("-", "−") + (" %" if share else "")

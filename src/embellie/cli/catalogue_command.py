@@ -20,14 +20,12 @@ from embellie.app.syncing import (
     publish_of,
     sync_site,
 )
-from embellie.cli.main import JSON_HELP, print_json
+from embellie.cli.main import JSON_HELP, print_json, project_option
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError
+from embellie.domain.moment import iso
 
-FOLDER = click.option(
-    "--project", "folder", type=click.Path(path_type=Path), default=Path(), help="The project's folder (here)."
-)
-SITE = click.option("--site", default="", help="The site; not needed when there is only one.")
+SITE = click.option("--site", default="", help="The site; not needed when there is one.")
 JSON = click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 
 
@@ -37,16 +35,16 @@ def command() -> None:
 
 
 @command.command("sync")
-@FOLDER
+@project_option
 @SITE
 @click.option("--force", is_flag=True, help="Ask also the feeds that wait after a failure.")
 @click.option(
     "--check-pages", type=click.IntRange(min=0), default=0, help="Ask for the pages of the N newest articles."
 )
 @JSON
-def sync(folder: Path, *, site: str, force: bool, check_pages: int, as_json: bool) -> None:
+def sync(*, project: Path, site: str, force: bool, check_pages: int, as_json: bool) -> None:
     """Fetch the feeds of embellie.toml once. Exits 1 when one of them failed."""
-    with _opened(folder, site) as (newsroom, sites):
+    with _opened(project, site) as (newsroom, sites):
         reports = {name: sync_site(newsroom, name, force=force) for name in sites}
         for name in sites if check_pages else ():
             reports[name].append(check_site(newsroom, name, newest=check_pages))
@@ -59,13 +57,13 @@ def sync(folder: Path, *, site: str, force: bool, check_pages: int, as_json: boo
 
 @command.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@FOLDER
+@project_option
 @SITE
 @click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Where a field of an article stands.")
 @JSON
-def import_(file: Path, *, folder: Path, site: str, columns: Sequence[str], as_json: bool) -> None:
+def import_(file: Path, *, project: Path, site: str, columns: Sequence[str], as_json: bool) -> None:
     """Bring in FILE: JSON lines, an RSS or Atom feed, or a page. Exits 1 when a part of it was left out."""
-    with _opened(folder, site) as (newsroom, sites):
+    with _opened(project, site) as (newsroom, sites):
         report = import_articles(
             file,
             publish=publish_of(newsroom, _one(sites)),
@@ -98,13 +96,13 @@ def export(file: Path, *, out: Path | None, kind: Any, title: str, url: str) -> 
 
 
 @command.command("list")
-@FOLDER
+@project_option
 @SITE
 @click.option("-n", "count", type=click.IntRange(min=1), default=20, help="How many, newest first.")
 @JSON
-def list_(folder: Path, *, site: str, count: int, as_json: bool) -> None:
+def list_(*, project: Path, site: str, count: int, as_json: bool) -> None:
     """List the articles readers may be shown now, newest first."""
-    with _opened(folder, site) as (newsroom, sites):
+    with _opened(project, site) as (newsroom, sites):
         shown = {name: list(newsroom.articles(name)) for name in sites}
     if as_json:
         articles = [_row(name, article) for name, own in shown.items() for article in own[:count]]
@@ -179,5 +177,5 @@ def _row(site: str, article: Article) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return iso(value)
     return list(value) if isinstance(value, tuple) else value

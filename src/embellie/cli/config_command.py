@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from embellie.app.config import config_document, read_config
-from embellie.cli.main import JSON_HELP, print_json
+from embellie.cli.main import JSON_HELP, folder_of, print_json, project_instead
 
 
 @click.group()
@@ -14,11 +14,12 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@click.argument("folder", type=click.Path(path_type=Path), default=None, required=False, metavar="[DIR]")
+@project_instead
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
-def show(folder: Path, *, as_json: bool) -> None:
-    """Show embellie.toml of FOLDER with every default filled in."""
-    document = config_document(read_config(folder))
+def show(*, folder: Path | None, project: Path | None, as_json: bool) -> None:
+    """Show embellie.toml of DIR (here by default) with every default filled in."""
+    document = config_document(read_config(folder_of(folder, project)))
     if as_json:
         print_json({"schema": "embellie/config/1"} | document)
         return

@@ -5,10 +5,11 @@ from typing import Literal
 
 import click
 
-from embellie.app.deciding import decide, net_benefit_draws, read_evidence, read_question, verdict_document
+from embellie.app.asking import ask
+from embellie.app.deciding import decide, net_benefit_draws, read_evidence, verdict_document
 from embellie.app.drawing import amount_text, percent_text, quantile_bars, weeks_text
 from embellie.app.report import report_page
-from embellie.cli.main import JSON_HELP, print_json
+from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import StudyValue, Verdict
@@ -36,16 +37,20 @@ _WORDS = {
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path), default=Path("question.toml"))
+@click.argument("file", type=click.Path(path_type=Path), default=None, required=False)
+@click.option("--project", type=click.Path(path_type=Path), default=None, metavar="DIR", help=ASKED_HELP)
 @click.option("--draws", type=int, default=16384, show_default=True, help="How many draws, a power of two.")
 @click.option("--seed", type=int, default=None, help="Same seed, same answer; the file's own, or 7.")
-@click.option("--evidence", type=click.Path(path_type=Path), help="Results of studies, JSON lines.")
+@click.option(
+    "--evidence", type=click.Path(path_type=Path), metavar="FILE", help="More results of studies, JSON lines."
+)
 @click.option("--html", type=click.Path(path_type=Path), help="Write a report one can mail: one self-contained page.")
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the words.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def command(
     *,
-    file: Path,
+    file: Path | None,
+    project: Path | None,
     draws: int,
     seed: int | None,
     evidence: Path | None,
@@ -53,9 +58,15 @@ def command(
     lang: Literal["en", "fr"],
     as_json: bool,
 ) -> None:
-    """Say what to do about FILE (question.toml): ship, hold, stop, or learn more first, and how."""
-    question = read_question(file)
-    found: list[Evidence] = read_evidence(evidence) if evidence else []
+    """Say what to do about FILE: ship, hold, stop, or learn more first, and how.
+
+    FILE is a question, or a project's folder; without it, the project here, or question.toml. A project brings the
+    evidence in its log: the answer is that of its server.
+    """
+    question, found = ask(file, project)
+    if found:
+        click.echo(f"Evidence in the log about: {', '.join(sorted({one.measures for one in found}))}.", err=True)
+    found += read_evidence(evidence) if evidence else []
     verdict = decide(question, evidence=found, draws=draws, seed=seed)
     for warning in verdict.warnings:
         click.echo(f"Note: {warning}", err=True)

@@ -16,19 +16,20 @@ from embellie.app.log_keeping import (
     quarantine_document,
     replay_log,
 )
-from embellie.cli.main import JSON_HELP, print_json
+from embellie.cli.main import JSON_HELP, PROJECT_HELP, print_json
 from embellie.domain.event import PUBLIC_KINDS
 
 DATA = click.option(
-    "--data",
     "--project",
+    "--data",
     "data",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="The project's folder (with embellie.toml), or its data folder; here by default.",
+    metavar="DIR",
+    help=f"{PROJECT_HELP} Its data folder will do.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
-SITE = click.option("--site", default="", help="The site; not needed when there is only one.")
+SITE = click.option("--site", default="", help="The site; not needed when there is one.")
 _SHOWN = 5
 
 

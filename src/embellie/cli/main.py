@@ -1,14 +1,16 @@
 """The command `embellie`: one file per command, loaded when it is asked for."""
 
+import difflib
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from embellie import __version__
-from embellie.domain.errors import EmbellieError
+from embellie.domain.errors import EmbellieError, InputError
 
 COMMANDS = {
     "demo": "a newspaper with readers, a running experiment and the dashboard",
@@ -27,6 +29,30 @@ COMMANDS = {
 """Every command, in the order of the loop, with its line of help."""
 
 JSON_HELP = "Print one JSON document on standard output, and nothing else."
+PROJECT_HELP = "The project's folder (with embellie.toml); here by default."
+
+ASKED_HELP = "Ask the project in DIR: its question, and the evidence in its log."
+
+project_option = click.option(
+    "--project", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help=PROJECT_HELP
+)
+"""`--project DIR`, for commands that need an installation."""
+
+project_instead = click.option(
+    "--project", type=click.Path(path_type=Path), default=None, metavar="DIR", help=f"The same as DIR. {PROJECT_HELP}"
+)
+"""`--project DIR`, for commands that also take the folder as their argument; see `folder_of`."""
+
+
+def folder_of(given: Path | None, project: Path | None) -> Path:
+    """Choose the folder named by argument or by `--project`; here by default.
+
+    Raises:
+        InputError: Both are given, and differ.
+    """
+    if given is not None and project is not None and given != project:
+        raise InputError(f"Two folders are given: `{given}` and `{project}`.", hint="Name one of them.")
+    return given or project or Path()
 
 
 class _Loop(click.Group):
@@ -37,7 +63,9 @@ class _Loop(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            meant = f"Did you mean `{near[0]}`? " if near else ""
+            raise InputError(f"No command `{cmd_name}`.", hint=f"{meant}Available: {', '.join(COMMANDS)}.")
         module = importlib.import_module(f"embellie.cli.{cmd_name}_command")
         command: click.Command = module.command
         return command
@@ -65,7 +93,7 @@ def print_json(document: Any) -> None:
 def main() -> None:
     """Run the command line; errors become one teaching line and an exit code."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="embellie", standalone_mode=False)
     except EmbellieError as error:
         click.secho(f"Error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
         sys.exit(error.exit_code)
@@ -77,5 +105,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        click.echo(f"Error: {error.strerror or error}{f': `{error.filename}`' if error.filename else ''}.", err=True)
+        sys.exit(2)
     except click.exceptions.Exit as finished:
         sys.exit(finished.exit_code)

@@ -27,7 +27,7 @@ from embellie.app.measuring import (
     watched,
 )
 from embellie.app.measuring_tables import parse_weights, table_document, table_scorecard
-from embellie.cli.main import JSON_HELP, print_json
+from embellie.cli.main import JSON_HELP, print_json, project_option
 from embellie.domain.errors import InputError
 from embellie.domain.scorecard import SampleRatio, Scorecard
 
@@ -67,9 +67,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("name", default="")
-@click.option(
-    "--project", type=click.Path(path_type=Path), default=Path(), help="The project's folder (here by default)."
-)
+@project_option
 @click.option(
     "--sequential",
     default="",

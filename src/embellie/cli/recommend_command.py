@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from embellie.app.config import read_config
+from embellie.app.log_keeping import place_of
 from embellie.app.recommending import (
     Evaluated,
     Source,
@@ -20,7 +21,7 @@ from embellie.app.recommending import (
     trial_document,
     try_policy,
 )
-from embellie.cli.main import JSON_HELP, print_json
+from embellie.cli.main import JSON_HELP, print_json, project_option
 from embellie.domain.errors import InputError
 
 POLICY_HELP = "A policy: `popular`, `popular?half_life=6`, or your own, `file.py:Name`."
@@ -32,10 +33,8 @@ def command() -> None:
 
 
 @command.command("try")
-@click.option(
-    "--project", "folder", type=click.Path(path_type=Path), default=Path(), help="The project's folder (here)."
-)
-@click.option("--site", default="", help="The site; not needed when there is only one.")
+@project_option
+@click.option("--site", default="", help="The site; not needed when there is one.")
 @click.option("--placement", default="", help="The placement; not needed when there is only one.")
 @click.option("--policy", default="affinity", show_default=True, help=POLICY_HELP)
 @click.option("--reader", default="", help="Whose slate; as if they agreed to profiling.")
@@ -48,12 +47,12 @@ def command() -> None:
 @click.option("--at", default="", help="As of when (ISO 8601); now by default.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def try_(
-    folder: Path, *, site: str, placement: str, policy: str, count: int | None, at: str, as_json: bool, **asked: str
+    *, project: Path, site: str, placement: str, policy: str, count: int | None, at: str, as_json: bool, **asked: str
 ) -> None:
     """Show the slate a reader would get, and why. Nothing is logged."""
     trial = try_policy(
-        folder,
-        read_config(folder),
+        project,
+        read_config(project),
         policy=policy,
         site=site,
         placement=placement,
@@ -95,8 +94,9 @@ def _print_trial(trial: Trial) -> None:
 
 @command.command("evaluate")
 @click.option(
-    "--log", "file", type=click.Path(path_type=Path), required=True, help="The project's log, CSV or Parquet."
+    "--log", "file", type=click.Path(path_type=Path), help="CSV, Parquet or a log; the project's own by default."
 )
+@project_option
 @click.option("--reader", default="", metavar="COL", help="Column of the reader.")
 @click.option("--visit", default="", metavar="COL", help="Column of the visit.")
 @click.option("--article", default="", metavar="COL", help="Column of the article.")
@@ -134,7 +134,7 @@ def _print_trial(trial: Trial) -> None:
 @click.option("--rank-dump", type=click.Path(path_type=Path), help="Write each target's rank to this Parquet file.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def evaluate(
-    file: Path, *, policies: Sequence[str], window: str, target: Any, seen: Any, k: int, sample: int, seed: int,
+    *, file: Path | None, project: Path, policies: Sequence[str], window: str, target: Any, seen: Any, k: int, sample: int, seed: int,
     rank_dump: Path | None, as_json: bool, **columns: Any,
 ) -> None:  # fmt: skip
     """Replay a log in order of time and tell how often each policy had the next click near the top.
@@ -144,7 +144,11 @@ def evaluate(
     protocol = protocol_of(window=window, target=target, seen=seen, k=k, sample=sample, seed=seed)
     with _bar() as progress:
         evaluated = evaluate_source(
-            Source(log=file, **columns), policies, protocol=protocol, rank_dump=rank_dump, progress=progress
+            Source(log=file or place_of(project).log, **columns),
+            policies,
+            protocol=protocol,
+            rank_dump=rank_dump,
+            progress=progress,
         )
     for row in evaluated.reasons[:3]:
         click.echo(f"Left out: line {row.line}: {row.reason}", err=True)

@@ -25,7 +25,9 @@ def reference() -> str:
 
 
 def _describe(command: click.Command, path: str, *, depth: int) -> Iterator[str]:
-    context = click.Context(command, info_name=path, max_content_width=110, terminal_width=110)
+    context = click.Context(
+        command, info_name=path, max_content_width=110, terminal_width=110, help_option_names=["-h", "--help"]
+    )
     yield f"{'#' * depth} `{path}`\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
         for name in sorted(command.commands):

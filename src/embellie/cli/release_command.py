@@ -9,13 +9,10 @@ import click
 
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import event_document, release_document, rollout_document
-from embellie.cli.main import JSON_HELP, print_json
+from embellie.cli.main import JSON_HELP, print_json, project_option
 from embellie.domain.errors import InputError
 from embellie.domain.rollout import Rollout
 
-project = click.option(
-    "--project", type=click.Path(path_type=Path), default=Path(), help="The project's folder (here by default)."
-)
 site_option = click.option("--site", default="", help="The site; not needed when there is one.")
 json_option = click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 reason_option = click.option("--reason", default="", help="Why, for the history.")
@@ -26,6 +23,10 @@ by_option = click.option("--by", default="command line", show_default=True, help
 def _opened(folder: Path, site: str) -> Iterator[tuple[Newsroom, str]]:
     newsroom = Newsroom.open(folder)
     try:
+        if not site and len(newsroom.sites) > 1:
+            raise InputError(
+                "There are several sites.", hint=f"Say which: --site {' or --site '.join(newsroom.sites)}."
+            )
         yield newsroom, newsroom.site(site or next(iter(newsroom.sites))).site
     finally:
         newsroom.close()
@@ -45,7 +46,7 @@ def command() -> None:
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the policy; may be repeated."
 )
 @click.option("--note", default="", help="A line for the history.")
-@project
+@project_option
 @site_option
 @by_option
 @json_option
@@ -65,7 +66,7 @@ def build(
 @click.argument("release")
 @click.option("--placement", default="", help="Where; not needed when the site has one placement.")
 @click.option("--step", "steps", multiple=True, type=float, help="A share of readers; repeat for each step.")
-@project
+@project_option
 @site_option
 @by_option
 @json_option
@@ -81,7 +82,7 @@ def start(
 def _verb(name: str, help_: str) -> None:
     @command.command(name=name, help=help_)
     @click.argument("rollout")
-    @project
+    @project_option
     @site_option
     @reason_option
     @by_option
@@ -98,7 +99,7 @@ _verb("rollback", "Give everyone the stable release again, at once.")
 
 
 @command.command()
-@project
+@project_option
 @site_option
 @json_option
 def history(*, project: Path, site: str, as_json: bool) -> None:

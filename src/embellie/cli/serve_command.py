@@ -12,6 +12,7 @@ from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
 from embellie.app.syncing import sync_until
+from embellie.cli.main import folder_of, project_instead
 from embellie.domain.errors import EmbellieError
 from embellie.web.server import check_exposure, open_keys, run
 
@@ -20,7 +21,8 @@ FIRST_ADMIN = "first-admin"
 
 
 @click.command()
-@click.argument("project", type=click.Path(path_type=Path), default=Path(), metavar="[DIR]")
+@click.argument("folder", type=click.Path(path_type=Path), default=None, required=False, metavar="[DIR]")
+@project_instead
 @click.option("--host", default=None, help="The address to listen on; as configured by default.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="The port; 0 takes any free one.")
 @click.option(
@@ -34,13 +36,19 @@ FIRST_ADMIN = "first-admin"
     help="How many posts a second one address may make with a public key; 0: no limit.",
 )
 def command(
-    *, project: Path, host: str | None, port: int | None, new_token: str | None, posts_per_second: float
+    *,
+    folder: Path | None,
+    project: Path | None,
+    host: str | None,
+    port: int | None,
+    new_token: str | None,
+    posts_per_second: float,
 ) -> None:
     """Serve the project in DIR (here by default) until stopped with Ctrl-C or SIGTERM.
 
     The first start makes a public key per site and prints, once, the link by which the first admin enters.
     """
-    newsroom = Newsroom.open(project)
+    newsroom = Newsroom.open(folder_of(folder, project))
     try:
         server = newsroom.config.server
         where = server.host if host is None else host

@@ -212,7 +212,7 @@ class _Reader:
         try:
             weeks = duration_weeks(text, currency=self.currency)
         except EmbellieError as error:
-            raise self._wrong(error.message.rstrip("."), "Write something like `24 months`.", name) from None
+            raise self._wrong(error.message, "Write something like `24 months`.", name) from None
         if not 0 < weeks <= 2610:
             raise self._wrong(f"`{name}` is `{text}`.", "Write a duration above 0 and up to 50 years.", name)
         return weeks
@@ -441,6 +441,8 @@ class _Reader:
         if kind not in _STUDY_KINDS:
             raise self._unknown_word("kind of study", str(kind), _STUDY_KINDS, f"{place}.kind")
         measures = self._text(table.get("measures", ""), place)
+        if not measures:
+            raise self._wrong(f"Study `{name}` does not say what it measures.", "Add `measures = \"interest\"`.", place)
         if measures not in self.unknowns:
             raise self._unknown_word("unknown to measure", measures, self.unknowns, f"{place}.measures")
         scenario = self._text(table.get("scenario", ""), place)

@@ -6,7 +6,7 @@ needs no building). Flows are discounted at the end of each month, PV = Σ c (1+
 """
 
 import graphlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,7 @@ class Model:
         self._formulas: dict[str, Formula] = {}
         self._units: dict[str, Dimensions] = {HORIZON: {"week": 1.0}}
         self._factors: dict[str, float] = {}
+        self.notes: list[str] = []
         self._names = {HORIZON, *question.unknowns, *question.quantities, *question.formulas}
         for name, unknown in question.unknowns.items():
             self._units[name] = unknown.unit
@@ -109,11 +110,17 @@ class Model:
             expected = f"{money}/month" if "week" in wanted and money in wanted else unit_text(wanted)
             raise QuestionError(
                 f"`{field}` of `{name}` comes out in {unit_text(unit)}, where {expected} is expected: `{text}`.",
-                hint="Check the units of the names it uses." if formula.names else f"Write `{text} {expected}`.",
+                hint=self._units_of(formula.names) if formula.names else f"Write `{text} {expected}`.",
                 at=self._at(place),
             )
+        if bare and formula.names and field in {"benefit", "run"}:
+            self.notes.append(f"`{field}` of `{name}` has no unit: `{text}` is taken as {money}/month.")
         self._formulas[place] = formula
         self._factors[place] = factor if bare else 1.0
+
+    def _units_of(self, names: Iterable[str]) -> str:
+        told = [f"`{name}` is {unit_text(self._units.get(name, {}))}" for name in sorted(names)]
+        return f"Check the units of the names it uses: {', '.join(told)}."
 
     def _parse(self, text: str, place: str) -> Formula:
         try:
