@@ -6,7 +6,7 @@ Evaluate it:  embellie recommend evaluate --log clicks.csv … --policy popular 
 
 from dataclasses import dataclass
 
-from embellie.recommend.policies import Popular, Scored
+from embellie import Popular, Scored
 
 
 @dataclass(frozen=True)
