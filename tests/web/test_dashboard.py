@@ -14,10 +14,12 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from embellie.measure.telling import _REASONS_FR
 from embellie.web import dashboard, money_pictures
 from embellie.web.access import Caller
 from embellie.web.dashboard import PAGES, path_of, ticks
 from embellie.web.language import Words
+from embellie.web.phrases import MESSAGES
 from embellie.web.view import View
 
 _spec = importlib.util.spec_from_file_location("newsroom_fake", Path(__file__).with_name("newsroom_fake.py"))
@@ -355,6 +357,51 @@ def test_a_bad_split_is_told_before_the_results_are_believed(site, monkeypatch):
     alarmed = fake.replace(card, srm=fake.SampleRatio(p_value=1e-9, log_e=14.0, alarm=True))
     monkeypatch.setattr(site.newsroom, "scorecard", lambda _: alarmed)
     assert "Trust none of these results" in site.get("/measure").text
+
+
+def test_a_metric_that_cannot_be_computed_is_said_once(site):
+    """Its reason stands under its own heading, not among the sentences of those that were computed."""
+    document = site.get("/measure.json").json()
+    assert len(document["sentences"]) == 3
+    assert [gap["metrics"] for gap in document["absent"]] == ["subscriptions"]
+    assert site.get("/measure").text.count("No conversion was received.") == 1
+
+
+def test_reasons_with_a_code_speak_the_language_of_the_page(site, monkeypatch):
+    """What a step could not compute is said in French on a French page, once for all metrics that share the reason."""
+    card = fake.scorecard_at(20)
+
+    def gap(metric, code, **values):
+        because = fake.Unavailable("English.", "Wait.", code=code, values=values)
+        return fake.UnavailableEffect(metric=metric, variant="heuristic", because=because)
+
+    effects = (
+        gap("click_through", "no_denominator", variant="status_quo", counted="impressions"),
+        gap("reads_per_reader", "few_units", variant="heuristic"),
+        gap("articles_per_visit", "few_units", variant="heuristic"),
+    )
+    srm = fake.Unavailable("English.", "Wait.", code="nobody_exposed")
+    monkeypatch.setattr(site.newsroom, "scorecard", lambda _: fake.replace(card, effects=effects, srm=srm))
+    document = site.get("/measure.json", params={"lang": "fr"}).json()
+    assert "English" not in json.dumps([document["absent"], document["ratio"]])
+    assert document["absent"][0]["unavailable"].startswith("Avec le statu quo, le compte de «\u202fimpressions\u202f»")
+    assert document["absent"][1]["metrics"] == "lectures par lecteur et articles par visite"
+
+
+def test_every_code_of_a_gap_is_in_the_catalogue():
+    """Each reason the measuring step gives a code can be said on the pages."""
+    assert [code for code in _REASONS_FR if not {f"missing.{code}", f"remedy.{code}"} <= set(MESSAGES)] == []
+
+
+def test_usual_sections_and_units_are_said_in_the_language_of_the_page(site, monkeypatch):
+    """`society` is `Société` in French, and `EUR/visit` is per `visite`; a section of a newspaper's own keeps its name."""
+    articles = (fake.replace(fake.ARTICLES[0], section="society"), fake.replace(fake.ARTICLES[1], section="Vu d’ici"))
+    monkeypatch.setattr(site.newsroom, "popular_now", lambda *_: [(articles[0], 9.0), (articles[1], 4.0)])
+    rows = site.get("/recommend.json", params={"lang": "fr"}).json()["figures"]["popular"]["rows"]
+    assert [row[1] for row in rows] == ["Société", "Vu d’ici"]
+    ranges = site.get("/frame.json", params={"lang": "fr"}).json()["figures"]["ranges"]["rows"]
+    assert any(row[1].endswith("EUR/article") for row in ranges)
+    assert any(row[1].endswith("article/visite") for row in ranges)
 
 
 def test_the_verbs_reach_the_newsroom_with_who_and_why(site):

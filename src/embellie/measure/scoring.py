@@ -223,13 +223,13 @@ def _zero_denominator(design: Design, pair: _Pair, metric: Metric) -> Unavailabl
                 f"`{name}` has no {metric.denominator}, so `{metric.metric}` has no value there.",
                 f"Compare a metric that both variants have; per {design.unit} always works.",
                 code="no_denominator",
-                values={"variant": name, "column": metric.denominator, "metric": metric.metric},
+                values={"variant": name, "counted": metric.denominator, "metric": metric.metric},
             )
         if not mean_is_clear_of_zero(side, metric.denominator):
             return Unavailable(
                 f"`{name}` has too few {metric.denominator} to divide by.",
                 "Wait for more, then look again.",
                 code="few_denominator",
-                values={"variant": name, "column": metric.denominator},
+                values={"variant": name, "counted": metric.denominator},
             )
     return None

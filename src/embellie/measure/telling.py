@@ -66,10 +66,10 @@ _REASONS_FR = {
     "nothing_to_compare": ("Il n’y a rien à comparer.", "Attendez du trafic."),
     "few_units": ("`{variant}` n’a pas encore assez de lecteurs.", _LOOK_AGAIN_FR),
     "no_denominator": (
-        "`{variant}` n’a aucun « {column} » : `{metric}` n’y a pas de valeur.",
+        "`{variant}` n’a aucun « {counted} » : `{metric}` n’y a pas de valeur.",
         "Comparez une métrique que les deux variantes possèdent ; par lecteur convient toujours.",
     ),
-    "few_denominator": ("`{variant}` a trop peu de « {column} » pour diviser.", _WAIT_MORE_FR),
+    "few_denominator": ("`{variant}` a trop peu de « {counted} » pour diviser.", _WAIT_MORE_FR),
     "same_value": (
         "Tous les lecteurs ont la même valeur.",
         "Attendez davantage de données, ou vérifiez la métrique.",

@@ -52,6 +52,15 @@ class Words:
         message = MESSAGES.get(f"{family}.{name}")
         return message[self.language] if message else name.replace("_", " ")
 
+    def section(self, name: str) -> str:
+        """Return the word for a usual section, or its own name.
+
+        >>> Words("fr").section("society"), Words("en").section("society"), Words("fr").section("Le coin des chats")
+        ('Société', 'Society', 'Le coin des chats')
+        """
+        message = MESSAGES.get(f"section.{name.lower()}")
+        return message[self.language] if message else name
+
     def number(self, value: float, digits: int = 0) -> str:
         """Write a number with `digits` decimals.
 

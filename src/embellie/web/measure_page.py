@@ -1,9 +1,10 @@
 """The page of step 4: what changed because of it?"""
 
+from dataclasses import replace
 from typing import Any
 
 from embellie.domain.experiment import Experiment
-from embellie.domain.scorecard import Scorecard, UnavailableEffect
+from embellie.domain.scorecard import Effect, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
 from embellie.web.effect_pictures import capitalised, intervals_picture, ratio_sentence, readers_picture
 from embellie.web.front_page import running_effect
@@ -76,12 +77,13 @@ def described(view: View, experiment: Experiment | Unavailable) -> dict[str, Any
 
 
 def sentences_of(view: View, card: Scorecard | Unavailable) -> list[str]:
-    """One sentence per metric, by those who measured."""
+    """One sentence per metric that could be computed, by those who measured."""
     if isinstance(card, Unavailable):
         return []
     from embellie.app.measuring import sentences
 
-    found = view.ask(lambda: list(sentences(card, view.words.language)))
+    computed = replace(card, effects=tuple(each for each in card.effects if isinstance(each, Effect)))
+    found = view.ask(lambda: list(sentences(computed, view.words.language)))
     if isinstance(found, Unavailable):
         return []
     return [_named(view, card, sentence) for sentence in found]
@@ -99,7 +101,9 @@ def ratio(view: View, card: Scorecard | Unavailable) -> dict[str, Any]:
     """Whether the split can be trusted."""
     if isinstance(card, Unavailable):
         return card.document()
-    alarm = not isinstance(card.srm, Unavailable) and card.srm.alarm
+    if isinstance(card.srm, Unavailable):
+        return view.said(card.srm).document()
+    alarm = card.srm.alarm
     return {"sentence": ratio_sentence(view, card), "alarm": alarm}
 
 
@@ -115,12 +119,20 @@ def excluded(view: View, card: Scorecard | Unavailable) -> list[dict[str, str]]:
 
 
 def absent(view: View, card: Scorecard | Unavailable) -> list[dict[str, str]]:
-    """Metrics that could not be computed, with the reason and what to do."""
+    """Metrics that could not be computed, together when for the same reason, with what to do."""
     if isinstance(card, Unavailable):
         return []
+    gaps: dict[Unavailable, list[UnavailableEffect]] = {}
+    for effect in card.effects:
+        if isinstance(effect, UnavailableEffect):
+            gaps.setdefault(view.said(effect.because), []).append(effect)
     return [
-        {"metric": view.words.named("metric", effect.metric), "variant": view.scenario(effect.variant)}
-        | effect.because.document()
-        for effect in card.effects
-        if isinstance(effect, UnavailableEffect)
+        {"metrics": view.words.together(list(dict.fromkeys(_metric_name(view, card, each) for each in effects)))}
+        | gap.document()
+        for gap, effects in gaps.items()
     ]
+
+
+def _metric_name(view: View, card: Scorecard, effect: UnavailableEffect) -> str:
+    name = view.words.named("metric", effect.metric)
+    return name if len(card.units) <= 2 else f"{name} ({view.scenario(effect.variant)})"

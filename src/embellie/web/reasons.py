@@ -9,14 +9,16 @@ Hearer = Literal["reason", "told"]
 
 
 def reason_text(words: Words, code: str, *, to: Hearer = "reason") -> str:
-    """Put a reason in words; `section:culture` names what it is about. A code of someone's own is made readable.
+    r"""Put a reason in words; `section:culture` names what it is about. A code of someone's own is made readable.
 
     >>> reason_text(Words("en"), "section:Culture", to="told")
     'Because you read Culture'
+    >>> reason_text(Words("fr"), "same_section:economy", to="told").replace("\u202f", " ")
+    'Dans la même rubrique : Économie'
     >>> reason_text(Words("fr"), "long_read", to="told")
     'long read'
     """
     name, _, about = code.partition(":")
     if about and f"{to}.{name}" in MESSAGES:
-        return words(f"{to}.{name}", about=about)
+        return words(f"{to}.{name}", about=words.section(about))
     return words.named(to, code)

@@ -118,7 +118,7 @@ def slate_items(view: View, request: SlateRequest, scenario: str) -> dict[str, A
                 "position": position,
                 "article": each.article,
                 "title": (article.title if article else "") or each.article,
-                "section": article.section if article else "",
+                "section": view.words.section(article.section) if article else "",
                 "reason": reason_text(view.words, each.reason),
             }
         )
@@ -134,7 +134,7 @@ def rule_text(view: View, rule: Rule) -> dict[str, str]:
     text = words(
         key,
         article=title,
-        section=rule.section or words("word.every_section"),
+        section=words.section(rule.section) or words("word.every_section"),
         position=words.number(rule.position),
         limit=words.number(rule.limit),
         placement=rule.placement or words("word.every_placement"),

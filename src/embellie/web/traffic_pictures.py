@@ -108,17 +108,22 @@ def popular_picture(view: View, popular: Sequence[tuple[Article, float]]) -> Pic
         drawing="popular",
         title=words("popular.title"),
         sentence=words(
-            "popular.sentence", title=popular[0][0].title or popular[0][0].article, section=popular[0][0].section or "–"
+            "popular.sentence",
+            title=popular[0][0].title or popular[0][0].article,
+            section=view.words.section(popular[0][0].section) or "–",
         ),
         note=words("popular.note"),
         columns=(words("column.article"), words("column.section"), words("column.popularity")),
-        rows=[[each.title or each.article, each.section, words.share(value / top)] for each, value in popular],
+        rows=[
+            [each.title or each.article, view.words.section(each.section), words.share(value / top)]
+            for each, value in popular
+        ],
         data={
             "rows": [
                 {
                     "article": each.article,
                     "label": each.title or each.article,
-                    "section": each.section,
+                    "section": view.words.section(each.section),
                     "value": value / top,
                 }
                 for each, value in popular

@@ -1,5 +1,6 @@
 """View: what a page of the dashboard is asked, and what every page needs to answer."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from embellie.domain.rollout import Rollout
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import Spread, Verdict
 from embellie.web.language import Words
+from embellie.web.phrases import MESSAGES
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -39,6 +41,17 @@ class View:
     def missing(self, key: str, **values: object) -> Unavailable:
         """Say what is missing and what to do, from the catalogue (`missing.<key>`, `remedy.<key>`)."""
         return Unavailable(self.words(f"missing.{key}", **values), self.words(f"remedy.{key}", **values))
+
+    def said(self, gap: Unavailable) -> Unavailable:
+        """Say in the page's words why something is missing and what to do, when its reason has a code."""
+        if f"missing.{gap.code}" not in MESSAGES:
+            return gap
+        return self.missing(gap.code, **{name: self._value(name, value) for name, value in gap.values.items()})
+
+    def _value(self, name: str, value: str) -> str:
+        if name == "variant":
+            return self.the(value)
+        return self.words.named(name, value) if name in {"metric", "counted"} else value
 
     def verdict(self) -> Verdict | Unavailable:
         """The verdict now."""
@@ -100,13 +113,13 @@ def iso(at: datetime) -> str:
 
 def quantity_text(words: Words, unknown: Unknown | None, value: float) -> str:
     """Write a value of an unknown the way its prior was written: a percentage, or a number with its unit."""
-    return f"{_bare(words, unknown, value)} {_unit(unknown)}".strip()
+    return f"{_bare(words, unknown, value)} {_unit(words, unknown)}".strip()
 
 
 def spread_text(words: Words, unknown: Unknown | None, spread: Spread) -> str:
     """Write a 90 % range of an unknown, its unit once."""
     low, high = (_bare(words, unknown, value) for value in (spread.p05, spread.p95))
-    return f"{words('range', low=low, high=high)} {_unit(unknown)}".strip()
+    return f"{words('range', low=low, high=high)} {_unit(words, unknown)}".strip()
 
 
 def _bare(words: Words, unknown: Unknown | None, value: float) -> str:
@@ -115,5 +128,13 @@ def _bare(words: Words, unknown: Unknown | None, value: float) -> str:
     return words.figure(value)
 
 
-def _unit(unknown: Unknown | None) -> str:
-    return "" if unknown is None else unknown.label.replace("%", "").strip()
+def _unit(words: Words, unknown: Unknown | None) -> str:
+    if unknown is None:
+        return ""
+    label = unknown.label.replace("%", "").strip()
+    return re.sub(r"[a-z]+", lambda found: _unit_word(words, found[0]), label)
+
+
+def _unit_word(words: Words, unit: str) -> str:
+    message = MESSAGES.get(f"unit.{unit}")
+    return message[words.language] if message else unit
