@@ -131,5 +131,13 @@ def test_a_release_asks_which_site_when_there_are_several(project):
     """It does not take the first one."""
     with (project / "embellie.toml").open("a") as file:
         file.write('\n[sites.second]\nname = "The Second"\n')
-    with pytest.raises(InputError, match="several sites"):
+    with pytest.raises(InputError, match="There are 2 sites"):
         run("release", "history", "--project", project)
+
+
+def test_a_release_asks_which_placement_when_there_are_several(project):
+    """What readers see changes where it was said, not on the first placement of the file."""
+    with (project / "embellie.toml").open("a") as file:
+        file.write("\n[sites.gazette.placements.second]\nslots = 3\n")
+    with pytest.raises(InputError, match="There are 2 placements"):
+        run("release", "start", "any-release", "--project", project)

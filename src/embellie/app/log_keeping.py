@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from embellie.app.choosing import choose
 from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import read_config
 from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
@@ -45,15 +46,7 @@ class Place:
             UnknownName: No such site in `embellie.toml`.
             InputError: There are several, or none is known: one must be named.
         """
-        if given:
-            if self.sites and given not in self.sites:
-                raise unknown_name("site", given, self.sites)
-            return given
-        if len(self.sites) == 1:
-            return self.sites[0]
-        raise InputError(
-            "Which site is it?", hint=f"Name it with `--site`. Sites: {', '.join(self.sites) or 'none is defined'}."
-        )
+        return given if given and not self.sites else choose("site", given, self.sites)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import json
 import re
 import runpy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
+from embellie.app.choosing import choose, setting_of
 from embellie.app.config import Config, sites_of
 from embellie.domain.article import Article
-from embellie.domain.errors import InputError, TableError, unknown_name
+from embellie.domain.errors import InputError, TableError
 from embellie.domain.event import Event
 from embellie.domain.moment import iso, micros
-from embellie.domain.release import Setting
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
@@ -53,7 +53,7 @@ def policy_of(text: str, *, editors_list: Sequence[str] = ()) -> Policy[State]:
         InputError: No such setting or value, or what is named is no policy.
     """
     name, _, query = text.partition("?")
-    settings = {key: _setting(value) for key, value in parse_qsl(query, keep_blank_values=True)}
+    settings = {key: setting_of(value) for key, value in parse_qsl(query, keep_blank_values=True)}
     if ":" not in name:
         return build_policy(name, settings, editors_list=editors_list)
     made = _imported(name)
@@ -76,22 +76,6 @@ def _imported(name: str) -> Any:
         raise InputError(
             f"Cannot load `{name}`: {error}.", hint="Write `package.module:Name` or `file.py:Name`."
         ) from None
-
-
-def _setting(text: str) -> Setting:
-    """Read a setting as it would be in TOML.
-
-    >>> _setting("6"), _setting("0.5"), _setting("true"), _setting("editors")
-    (6, 0.5, True, 'editors')
-    """
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def duration_seconds(text: str) -> float:
@@ -158,7 +142,11 @@ def _own_clicks(source: Source) -> ClickLog:
     """Read the reads of one site from the project's own log, with its catalogue; readers only where they agreed."""
     with SqliteLog(source.log) as log:
         events = [event for _, event in log.scan(kinds=("article", "read"))]
-    site = _one_site({event.site for event in events}, source)
+    if not events:
+        raise InputError(
+            "The log holds neither articles nor reads yet.", hint="Serve or import some first.", at=source.log.name
+        )
+    site = choose("site", source.site, {event.site for event in events})
     events = [event for event in events if event.site == site]
     catalogue = {event.body.article: event.body for event in events if isinstance(event.body, Article)}
     reads = sorted((event for event in events if event.kind == "read"), key=lambda event: event.at)
@@ -173,17 +161,6 @@ def _own_clicks(source: Source) -> ClickLog:
         at=np.array([micros(event.at) for event in reads], np.int64),
         catalogue=catalogue | (read_catalogue(source.catalogue) if source.catalogue else {}),
     )
-
-
-def _one_site(sites: set[str], source: Source) -> str:
-    if source.site:
-        if source.site not in sites:
-            raise unknown_name("site", source.site, sites)
-        return source.site
-    if len(sites) != 1:
-        hint = f"Say which with `--site`: {', '.join(sorted(sites))}." if sites else "Serve or import some first."
-        raise InputError(f"The log holds {len(sites) or 'no'} sites.", hint=hint, at=source.log.name)
-    return next(iter(sites))
 
 
 def read_catalogue(path: Path) -> dict[str, Article]:
@@ -372,8 +349,8 @@ def try_policy(
         UnknownName: No such site, placement or policy.
         InputError: There is no log yet.
     """
-    place = sites_of(config)[_named("site", site, config.sites)]
-    spot = place.placements[_named("placement", placement, place.placements)]
+    place = sites_of(config)[choose("site", site, config.sites)]
+    spot = place.placements[choose("placement", placement, place.placements)]
     file = folder / config.data / LOG_FILE
     if not file.is_file():
         raise InputError("No log yet.", hint="Bring in articles first: `embellie catalogue sync`.", at=str(file))
@@ -395,14 +372,6 @@ def try_policy(
         reads_known=len(state.site(place.site).history(request)),
         items=[(item, state.article(place.site, item.article)) for item in slate],
     )
-
-
-def _named(kind: str, name: str, known: Mapping[str, Any]) -> str:
-    if name and name not in known:
-        raise unknown_name(kind, name, known)
-    if not name and len(known) != 1:
-        raise InputError(f"There are {len(known)} {kind}s.", hint=f"Say which: {', '.join(sorted(known))}.")
-    return name or next(iter(known))
 
 
 def fold_log(log: EventLog, *, until: datetime) -> tuple[State, dict[str, dict[str, Rule]]]:

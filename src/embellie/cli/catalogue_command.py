@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from embellie.app.choosing import choose
 from embellie.app.newsroom import Newsroom
 from embellie.app.syncing import (
     FeedReport,
@@ -64,16 +65,17 @@ def sync(*, project: Path, site: str, force: bool, check_pages: int, as_json: bo
 def import_(file: Path, *, project: Path, site: str, columns: Sequence[str], as_json: bool) -> None:
     """Bring in FILE: JSON lines, an RSS or Atom feed, or a page. Exits 1 when a part of it was left out."""
     with _opened(project, site) as (newsroom, sites):
+        own = choose("site", site, sites)
         report = import_articles(
             file,
-            publish=publish_of(newsroom, _one(sites)),
-            known=known_of(newsroom, _one(sites)),
+            publish=publish_of(newsroom, own),
+            known=known_of(newsroom, own),
             now=newsroom.clock(),
             columns=dict(_pair(column) for column in columns),
         )
     if as_json:
         print_json({"schema": "embellie/import/1", **_document(report)})
-    _tell(_one(sites), [report], quiet=as_json)
+    _tell(own, [report], quiet=as_json)
     sys.exit(1 if report.problems else 0)
 
 
@@ -123,12 +125,6 @@ def _opened(folder: Path, site: str) -> Iterator[tuple[Newsroom, list[str]]]:
         yield newsroom, [newsroom.site(site).site] if site else list(newsroom.sites)
     finally:
         newsroom.close()
-
-
-def _one(sites: list[str]) -> str:
-    if len(sites) != 1:
-        raise InputError("There are several sites.", hint=f"Say which: --site {' or --site '.join(sites)}.")
-    return sites[0]
 
 
 def _pair(text: str) -> tuple[str, str]:

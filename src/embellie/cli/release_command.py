@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
+from embellie.app.choosing import choose, setting_of
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import event_document, release_document, rollout_document
 from embellie.cli.main import JSON_HELP, print_json, project_option
 from embellie.domain.errors import InputError
+from embellie.domain.release import Setting
 from embellie.domain.rollout import Rollout
 
 site_option = click.option("--site", default="", help="The site; not needed when there is one.")
@@ -23,11 +24,7 @@ by_option = click.option("--by", default="command line", show_default=True, help
 def _opened(folder: Path, site: str) -> Iterator[tuple[Newsroom, str]]:
     newsroom = Newsroom.open(folder)
     try:
-        if not site and len(newsroom.sites) > 1:
-            raise InputError(
-                "There are several sites.", hint=f"Say which: --site {' or --site '.join(newsroom.sites)}."
-            )
-        yield newsroom, newsroom.site(site or next(iter(newsroom.sites))).site
+        yield newsroom, choose("site", site, newsroom.sites)
     finally:
         newsroom.close()
 
@@ -75,7 +72,7 @@ def start(
 ) -> None:
     """Start rolling RELEASE out, at its first step. An experiment on the placement ends; its evidence is filed."""
     with _opened(project, site) as (newsroom, name):
-        where = placement or next(iter(newsroom.sites[name].placements))
+        where = choose("placement", placement, newsroom.sites[name].placements)
         _say(newsroom.start(name, where, release, steps=steps, by=by), as_json=as_json)
 
 
@@ -123,13 +120,8 @@ def _say(rollout: Rollout, *, as_json: bool) -> None:
     )
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def _setting(text: str) -> tuple[str, Setting]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise InputError(f"`{text}` is not a setting.", hint="Write NAME=VALUE, for example --set half_life=6.")
-    for kind in (int, float):
-        try:
-            return name, kind(value)
-        except ValueError:
-            continue
-    return name, {"true": True, "false": False}.get(value, value)
+    return name, setting_of(value)
