@@ -282,6 +282,21 @@ def test_an_experiment_already_running_is_not_asked_for_again(site, monkeypatch,
     assert document["strip"][4]["state"] == {"en": "learning", "fr": "on apprend"}[language]
 
 
+def test_an_experiment_without_a_reader_sends_one_to_the_tag(site, monkeypatch):
+    """A fresh installation runs its experiment on nobody: the page says so and links to the tag to paste."""
+    site.newsroom.look = 6
+    asked, card = fake.question(), fake.scorecard_at(0)
+    studies = asked.studies | {"ab_heuristic": fake.replace(asked.studies["ab_heuristic"], scenario="heuristic")}
+    monkeypatch.setattr(site.newsroom, "question", lambda: fake.replace(asked, studies=studies))
+    nobody = fake.replace(card, units=dict.fromkeys(card.units, 0))
+    monkeypatch.setattr(site.newsroom, "scorecard", lambda _: nobody)
+    page = site.get("/")
+    assert "Learn more: the experiment waits for its first reader." in page.text
+    assert 'href="/serve#tag-title"' in page.text
+    assert 'id="tag-title"' in site.get("/serve").text
+    assert site.get("/measure.json").json()["absent"] == []
+
+
 def test_an_experiment_on_something_else_is_not_the_one_asked_for(site):
     """The study asked for names another scenario: the page asks for it."""
     site.newsroom.look = 6
@@ -486,6 +501,10 @@ def test_no_burn_down_is_drawn_before_anything_was_learned(site, monkeypatch):
     """A price of not knowing that never moved is said, with what to do, rather than drawn."""
     history = [(fake.START, fake.verdict_at(0)), (fake.NOW, fake.verdict_at(0))]
     monkeypatch.setattr(site.newsroom, "verdict_history", lambda: history)
+    assert site.get("/.json").json()["figures"]["burndown"]["remedy"]
+    same = tuple(fake.replace(each, posterior=each.prior) for each in fake.verdict_at(0).unknowns)
+    drawn_anew = fake.replace(fake.verdict_at(1), unknowns=same)
+    monkeypatch.setattr(site.newsroom, "verdict_history", lambda: [history[0], (fake.NOW, drawn_anew)])
     assert site.get("/.json").json()["figures"]["burndown"]["remedy"]
 
 

@@ -225,7 +225,9 @@ def decode(data: bytes, type_: type[BodyT]) -> BodyT:
         return msgspec.json.decode(data or b"{}", type=type_)
     except msgspec.ValidationError as error:
         what, path = _explain(error)
-        raise InputError(what, hint="See /openapi.json for what this call takes.", at=path) from None
+        wrong = wrong_choice(what, field=path.rpartition(".")[2], type_=type_) if isinstance(type_, type) else None
+        what, hint = (wrong.message, wrong.hint) if wrong else (what, "See /openapi.json for what this call takes.")
+        raise InputError(what, hint=hint, at=path) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(
             f"The body is not valid JSON: {_plain(error)}.",
@@ -250,7 +252,9 @@ def _query(pairs: dict[str, str], type_: type[msgspec.Struct]) -> msgspec.Struct
         missing = re.search(r"missing required field `(\w+)`", what)
         if missing:
             name, what = missing[1], f"The parameter `{missing[1]}` is missing."
-        raise InputError(what, hint=f"See {type_.__name__} in /openapi.json.", at=f"?{name}") from None
+        wrong = wrong_choice(what, field=name, type_=type_)
+        what, hint = (wrong.message, wrong.hint) if wrong else (what, f"See {type_.__name__} in /openapi.json.")
+        raise InputError(what, hint=hint, at=f"?{name}") from None
 
 
 def _pairs(query_string: bytes) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from embellie.domain.experiment import Experiment
 from embellie.domain.scorecard import Scorecard
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import UnknownValue, Verdict
@@ -66,29 +65,23 @@ def headline(view: View, verdict: Verdict, stands: Standing) -> str:
         begun=capitalised(the),
         placement=words.together(list(stands.placements)),
         share=words.share(stands.rollout.weight) if stands.rollout else "",
-        readers=_readers_so_far(view, stands.experiment),
+        readers=words(
+            "state.measure_one" if stands.readers == 1 else "state.measure_many", n=words.number(stands.readers)
+        ),
     )
-
-
-def _readers_so_far(view: View, experiment: Experiment | None) -> str:
-    if experiment is None:
-        return ""
-    card = view.ask(lambda: view.newsroom.scorecard(experiment.experiment))
-    count = 0 if isinstance(card, Unavailable) else sum(card.units.values())
-    return view.words("state.measure_one" if count == 1 else "state.measure_many", n=view.words.number(count))
 
 
 def because(view: View, verdict: Verdict, stands: Standing) -> str:
     """Why, in a few sentences."""
     words, then = view.words, verdict.next
     if stands.experiment is not None:
-        return _because_running(view, verdict, stands.experiment)
+        return _because_running(view, verdict, stands)
     said = words.tidy(then.because.get(words.language) or then.because.get("en", ""), verdict.currency)
     return without_headline(named(view, verdict, said))
 
 
-def _because_running(view: View, verdict: Verdict, experiment: Experiment) -> str:
-    words, then = view.words, verdict.next
+def _because_running(view: View, verdict: Verdict, stands: Standing) -> str:
+    words, then, experiment = view.words, verdict.next, stands.experiment
     design = next(
         (
             each
@@ -98,11 +91,18 @@ def _because_running(view: View, verdict: Verdict, experiment: Experiment) -> st
         None,
     )
     said = []
-    if experiment.started_at is not None:
+    if stands.readers and experiment is not None and experiment.started_at is not None:
         said.append(words("because.since", started=words.moment(experiment.started_at)))
     if design is not None:
         enbs, cost = (words.money(amount, verdict.currency) for amount in (design.enbs.value, design.cost))
-        said.append(words("because.going_on", weeks=words.weeks(design.weeks), enbs=enbs, cost=cost))
+        said.append(
+            words(
+                "because.going_on" if stands.readers else "because.beginning",
+                weeks=words.weeks(design.weeks),
+                enbs=enbs,
+                cost=cost,
+            )
+        )
     best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
     said.append(words("because.today", the=view.the(verdict.best), p=words.chance(best.p_best)))
     return " ".join(said)
@@ -118,21 +118,32 @@ def named(view: View, verdict: Verdict, sentence: str) -> str:
     return sentence
 
 
+ONWARD = {
+    "asked": ("/release", "", "onward.ship"),
+    "partly": ("/release", "", "onward.ship"),
+    "shipping": ("/release", "", "onward.shipping"),
+    "held": ("/release", "", "onward.shipping"),
+    "waiting": ("/serve", "tag-title", "onward.waiting"),
+    "running": ("/measure", "", "onward.running"),
+}
+"""Where to go next by what stands: a page, a place on it, and the words of the link."""
+
+
 def onward(view: View, verdict: Verdict, stands: Standing) -> dict[str, str]:
-    """Where to go from here: a page, a place on it, and the words of the link."""
-    words = view.words
-    if stands.experiment is not None:
-        return {"page": "/measure", "at": "", "text": words("onward.running")}
-    if stands.state in {"shipping", "held"}:
-        return {"page": "/release", "at": "", "text": words("onward.shipping")}
+    """Where to go from here; nowhere when the verdict is to leave things as they are."""
     if stands.state == "live":
-        asked = _most_worth_knowing(verdict)
-        if asked is None:
-            return {"page": "/decide", "at": "changes-title", "text": words("onward.settled")}
-        return {"page": "/", "at": "next-title", "text": words("onward.live", ask=ask_of(view, asked))}
-    if verdict.verdict == "ship":
-        return {"page": "/release", "at": "", "text": words("onward.ship")}
-    return {}
+        return _onward_from_live(view, verdict)
+    if stands.state == "asked" and verdict.verdict != "ship":
+        return {}
+    page, at, key = ONWARD[stands.state]
+    return {"page": page, "at": at, "text": view.words(key)}
+
+
+def _onward_from_live(view: View, verdict: Verdict) -> dict[str, str]:
+    asked = _most_worth_knowing(verdict)
+    if asked is None:
+        return {"page": "/decide", "at": "changes-title", "text": view.words("onward.settled")}
+    return {"page": "/", "at": "next-title", "text": view.words("onward.live", ask=ask_of(view, asked))}
 
 
 def _most_worth_knowing(verdict: Verdict) -> UnknownValue | None:

@@ -62,7 +62,7 @@ def _measure_state(view: View) -> str:
 def _decide_state(view: View) -> str:
     verdict = view.newsroom.verdict()
     stands = standing(view, verdict)
-    done = stands.state in {"live", "shipping", "held", "running"}
+    done = stands.state in {"live", "shipping", "held", "waiting", "running"}
     return view.words(f"state.decide_{stands.state}" if done else f"action.{verdict.verdict}")
 
 

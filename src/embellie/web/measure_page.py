@@ -120,7 +120,7 @@ def excluded(view: View, card: Scorecard | Unavailable) -> list[dict[str, str]]:
 
 def absent(view: View, card: Scorecard | Unavailable) -> list[dict[str, str]]:
     """Metrics that could not be computed, together when for the same reason, with what to do."""
-    if isinstance(card, Unavailable):
+    if isinstance(card, Unavailable) or not any(card.units.values()):
         return []
     gaps: dict[Unavailable, list[UnavailableEffect]] = {}
     for effect in card.effects:

@@ -150,7 +150,8 @@ def net_benefit_quantiles(view: View, verdict: Verdict) -> Mapping[str, Sequence
 def burn_down_picture(view: View, history: Sequence[tuple[datetime, Verdict]]) -> Picture | Unavailable:
     """Draw how the price of not knowing fell as evidence came in."""
     words = view.words
-    if len({verdict.evpi.value for _, verdict in history}) < 2:
+    learned = any(_moved(unknown) for unknown in history[-1][1].unknowns)
+    if not learned or len({verdict.evpi.value for _, verdict in history}) < 2:
         return view.missing("history")
     first, last = history[0], history[-1]
     currency = last[1].currency
@@ -185,6 +186,13 @@ def burn_down_picture(view: View, history: Sequence[tuple[datetime, Verdict]]) -
             ],
         },
     )
+
+
+def _moved(unknown: UnknownValue) -> bool:
+    """Tell whether evidence moved what is believed; drawing anew moves it by a hair."""
+    wide = max(unknown.prior.p95 - unknown.prior.p05, 1e-12)
+    ends = ((unknown.prior.p05, unknown.posterior.p05), (unknown.prior.p95, unknown.posterior.p95))
+    return any(abs(now - first) > 0.005 * wide for first, now in ends)
 
 
 def _thinned(history: Sequence[Any], most: int) -> list[Any]:

@@ -23,6 +23,7 @@ _LOOP: dict[str, tuple[str, str]] = {
     "state.decide_live": ("done: it is live", "fait : en ligne"),
     "state.decide_shipping": ("shipping", "livraison en cours"),
     "state.decide_held": ("shipping, paused", "livraison en pause"),
+    "state.decide_waiting": ("waiting for readers", "attend des lecteurs"),
     "state.decide_running": ("learning", "on apprend"),
     "state.release_none": ("nothing changing", "rien ne change"),
     "state.release_running": ("at {share}", "à {share}"),
@@ -60,6 +61,7 @@ _LOOP: dict[str, tuple[str, str]] = {
     "page.remedy": ("What to do:", "Que faire :"),
     "onward.ship": ("Put it live, in steps", "Mettre en ligne, par étapes"),
     "onward.shipping": ("Follow it, or take it back", "Suivre, ou revenir en arrière"),
+    "onward.waiting": ("Put the tag on the article pages", "Mettre la balise sur les pages d’article"),
     "onward.running": ("See what it has found so far", "Voir ce qu’elle a trouvé à ce jour"),
     "onward.live": ("The next thing worth learning: {ask}", "La prochaine chose à apprendre : {ask}"),
     "onward.settled": ("What would change the verdict", "Ce qui changerait le verdict"),
@@ -188,6 +190,14 @@ _MONEY: dict[str, tuple[str, str]] = {
         "Livraison en pause : {share} des lecteurs de {placement} ont {the}.",
     ),
     "answer.live": ("{begun} is live: keep it.", "{begun} est en ligne : ne changez rien."),
+    "answer.waiting": (
+        "Learn more: the experiment waits for its first reader.",
+        "Apprenez encore : l’expérience attend son premier lecteur.",
+    ),
+    "because.beginning": (
+        "{weeks} of it should bring {enbs} more than it costs ({cost}).",
+        "En {weeks}, elle devrait rapporter {enbs} de plus que son prix ({cost}).",
+    ),
     "answer.running": (
         "Learn more: the experiment is running, {readers} so far.",
         "Apprenez encore : l’expérience est en cours, {readers} à ce jour.",

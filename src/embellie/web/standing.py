@@ -15,10 +15,11 @@ from embellie.web.view import View, is_open
 class Standing:
     """Where things stand beside the verdict; `asked` when nothing of it has been done."""
 
-    state: Literal["asked", "partly", "shipping", "held", "live", "running"] = "asked"
+    state: Literal["asked", "partly", "shipping", "held", "live", "waiting", "running"] = "asked"
     placements: tuple[str, ...] = ()
     rollout: Rollout | None = None
     experiment: Experiment | None = None
+    readers: int = 0
 
 
 def standing(view: View, verdict: Verdict) -> Standing:
@@ -28,7 +29,10 @@ def standing(view: View, verdict: Verdict) -> Standing:
         return _shipped(view, then.scenario or verdict.best)
     if then.action == "learn_more":
         experiment = _trying(view, then.study)
-        return Standing("running", experiment=experiment) if experiment else Standing()
+        if experiment is None:
+            return Standing()
+        readers = _readers(view, experiment)
+        return Standing("running" if readers else "waiting", experiment=experiment, readers=readers)
     return Standing()
 
 
@@ -41,6 +45,11 @@ def _shipped(view: View, scenario: str) -> Standing:
     if not stable or len(left) == len(stable):
         return Standing()
     return Standing("partly", left) if left else Standing("live")
+
+
+def _readers(view: View, experiment: Experiment) -> int:
+    card = view.ask(lambda: view.newsroom.scorecard(experiment.experiment))
+    return 0 if isinstance(card, Unavailable) else sum(card.units.values())
 
 
 def _trying(view: View, study: str) -> Experiment | None:
