@@ -164,6 +164,13 @@ def test_a_wrong_catalogue_says_where(tmp_path, line):
         read_catalogue(file)
 
 
+def test_a_line_of_a_catalogue_ends_at_the_line_feed_alone(tmp_path):
+    """A title may hold a line separator of its own, as JSON allows."""
+    file = tmp_path / "articles.jsonl"
+    file.write_text('{"id": "a", "title": "Rain\u2028ends"}\r\n{"id": "b"}\n', encoding="utf-8")
+    assert list(read_catalogue(file)) == ["a", "b"]
+
+
 def test_the_own_log_is_read_with_its_catalogue_and_consents(project):
     """Reads of the project's own log, sections known, and no reader where there was no consent to profiling."""
     log, _, _ = read_source(Source(log=project / "embellie-data" / FILE))

@@ -54,6 +54,16 @@ def test_evidence_moves_the_belief(question, tmp_path):
     assert unknown["posterior"]["mean"] == pytest.approx(0.5, abs=1e-3)
 
 
+def test_a_line_of_evidence_ends_at_the_line_feed_alone(question, tmp_path):
+    """A source may hold a line separator of its own, as JSON allows."""
+    evidence = tmp_path / "evidence.jsonl"
+    found = json.dumps(
+        {"measures": "interest", "estimate": 0.01, "se": 0.005, "source": "a\u2028b"}, ensure_ascii=False
+    )
+    evidence.write_text(f"{found}\r\n", encoding="utf-8")
+    run("decide", question, "--json", "--evidence", evidence)
+
+
 @pytest.mark.parametrize("line", ["{", '{"measures": "x"}', '{"measures": "x", "estimate": "a", "se": 1}'])
 def test_wrong_evidence_says_its_line(question, tmp_path, line):
     """File and line."""

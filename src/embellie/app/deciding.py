@@ -504,7 +504,7 @@ def read_evidence(path: Path) -> list[Evidence]:
         InputError: With the line that is wrong and what was expected.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # a text may hold a line separator of its own
     except (OSError, UnicodeDecodeError):
         raise InputError(
             f"`{path.name}` cannot be read.", hint="Give a file of JSON lines, one result each.", at=str(path)

@@ -170,7 +170,7 @@ def read_catalogue(path: Path) -> dict[str, Article]:
         TableError: The file cannot be read; says which line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # a text may hold a line separator of its own
     except (OSError, UnicodeDecodeError) as error:
         raise TableError(
             f"Cannot read the catalogue: {error}.", hint="Give a file of JSON lines.", at=str(path)
