@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from embellie.domain.errors import TableError, unknown_name
-from embellie.store.engine import engine
+from embellie.store.engine import engine, quoted
 from embellie.store.log_file import open_for_reading
 
 if TYPE_CHECKING:
@@ -166,9 +166,9 @@ def _load(
 ) -> None:
     """Load the four columns as text, numbered in the order of the file."""
     ids = ", ".join(
-        f"{_text(_quoted(named[name]), types[named[name]])} AS {name}" for name in ("reader", "visit", "article")
+        f"{_text(quoted(named[name]), types[named[name]])} AS {name}" for name in ("reader", "visit", "article")
     )
-    time = _quoted(named["at"])
+    time = quoted(named["at"])
     micros = f"epoch_us(CAST({time} AS TIMESTAMPTZ))" if _is_time(types[named["at"]]) else "CAST(NULL AS BIGINT)"
     connection.execute(
         f"CREATE TEMP TABLE clicks AS SELECT _place AS number, {ids}, trim(CAST({time} AS VARCHAR)) AS written, {micros} AS micros"
@@ -277,7 +277,3 @@ def _line(number: int, rejects: list[BadRow]) -> int:
         if reject.line <= line:
             line += 1
     return line
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

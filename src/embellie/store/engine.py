@@ -11,3 +11,21 @@ def engine(*, threads: int = 0) -> duckdb.DuckDBPyConnection:
     if threads:
         connection.execute(f"SET threads = {int(threads)}")
     return connection
+
+
+def quoted(name: str) -> str:
+    """Write a name of a column or table as SQL does.
+
+    >>> quoted('the "best" one')
+    '"the ""best"" one"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Write a text as SQL does, where no parameter can stand.
+
+    >>> literal("l'été")
+    "'l''été'"
+    """
+    return "'" + text.replace("'", "''") + "'"

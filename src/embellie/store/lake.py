@@ -13,7 +13,7 @@ import numpy as np
 
 from embellie.domain.errors import InputError
 from embellie.domain.moment import micros, moment
-from embellie.store.engine import engine
+from embellie.store.engine import engine, literal
 from embellie.store.log_file import explain, open_for_reading
 from embellie.store.log_writing import HOUR
 
@@ -38,7 +38,7 @@ CREATE TABLE staged (
 _PARTITION = """
 SELECT seq, id, site, kind, make_timestamp(at_us) AS "at", make_timestamp(received_us) AS received_at,
        schema, consent, reader, visit, article, body
-FROM staged WHERE site = '{site}' AND at_us >= {low} AND at_us < {high} ORDER BY at_us, seq
+FROM staged WHERE site = {site} AND at_us >= {low} AND at_us < {high} ORDER BY at_us, seq
 """
 
 
@@ -135,7 +135,7 @@ def _write(log: sqlite3.Connection, folder: Path, changed: list[Partition], limi
     stage = engine()
     try:
         # On disk, so that a log larger than memory can be sorted into days.
-        stage.execute(f"ATTACH '{_literal(str(staging))}' AS staging; USE staging")
+        stage.execute(f"ATTACH {literal(str(staging))} AS staging; USE staging")
         stage.execute(_STAGE)
         done = _fill(stage, log, changed, limit, lambda events: progress(events // 2, total))
         for each in changed:
@@ -177,9 +177,9 @@ def _write_partition(stage: "duckdb.DuckDBPyConnection", folder: Path, each: Par
     target = folder / each.folder
     target.mkdir(parents=True, exist_ok=True)
     low = (each.day.toordinal() - date(1970, 1, 1).toordinal()) * DAY
-    query = _PARTITION.format(site=_literal(each.site), low=low, high=low + DAY)
+    query = _PARTITION.format(site=literal(each.site), low=low, high=low + DAY)
     unfinished = target / f".events-{os.getpid()}.unfinished"
-    stage.execute(f"COPY ({query}) TO '{_literal(str(unfinished))}' (FORMAT parquet, COMPRESSION zstd)")
+    stage.execute(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)")
     # Without its mark the file would be written again: the safe side, should we stop between the two.
     (target / "_mark").unlink(missing_ok=True)
     unfinished.replace(target / "events.parquet")
@@ -188,7 +188,3 @@ def _write_partition(stage: "duckdb.DuckDBPyConnection", folder: Path, each: Par
 
 def _in_silence(done: int, total: int) -> None:
     """Tell nobody."""
-
-
-def _literal(text: str) -> str:
-    return text.replace("'", "''")

@@ -1,6 +1,7 @@
 """The log's file: one SQLite database, its tables, and errors that teach when it cannot be opened."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from embellie.domain.errors import Busy, EmbellieError, InputError
@@ -62,18 +63,9 @@ def open_log_file(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = _connect(path, busy_seconds, cache=32_768)
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         raise explain(error, path) from None
-    try:
-        _prepare(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise explain(error, path) from None
-    except EmbellieError:
-        connection.close()
-        raise
-    return connection
+    return _open(path, _prepare, busy_seconds=busy_seconds, cache=32_768)
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -88,19 +80,21 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             hint="Check the path; `embellie serve` or `embellie log import` writes one.",
             at=str(path),
         )
+    return _open(path, _prepare_reading, busy_seconds=BUSY_SECONDS, cache=4_096)
+
+
+def _open(
+    path: Path, prepare: Callable[[sqlite3.Connection, Path], None], *, busy_seconds: float, cache: int
+) -> sqlite3.Connection:
+    """Connect and prepare; a connection that cannot be prepared is closed, and the error explained."""
+    connection = None
     try:
-        connection = _connect(path, BUSY_SECONDS, cache=4_096)
-    except sqlite3.Error as error:
-        raise explain(error, path) from None
-    try:
-        connection.execute("PRAGMA query_only = ON")
-        _check(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise explain(error, path) from None
-    except EmbellieError:
-        connection.close()
-        raise
+        connection = _connect(path, busy_seconds, cache=cache)
+        prepare(connection, path)
+    except (sqlite3.Error, EmbellieError) as error:
+        if connection is not None:
+            connection.close()
+        raise (explain(error, path) if isinstance(error, sqlite3.Error) else error) from None
     return connection
 
 
@@ -110,6 +104,11 @@ def _connect(path: Path, busy_seconds: float, *, cache: int) -> sqlite3.Connecti
     # In KiB: the writer holds the hot pages of the indexes, each thread that reads only a few.
     connection.execute(f"PRAGMA cache_size = -{cache}")
     return connection
+
+
+def _prepare_reading(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    _check(connection, path)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

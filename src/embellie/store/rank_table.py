@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embellie.domain.errors import InputError
-from embellie.store.engine import engine
+from embellie.store.engine import engine, literal
 
 
 def write_ranks(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -28,7 +28,7 @@ def write_ranks(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
         connection.register("ranks", ranks)
         connection.execute(
             'COPY (SELECT visit, make_timestamp("at") AS "at", article, policy, nullif(rank, 0) AS rank FROM ranks)'
-            f" TO '{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)"
+            f" TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
         )
     except duckdb.IOException as error:
         raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from embellie.domain.errors import TableError, unknown_name
 from embellie.store.analysis import fetch
-from embellie.store.engine import engine
+from embellie.store.engine import engine, literal, quoted
 
 _BATCH = 100_000
 
@@ -79,22 +79,17 @@ def open_table(source: str) -> Table:
         raise
 
 
-def quoted(name: str) -> str:
-    """Quote a column's name for SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if not path.is_file():
         raise TableError(f"No file `{path}`.", hint="Give a CSV or Parquet file, or `URL::table` of a database.")
-    place = str(path).replace("'", "''")
+    place = literal(str(path))
     suffixes = {suffix.lower() for suffix in path.suffixes}
     if suffixes & {".parquet", ".pq"}:
-        reading = f"read_parquet('{place}')"
+        reading = f"read_parquet({place})"
     elif suffixes & {".csv", ".tsv", ".txt"}:
         if path.stat().st_size == 0:
             raise TableError(f"`{path.name}` is empty.", hint="Its first line must name the columns.")
-        reading = f"read_csv('{place}', all_varchar = true, header = true)"
+        reading = f"read_csv({place}, all_varchar = true, header = true)"
     else:
         raise TableError(
             f"`{path.name}` is neither CSV nor Parquet.", hint="Save it as `.csv`, `.csv.gz` or `.parquet`."
@@ -115,8 +110,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, url: str, name: str) -> None:
     if scheme == "sqlite":
         _copy_sqlite(connection, path, name)
         return
-    place = str(path).replace("'", "''")
-    connection.execute(f"ATTACH '{place}' AS outside (READ_ONLY)")
+    connection.execute(f"ATTACH {literal(str(path))} AS outside (READ_ONLY)")
     parts = ".".join(quoted(part) for part in name.split("."))
     connection.execute(f"CREATE VIEW source AS SELECT * FROM outside.{parts}")
 
