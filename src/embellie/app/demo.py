@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ import numpy as np
 from embellie.app.config import FILE
 from embellie.app.deciding import verdict_document
 from embellie.app.newsroom import Newsroom
+from embellie.app.project import template
 from embellie.app.releasing import pass_gates
 from embellie.app.traffic import TICK, SimulatedClock, Traffic
 from embellie.domain.errors import Conflict, EmbellieError
@@ -116,13 +116,9 @@ def write_project(folder: Path, *, language: Language, port: int) -> None:
             at=str(file),
         )
     folder.mkdir(parents=True, exist_ok=True)
-    config = _template("gazette.toml").format(language=language, port=port, name=NAMES[language])
+    config = template("gazette.toml").format(language=language, port=port, name=NAMES[language])
     file.write_text(config, encoding="utf-8")
-    (folder / "question.toml").write_text(_template(f"gazette.question.{language}.toml"), encoding="utf-8")
-
-
-def _template(name: str) -> str:
-    return resources.files("embellie.app").joinpath("templates", name).read_text(encoding="utf-8")
+    (folder / "question.toml").write_text(template(f"gazette.question.{language}.toml"), encoding="utf-8")
 
 
 def article_text(article: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def start_project(folder: Path, *, language: Literal["en", "fr"] = "en") -> list
     Raises:
         Conflict: One of the files is there already.
     """
-    files = {FILE: _template(FILE).format(language=language), "question.toml": _question(language)}
+    files = {FILE: template(FILE).format(language=language), "question.toml": _question(language)}
     for name in files:
         if (folder / name).exists():
             raise Conflict(f"`{name}` exists already.", hint="Edit it, or choose another folder.", at=str(folder))
@@ -40,12 +40,13 @@ def start_project(folder: Path, *, language: Literal["en", "fr"] = "en") -> list
     return written
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """Read one of the files a new project is written from."""
     return resources.files("embellie.app").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _question(language: str) -> str:
-    return _template("question.fr.toml" if language == "fr" else "question.toml")
+    return template("question.fr.toml" if language == "fr" else "question.toml")
 
 
 def examine(folder: Path) -> Iterator[Finding]:

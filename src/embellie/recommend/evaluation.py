@@ -12,7 +12,9 @@ from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.replaying import ClickLog, Protocol, Replay, Target, choose_targets, rank, serve
 from embellie.recommend.state import State
 
-Z95 = 1.959963984540054
+REACH95 = 1.959963984540054
+"""Standard errors to each side of a 95 % interval."""
+
 TIMED = 400
 """How many requests are timed per policy, spread evenly over the targets."""
 
@@ -99,7 +101,7 @@ def clustered_mean(values: Floats, clusters: Integers) -> Interval | Unavailable
         return Interval(value=mean, low=0.0 if mean == 0.0 else 1.0 - reach, high=reach if mean == 0.0 else 1.0)
     residuals = sums - mean * sizes
     se = float(np.sqrt(readers / (readers - 1) * (residuals @ residuals))) / float(sizes.sum())
-    return Interval(value=mean, low=max(0.0, mean - Z95 * se), high=min(1.0, mean + Z95 * se))
+    return Interval(value=mean, low=max(0.0, mean - REACH95 * se), high=min(1.0, mean + REACH95 * se))
 
 
 def evaluate(
