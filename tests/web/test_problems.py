@@ -128,3 +128,21 @@ def test_every_error_of_ours_has_its_status(type_):
     assert 400 <= found.status <= 503
     assert found.status != 500
     assert (found.detail.message, found.detail.hint, found.detail.at) == ("It is `x`.", "Do y.", "z")
+
+
+def test_a_word_that_is_no_choice_is_told_the_choices(call, tokens):
+    """In a body and in a parameter, the choices and the nearest one; not that an enum is invalid."""
+    rule = shape(
+        call(
+            "POST",
+            "/v1/rules?site=gazette",
+            token=tokens["editor"],
+            json={"rule": "x", "action": "bann", "section": "s"},
+        )
+    )
+    assert (rule.message, rule.hint) == ("Unknown action `bann`.", "Did you mean `ban`? Available: ban, cap, pin.")
+    assert rule.at == "$.action"
+    token = shape(call("POST", "/v1/tokens", token=tokens["admin"], json={"name": "x", "role": "editr"}))
+    assert (token.message, token.at) == ("Unknown role `editr`.", "$.role")
+    slate = shape(call("GET", "/v1/slate?site=gazette&placement=article-bottom&consent=yes", token=tokens["viewer"]))
+    assert slate.hint == "Available: measurement, none, profiling."

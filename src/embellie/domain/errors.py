@@ -13,6 +13,8 @@ EmbellieError
 """
 
 import difflib
+import re
+import typing
 from collections.abc import Iterable
 
 
@@ -117,3 +119,20 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, at: str = "") ->
     return UnknownName(
         f"Unknown {kind} `{name}`.", hint=suggestion + available, at=at, code=f"unknown_{kind.replace(' ', '_')}"
     )
+
+
+def wrong_choice(what: str, *, field: str, type_: type) -> UnknownName | None:
+    """Build the error for a word that is none of a field's choices, from a decoder's `Invalid enum value 'bann'`.
+
+    Args:
+        what: What the decoder said.
+        field: The field it said it of.
+        type_: The record the field belongs to.
+    """
+    found = re.match(r"Invalid enum value '(?P<word>.*)'", what)
+    if not found:
+        return None
+    hint = typing.get_type_hints(type_).get(field)
+    literals = [one for one in (hint, *typing.get_args(hint)) if typing.get_origin(one) is typing.Literal]
+    choices = [str(word) for one in literals for word in typing.get_args(one)]
+    return unknown_name(field, found["word"], choices) if choices else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from embellie.domain.errors import EmbellieError, EventError, unknown_name
+from embellie.domain.errors import EmbellieError, EventError, unknown_name, wrong_choice
 from embellie.domain.event import KINDS, Body, Event
 from embellie.domain.slate import Consent
 
@@ -121,7 +121,9 @@ def _convert(raw: Mapping[str, Any], type_: Any, at: str) -> Any:
         found = _WHERE.match(str(error))
         what = found["what"] if found else str(error)
         path = (found["path"] or "$") if found else "$"
-        raise EventError(f"{what}.", hint="See the reference of events.", at=path.replace("$", at, 1)) from None
+        wrong = wrong_choice(what, field=path.rpartition(".")[2], type_=type_)
+        message, hint = (wrong.message, wrong.hint) if wrong else (f"{what}.", "See the reference of events.")
+        raise EventError(message, hint=hint, at=path.replace("$", at, 1)) from None
 
 
 def _require_aware(body: Body, at: str) -> None:

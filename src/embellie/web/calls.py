@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from embellie.app.keys import Role
-from embellie.domain.errors import EmbellieError, InputError, unknown_name
+from embellie.domain.errors import EmbellieError, InputError, unknown_name, wrong_choice
 from embellie.web.access import Caller, Door
 from embellie.web.messages import NoQuery, SiteQuery
 from embellie.web.metrics_text import Tally
@@ -225,9 +225,7 @@ def decode(data: bytes, type_: type[BodyT]) -> BodyT:
         return msgspec.json.decode(data or b"{}", type=type_)
     except msgspec.ValidationError as error:
         what, path = _explain(error)
-        wrong = wrong_choice(what, field=path.rpartition(".")[2], type_=type_) if isinstance(type_, type) else None
-        what, hint = (wrong.message, wrong.hint) if wrong else (what, "See /openapi.json for what this call takes.")
-        raise InputError(what, hint=hint, at=path) from None
+        raise _wrong(what, field=path.rpartition(".")[2], type_=type_, at=path) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(
             f"The body is not valid JSON: {_plain(error)}.",
@@ -252,13 +250,18 @@ def _query(pairs: dict[str, str], type_: type[msgspec.Struct]) -> msgspec.Struct
         missing = re.search(r"missing required field `(\w+)`", what)
         if missing:
             name, what = missing[1], f"The parameter `{missing[1]}` is missing."
-        wrong = wrong_choice(what, field=name, type_=type_)
-        what, hint = (wrong.message, wrong.hint) if wrong else (what, f"See {type_.__name__} in /openapi.json.")
-        raise InputError(what, hint=hint, at=f"?{name}") from None
+        raise _wrong(what, field=name, type_=type_, at=f"?{name}") from None
 
 
 def _pairs(query_string: bytes) -> dict[str, str]:
     return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+
+
+def _wrong(what: str, *, field: str, type_: type, at: str) -> InputError:
+    choice = wrong_choice(what, field=field, type_=type_)
+    if choice is not None:
+        return InputError(choice.message, hint=choice.hint, at=at)
+    return InputError(what, hint=f"See {type_.__name__} in /openapi.json for what this call takes.", at=at)
 
 
 def _explain(error: msgspec.ValidationError) -> tuple[str, str]:
