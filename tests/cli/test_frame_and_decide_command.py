@@ -57,9 +57,7 @@ def test_evidence_moves_the_belief(question, tmp_path):
 def test_a_line_of_evidence_ends_at_the_line_feed_alone(question, tmp_path):
     """A source may hold a line separator of its own, as JSON allows."""
     evidence = tmp_path / "evidence.jsonl"
-    found = json.dumps(
-        {"measures": "interest", "estimate": 0.01, "se": 0.005, "source": "a\u2028b"}, ensure_ascii=False
-    )
+    found = json.dumps({"measures": "x", "estimate": 1.0, "se": 1.0, "source": "a\u2028b"}, ensure_ascii=False)
     evidence.write_text(f"{found}\r\n", encoding="utf-8")
     run("decide", question, "--json", "--evidence", evidence)
 
