@@ -241,3 +241,15 @@ def test_a_wrong_site_or_an_absent_log_teaches(project, tmp_path):
     (project / "embellie-data" / FILE).rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="catalogue sync"):
         trial(project)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("def f(:", "invalid syntax"), ("import nowhere_at_all", "No module named"), ("x = 1", "there is no `Own` in it")],
+)
+def test_a_file_of_one_s_own_that_does_not_load_is_said_why(tmp_path, text, says):
+    """A typing mistake in one's policy is told in a line."""
+    file = tmp_path / "own.py"
+    file.write_text(text)
+    with pytest.raises(InputError, match=says):
+        policy_of(f"{file}:Own")

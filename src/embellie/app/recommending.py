@@ -72,10 +72,14 @@ def _imported(name: str) -> Any:
         if where.endswith(".py"):
             return runpy.run_path(where)[what]
         return getattr(importlib.import_module(where), what)
-    except (ImportError, OSError, AttributeError, KeyError) as error:
+    except (AttributeError, KeyError):
         raise InputError(
-            f"Cannot load `{name}`: {error}.", hint="Write `package.module:Name` or `file.py:Name`."
+            f"Cannot load `{name}`: there is no `{what}` in it.", hint="Write `package.module:Name` or `file.py:Name`."
         ) from None
+    except FileNotFoundError:
+        raise InputError(f"Cannot load `{name}`: no such file.", hint="Paths are from the folder you are in.") from None
+    except (ImportError, OSError, SyntaxError) as error:
+        raise InputError(f"Cannot load `{name}`: {error}.", hint="Mend the file; it must run by itself.") from error
 
 
 def duration_seconds(text: str) -> float:
