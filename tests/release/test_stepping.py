@@ -1,5 +1,6 @@
 """Gates: roll back on harm, hold on doubt or missing data, advance only on evidence of no harm."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 from embellie.domain.rollout import Rollout
 from embellie.domain.unavailable import Unavailable
+from embellie.release.changing import rollback
 from embellie.release.stepping import Observation, step
+from embellie.store.wire import body_from_text, body_to_text
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 ROLLOUT = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(0.05, 0.25, 1.0))
@@ -35,6 +38,33 @@ def test_what_a_gate_does(observation, state, at_step):
     after = step(ROLLOUT, observation, NOW)
     assert (after.state, after.step) == (state, at_step)
     assert after.reason
+
+
+@pytest.mark.parametrize(
+    ("observation", "code"),
+    [
+        (seen(0.01, 0.04), "no_harm"),
+        (seen(-0.03, 0.02), "unclear"),
+        (seen(-0.05, -0.01), "harm"),
+        (seen(0.01, 0.04, alarm=True), "bad_split"),
+        (seen(0.01, 0.04, readers=12), "few_readers"),
+        (Unavailable("No reader was exposed.", "Wait for traffic."), "no_effect"),
+    ],
+)
+def test_a_gate_gives_its_reason_as_a_code_too(observation, code):
+    """Each reason can be said in another language, from its code and figures, which the log keeps; a person's has none."""
+    after = step(ROLLOUT, observation, NOW)
+    assert after.reason_code == code
+    assert after.reason_figures.get("readers", 12) in {12, 5000}
+    assert body_from_text("rollout", body_to_text(after)) == after
+    by_hand = rollback(replace(after, state="running"), by="ana", now=NOW, reason="Clicks fell.")
+    assert (by_hand.reason_code, by_hand.reason_figures) == ("", {})
+
+
+def test_a_rollout_logged_before_reasons_had_codes_is_read():
+    """An older event without the fields is a rollout without a code."""
+    old = '{"rollout": "up", "placement": "bottom", "stable": "a", "canary": "b", "steps": [0.05, 1.0], "reason": "No harm."}'
+    assert body_from_text("rollout", old).reason_code == ""
 
 
 def test_a_held_rollout_advances_when_the_doubt_is_gone():

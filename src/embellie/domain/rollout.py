@@ -1,6 +1,7 @@
 """Rollout: the gradual change of a placement from its stable release to a canary, in steps with gates."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -13,7 +14,8 @@ RolloutState = Literal["running", "held", "completed", "rolled_back"]
 class Rollout:
     """Where a placement's change stands; an event of kind `rollout` carries it whole, the last one holds.
 
-    The weight only grows, on one hash of the reader, so a reader once in the canary stays there until it is complete or rolled back.
+    A reason that a verb or a gate gave has a `reason_code`, with the `reason_figures` it speaks of, so that it can be
+    said in another language; a person's own words have none. The weight only grows, on one hash of the reader, so a reader once in the canary stays there until it is complete or rolled back.
     """
 
     kind: ClassVar[str] = "rollout"
@@ -27,6 +29,8 @@ class Rollout:
     state: RolloutState = "running"
     salt: str = ""
     reason: str = ""
+    reason_code: str = ""
+    reason_figures: Mapping[str, float] = field(default_factory=dict, hash=False)
     by: str = ""
     changed_at: datetime | None = None
 

@@ -29,6 +29,7 @@ def start(
         steps=tuple(steps),
         salt=name,
         reason="Started.",
+        reason_code="started",
         by=by,
         changed_at=now,
     )
@@ -43,8 +44,12 @@ def advance(rollout: Rollout, *, by: str, now: datetime, reason: str = "") -> Ro
     _require_open(rollout, "advanced")
     if rollout.step + 1 >= len(rollout.steps):
         return complete(rollout, by=by, now=now, reason=reason)
-    return replace(
-        rollout, step=rollout.step + 1, state="running", by=by, changed_at=now, reason=reason or "Advanced by hand."
+    return _changed(
+        replace(rollout, step=rollout.step + 1, state="running"),
+        by=by,
+        now=now,
+        reason=reason,
+        default=("advanced", "Advanced by hand."),
     )
 
 
@@ -55,7 +60,8 @@ def hold(rollout: Rollout, *, by: str, now: datetime, reason: str = "") -> Rollo
         Conflict: The rollout is over.
     """
     _require_open(rollout, "held")
-    return replace(rollout, state="held", by=by, changed_at=now, reason=reason or "Held by hand.")
+    held = replace(rollout, state="held")
+    return _changed(held, by=by, now=now, reason=reason, default=("held", "Held by hand."))
 
 
 def complete(rollout: Rollout, *, by: str, now: datetime, reason: str = "") -> Rollout:
@@ -65,7 +71,8 @@ def complete(rollout: Rollout, *, by: str, now: datetime, reason: str = "") -> R
         Conflict: The rollout is over.
     """
     _require_open(rollout, "completed")
-    return replace(rollout, state="completed", by=by, changed_at=now, reason=reason or "Completed.")
+    default = ("everyone", "Everyone has it.") if rollout.weight >= 1 else ("completed", "Completed.")
+    return _changed(replace(rollout, state="completed"), by=by, now=now, reason=reason, default=default)
 
 
 def rollback(rollout: Rollout, *, by: str, now: datetime, reason: str = "") -> Rollout:
@@ -76,7 +83,13 @@ def rollback(rollout: Rollout, *, by: str, now: datetime, reason: str = "") -> R
     """
     if rollout.state == "rolled_back":
         raise Conflict(f"Rollout `{rollout.rollout}` is rolled back already.", hint="Start a new one.")
-    return replace(rollout, state="rolled_back", by=by, changed_at=now, reason=reason or "Rolled back by hand.")
+    back = replace(rollout, state="rolled_back")
+    return _changed(back, by=by, now=now, reason=reason, default=("rolled_back", "Rolled back by hand."))
+
+
+def _changed(rollout: Rollout, *, by: str, now: datetime, reason: str, default: tuple[str, str]) -> Rollout:
+    code, words = ("", reason) if reason else default
+    return replace(rollout, by=by, changed_at=now, reason=words, reason_code=code, reason_figures={})
 
 
 def _require_open(rollout: Rollout, verb: str) -> None:

@@ -1,5 +1,6 @@
 """Stepping: what a gate does with what it sees. Roll back on harm, hold on doubt, advance on evidence of no harm."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -36,30 +37,43 @@ def step(rollout: Rollout, observation: Observation | Unavailable, now: datetime
     if rollout.state not in ("running", "held"):
         return rollout
     if isinstance(observation, Unavailable):
-        return _hold(rollout, now, observation.reason)
+        return _hold(rollout, now, observation.reason, code="no_effect")
     doubt = _doubt(observation)
     if doubt:
-        return _hold(rollout, now, doubt)
+        code, reason = doubt
+        return _hold(rollout, now, reason, code=code, figures=_figures(observation))
     if observation.high < -observation.margin:
-        return rollback(rollout, by=GATE, now=now, reason=f"Harm: {_seen(observation)}.")
-    return advance(rollout, by=GATE, now=now, reason=f"No harm above {observation.margin:.1%}: {_seen(observation)}.")
+        back = rollback(rollout, by=GATE, now=now, reason=f"Harm: {_seen(observation)}.")
+        return replace(back, reason_code="harm", reason_figures=_figures(observation))
+    on = advance(rollout, by=GATE, now=now, reason=f"No harm above {observation.margin:.1%}: {_seen(observation)}.")
+    return replace(on, reason_code="no_harm", reason_figures=_figures(observation))
 
 
-def _doubt(observation: Observation) -> str:
+def _doubt(observation: Observation) -> tuple[str, str] | None:
+    """Why to hold, as a code and in words."""
     if observation.alarm:
-        return "The split is not the designed one: mend the assignment or the tracking first."
+        return "bad_split", "The split is not the designed one: mend the assignment or the tracking first."
     if observation.readers < observation.min_readers:
-        return f"Too few readers yet: {observation.readers} of {observation.min_readers}."
+        return "few_readers", f"Too few readers yet: {observation.readers} of {observation.min_readers}."
     if observation.low <= -observation.margin <= observation.high:
-        return f"Not clear yet: {_seen(observation)}."
-    return ""
+        return "unclear", f"Not clear yet: {_seen(observation)}."
+    return None
+
+
+def _figures(observation: Observation) -> dict[str, float]:
+    names = ("low", "high", "readers", "margin", "min_readers")
+    return {name: getattr(observation, name) for name in names}
 
 
 def _seen(observation: Observation) -> str:
     return f"effect between {observation.low:+.1%} and {observation.high:+.1%} on {observation.readers} readers"
 
 
-def _hold(rollout: Rollout, now: datetime, reason: str) -> Rollout:
+def _hold(
+    rollout: Rollout, now: datetime, reason: str, *, code: str, figures: Mapping[str, float] | None = None
+) -> Rollout:
     if rollout.state == "held" and rollout.reason == reason:
         return rollout
-    return replace(rollout, state="held", by=GATE, changed_at=now, reason=reason)
+    return replace(
+        rollout, state="held", by=GATE, changed_at=now, reason=reason, reason_code=code, reason_figures=figures or {}
+    )

@@ -272,6 +272,8 @@ class RolloutAnswer(_Out, frozen=True, kw_only=True):
     state: Literal["running", "held", "completed", "rolled_back"]
     salt: str
     reason: str
+    reason_code: str
+    reason_figures: dict[str, float]
     by: str
     changed_at: datetime | None
 

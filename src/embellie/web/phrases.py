@@ -551,6 +551,33 @@ _RELEASE: dict[str, tuple[str, str]] = {
     "verb.hold_help": ("stay at this step", "rester à cette étape"),
     "verb.complete_help": ("give it to everyone", "le donner à tous"),
     "verb.rollback_help": ("take it back from everyone", "le retirer à tous"),
+    "gate.started": ("Started.", "Lancé."),
+    "gate.advanced": ("Advanced by hand.", "Avancé à la main."),
+    "gate.held": ("Held by hand.", "Mis en pause à la main."),
+    "gate.completed": ("Completed.", "Terminé."),
+    "gate.everyone": ("Everyone has it.", "Tous l’ont."),
+    "gate.rolled_back": ("Rolled back by hand.", "Retiré à la main."),
+    "gate.no_effect": ("No effect could be measured yet.", "Aucun effet n’a encore pu être mesuré."),
+    "gate.bad_split": (
+        "The split is not the designed one: mend the assignment or the tracking first.",
+        "La répartition n’est pas celle prévue : réparez d’abord l’affectation ou le suivi.",
+    ),
+    "gate.few_readers": (
+        "Too few readers yet: {readers} of {min_readers}.",
+        "Encore trop peu de lecteurs : {readers} sur {min_readers}.",
+    ),
+    "gate.unclear": (
+        "Not clear yet: effect between {low} and {high} on {readers} readers.",
+        "Pas encore clair : effet entre {low} et {high} sur {readers} lecteurs.",
+    ),
+    "gate.harm": (
+        "Harm: effect between {low} and {high} on {readers} readers.",
+        "Dommage : effet entre {low} et {high} sur {readers} lecteurs.",
+    ),
+    "gate.no_harm": (
+        "No harm above {margin}: effect between {low} and {high} on {readers} readers.",
+        "Aucun dommage de plus de {margin} : effet entre {low} et {high} sur {readers} lecteurs.",
+    ),
     "history.kind_release": ("release", "version"),
     "history.kind_rollout": ("rollout", "déploiement"),
     "history.kind_experiment": ("experiment", "expérience"),

@@ -9,6 +9,7 @@ from embellie.domain.experiment import Experiment
 from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
 from embellie.web.front_page import live_now
+from embellie.web.phrases import MESSAGES
 from embellie.web.picture import drawn
 from embellie.web.traffic_pictures import release_text
 from embellie.web.view import View, is_open, iso
@@ -50,7 +51,7 @@ def track(view: View, rollout: Rollout) -> dict[str, Any]:
             placement=rollout.placement,
             share=words.share(rollout.weight),
         ),
-        "reason": rollout.reason,
+        "reason": rollout_reason(view, rollout),
         "by": rollout.by,
         "steps": [
             {
@@ -68,6 +69,17 @@ def track(view: View, rollout: Rollout) -> dict[str, Any]:
         ],
         "verbs": [{"verb": verb, "label": words(f"verb.{verb}"), "help": words(f"verb.{verb}_help")} for verb in verbs],
     }
+
+
+def rollout_reason(view: View, rollout: Rollout) -> str:
+    """Why a rollout last changed: in the page's words when a verb or a gate said it, else as a person wrote it."""
+    words, figures = view.words, rollout.reason_figures
+    if f"gate.{rollout.reason_code}" not in MESSAGES:
+        return rollout.reason
+    shares = {name: words.share(figures.get(name, 0.0), 1, signed=True) for name in ("low", "high")}
+    counts = {name: words.number(figures.get(name, 0.0)) for name in ("readers", "min_readers")}
+    margin = words.share(figures.get("margin", 0.0), 1)
+    return words(f"gate.{rollout.reason_code}", margin=margin, **shares, **counts)
 
 
 def _possible(rollout: Rollout, verb: str, last: int) -> bool:
@@ -128,7 +140,7 @@ def history_row(view: View, event: Event) -> dict[str, str]:
             placement=body.placement,
             share=words.share(body.weight),
         )
-        reason, by = body.reason, body.by
+        reason, by = rollout_reason(view, body), body.by
     elif isinstance(body, Experiment):
         text = words(f"history.experiment_{body.state}", experiment=body.experiment, placement=body.placement)
         reason = body.reason
