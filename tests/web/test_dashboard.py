@@ -408,6 +408,18 @@ def test_every_code_of_a_gap_is_in_the_catalogue():
     assert [code for code in _REASONS_FR if not {f"missing.{code}", f"remedy.{code}"} <= set(MESSAGES)] == []
 
 
+def test_the_sides_of_a_rollout_are_named_by_what_they_carry_out(site, monkeypatch):
+    """`canary` and `stable` are said as the scenarios behind them; as themselves when rollouts differ."""
+    monkeypatch.setattr(site.newsroom, "served_shares", lambda _: {"stable": 60, "canary": 40})
+    rows = site.get("/serve.json").json()["figures"]["served"]["rows"]
+    assert [row[0] for row in rows] == ["Status quo, in a rollout", "Heuristic, in a rollout"]
+    here = site.newsroom.rollout_now
+    other = fake.replace(here, rollout="b", canary=fake.RELEASES[2].release)
+    site.newsroom.rollouts = lambda _: [here, other]
+    rows = site.get("/serve.json").json()["figures"]["served"]["rows"]
+    assert [row[0] for row in rows] == ["Status quo, in a rollout", "Canary, in a rollout"]
+
+
 def test_usual_sections_and_units_are_said_in_the_language_of_the_page(site, monkeypatch):
     """`society` is `Société` in French, and `EUR/visit` is per `visite`; a section of a newspaper's own keeps its name."""
     articles = (fake.replace(fake.ARTICLES[0], section="society"), fake.replace(fake.ARTICLES[1], section="Vu d’ici"))

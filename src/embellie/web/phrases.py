@@ -480,6 +480,7 @@ _SERVING: dict[str, tuple[str, str]] = {
     "traffic.note": ("Events through time, by kind.", "Les événements au fil du temps, par sorte."),
     "served.title": ("Who was really shown what", "Qui a vraiment vu quoi"),
     "served.sentence": ("Of {n} slates served: {parts}.", "Sur {n} listes servies : {parts}."),
+    "served.rollout": ("{name}, in a rollout", "{name}, pendant un déploiement"),
     "served.outside": ("{name}, outside any comparison", "{name}, hors comparaison"),
     "ledger.title": ("Is every event accounted for?", "Le compte est-il bon ?"),
     "ledger.received": ("received", "reçus"),

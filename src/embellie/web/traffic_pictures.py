@@ -91,7 +91,11 @@ def served_picture(view: View, served: Mapping[str, int]) -> Picture | Unavailab
 
 
 def served_label(view: View, name: str) -> str:
-    """A variant in words; a release (its readers take part in no comparison) as what it carries out, said so."""
+    """A variant in words; a side of a rollout, or a release outside any comparison, as what it carries out, said so."""
+    if name in {"stable", "canary"}:
+        rollouts = view.newsroom.rollouts(view.site)
+        carried = {release_text(view, each.canary if name == "canary" else each.stable) for each in rollouts}
+        return view.words("served.rollout", name=carried.pop() if len(carried) == 1 else view.scenario(name))
     released = {each.release for each in view.newsroom.releases(view.site)}
     if name in released or not name:
         return view.words("served.outside", name=release_text(view, name))
