@@ -1,10 +1,10 @@
 """How long deciding takes, and how far its figures are from those of a long run: 20 unknowns, three scenarios.
 
-Prints a table; writes its figures as JSON when given a file: python benchmarks/decide.py [FILE.json]
+Prints a table, and writes its figures as JSON when asked: python benchmarks/decide.py [--out FILE]
 """
 
+import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -53,6 +53,9 @@ def timed(question, **options):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="write the figures there")
+    asked = parser.parse_args()
     question = question_of_twenty()
     decide(question)
     runs = [timed(question, seed=100 + k) for k in range(REPLICATES)]
@@ -87,8 +90,8 @@ def main():
     print(f"\n{'figure':<10} {'long run':>12} {'RMSE':>8} {'within stated error':>20}")
     for row in rows:
         print(f"{row['name']:<10} {row['value']:>12,.0f} {row['rmse']:>8.2%} {row['within']:>20.0%}")
-    for name in sys.argv[1:2]:
-        Path(name).write_text(json.dumps(result, indent=2), encoding="utf-8")
+    if asked.out:
+        asked.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

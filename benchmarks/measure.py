@@ -1,6 +1,6 @@
 """How long a scorecard takes: of a table of a million readers, beside a bare scan; and from a log of a million events.
 
-Run `python benchmarks/measure.py [--units 1000000] [--events 1000000] [--json]`. Each figure comes from a fresh process:
+Run `python benchmarks/measure.py [--units 1000000] [--events 1000000] [--out FILE]`. Each figure comes from a fresh process:
 wall seconds, CPU seconds (children and threads included) and peak memory, imports included.
 """
 
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="write the figures there")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--file", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -177,9 +177,8 @@ def main() -> None:
             runs = [json.loads(subprocess.check_output(command)) for _ in range(arguments.repeats)]
             rows[name] = sorted(runs, key=lambda run: run["cpu"])[len(runs) // 2]
     document = {"units": arguments.units, "events": arguments.events, "rows": rows}
-    if arguments.json:
-        print(json.dumps(document, indent=2))
-        return
+    if arguments.out:
+        arguments.out.write_text(json.dumps(document, indent=2), encoding="utf-8")
     print(f"{'':36}{'wall s':>8}{'CPU s':>8}{'compute s':>11}{'RSS MiB':>9}")
     for name, row in rows.items():
         print(f"{name:36}{row['wall']:8.2f}{row['cpu']:8.2f}{row['compute']:11.2f}{row['rss_mib']:9.0f}")

@@ -1,4 +1,4 @@
-"""Recommending: milliseconds per slate, events folded per second, memory. Prints a table and writes JSON.
+"""Recommending: milliseconds per slate, events folded per second, memory. Prints a table, and writes JSON when asked.
 
     python benchmarks/recommend.py [--quick] [--out FILE]
 
@@ -100,7 +100,7 @@ def memory(articles, readers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("benchmark-recommend.json"))
+    parser.add_argument("--out", type=Path, help="write the figures there")
     asked = parser.parse_args()
     sizes, times = ((1_000, 10_000), 100) if asked.quick else ((1_000, 10_000, 50_000), 1_000)
     rows = speed(sizes, times)
@@ -113,9 +113,9 @@ def main():
     print(
         f"\n100,000 articles: {used['per_100k_articles_mb']:.0f} MB; 100,000 readers of 20 articles: {used['per_100k_readers_mb']:.0f} MB"
     )
-    asked.out.write_text(
-        json.dumps({"schema": "embellie/benchmark-recommend/1", "slates": rows, "memory": used}, indent=2)
-    )
+    if asked.out:
+        document = {"schema": "embellie/benchmark-recommend/1", "slates": rows, "memory": used}
+        asked.out.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

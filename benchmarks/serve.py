@@ -3,7 +3,7 @@
 The server runs in a process of its own, the load in this one, so both share the machine. The bare endpoint reads the
 same request and returns the same bytes without doing anything; the difference is what embellie itself costs.
 
-    .venv/bin/python benchmarks/serve.py [--seconds 5] [--connections 32] [--json FILE]
+    .venv/bin/python benchmarks/serve.py [--seconds 5] [--connections 32] [--out FILE]
 """
 
 import argparse
@@ -168,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--out", type=Path, help="write the figures there")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
@@ -197,8 +197,8 @@ def main() -> None:
         "calls": found,
     }
     print(json.dumps(document))
-    if asked.json:
-        asked.json.write_text(json.dumps(document, indent=2))
+    if asked.out:
+        asked.out.write_text(json.dumps(document, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":
