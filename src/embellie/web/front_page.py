@@ -94,7 +94,8 @@ def _because_running(view: View, verdict: Verdict, stands: Standing) -> str:
     if stands.readers and experiment is not None and experiment.started_at is not None:
         said.append(words("because.since", started=words.moment(experiment.started_at)))
     if design is not None:
-        enbs, cost = (words.money(amount, verdict.currency) for amount in (design.enbs.value, design.cost))
+        enbs = worth_text(view, verdict, design.enbs.value)
+        cost = words.money(design.cost, verdict.currency)
         said.append(
             words(
                 "because.going_on" if stands.readers else "because.beginning",
@@ -209,7 +210,7 @@ def next_to_learn(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
         words(
             "next.study",
             study=study_text(view, paying[0]),
-            enbs=words.money(paying[0].enbs.value, currency),
+            enbs=worth_text(view, verdict, paying[0].enbs.value),
             cost=words.money(paying[0].cost, currency),
         )
         if paying

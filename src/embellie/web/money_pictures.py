@@ -333,7 +333,7 @@ def studies_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
         sentence=words(
             "studies.sentence" if top.enbs.value > 0 else "studies.none",
             study=study_text(view, top),
-            enbs=words.money(top.enbs.value, currency),
+            enbs=worth_text(view, verdict, top.enbs.value),
             cost=words.money(top.cost, currency),
         ),
         note=words("studies.note"),
@@ -360,7 +360,7 @@ def studies_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
                     "enbs": study.enbs.value,
                     "error": study.enbs.error,
                     "best": study is top and top.enbs.value > 0,
-                    "text": words.money(study.enbs.value, currency),
+                    "text": worth_text(view, verdict, study.enbs.value),
                 }
                 for study in verdict.studies
             ],

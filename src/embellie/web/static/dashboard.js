@@ -129,6 +129,7 @@ function burndown(data, width) {
   // Of changes close together, only the later one is named.
   const near = 0.2 * (last.at - points[0].at);
   const named = changes.filter((change, place) => place === changes.length - 1 || changes[place + 1].at - change.at > near);
+  const late = (change) => change.at - points[0].at > 0.8 * (last.at - points[0].at);
   const right = 16 + widthOf(data.text, "600 15px 'Source Sans'");
   return Plot.plot({
     ...svgDefaults, width, height: Math.min(300, Math.max(210, width * 0.5)), marginLeft: 54, marginRight: right, marginTop: 26,
@@ -138,7 +139,9 @@ function burndown(data, width) {
       Plot.areaY(points, { x: "at", y: "evpi", curve: "step-after", fill: "var(--accent)", fillOpacity: 0.13 }),
       Plot.lineY(points, { x: "at", y: "evpi", curve: "step-after", stroke: "var(--accent)", strokeWidth: 2.2 }),
       Plot.dot(changes, { x: "at", y: "evpi", r: 4.5, fill: "var(--paper)", stroke: "var(--accent)", strokeWidth: 2 }),
-      Plot.text(named, { x: "at", y: "evpi", text: "label", dy: -14, fill: "var(--ink)", fontWeight: 600, stroke: "var(--paper)", strokeWidth: 4 }),
+      ...["middle", "end"].map((textAnchor) => Plot.text(named.filter((change) => (late(change) ? "end" : "middle") === textAnchor), {
+        x: "at", y: "evpi", text: "label", textAnchor, dy: -14, fill: "var(--ink)", fontWeight: 600, stroke: "var(--paper)", strokeWidth: 4,
+      })),
       Plot.dot([last], { x: "at", y: "evpi", r: 4, fill: "var(--accent)" }),
       Plot.text([last], { x: "at", y: "evpi", text: () => data.text, textAnchor: "start", dx: 9, fontSize: 15, fontWeight: 600, fill: "var(--ink)" }),
       Plot.ruleY([0], { stroke: "var(--soft)" }),
