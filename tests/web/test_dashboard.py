@@ -444,13 +444,14 @@ def test_the_verbs_reach_the_newsroom_with_who_and_why(site):
 def test_a_gate_speaks_the_language_of_the_page_and_a_person_their_own(site):
     """What a gate said has a code and figures, said in French on a French page; what a person wrote stays as written."""
     figures = {"low": -0.007, "high": 0.171, "readers": 1769, "margin": 0.02}
-    said = with_rollout(site, reason="No harm.", reason_code="no_harm", reason_figures=figures)
-    page = said.get("/release.json", params={"lang": "fr"}).json()["rollouts"][0]["reason"]
-    assert page.replace("\u202f", " ") == (
+    said = with_rollout(site, by="gate", reason="No harm.", reason_code="no_harm", reason_figures=figures)
+    rollout = said.get("/release.json", params={"lang": "fr"}).json()["rollouts"][0]
+    assert rollout["by"] == "contrôle automatique"
+    assert rollout["reason"].replace("\u202f", " ") == (
         "Aucun dommage de plus de 2,0 % : effet entre −0,7 % et +17,1 % sur 1 769 lecteurs."
     )
     written = with_rollout(site, reason="Ana said so.").get("/release.json", params={"lang": "fr"}).json()
-    assert written["rollouts"][0]["reason"] == "Ana said so."
+    assert (written["rollouts"][0]["reason"], written["rollouts"][0]["by"]) == ("Ana said so.", "ana")
 
 
 def test_a_rollout_starts_from_the_page(site):

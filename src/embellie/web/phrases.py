@@ -552,6 +552,8 @@ _RELEASE: dict[str, tuple[str, str]] = {
     "verb.hold_help": ("stay at this step", "rester à cette étape"),
     "verb.complete_help": ("give it to everyone", "le donner à tous"),
     "verb.rollback_help": ("take it back from everyone", "le retirer à tous"),
+    "by.gate": ("gate", "contrôle automatique"),
+    "by.autopilot": ("autopilot", "pilote automatique"),
     "gate.started": ("Started.", "Lancé."),
     "gate.advanced": ("Advanced by hand.", "Avancé à la main."),
     "gate.held": ("Held by hand.", "Mis en pause à la main."),

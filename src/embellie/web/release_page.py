@@ -52,7 +52,7 @@ def track(view: View, rollout: Rollout) -> dict[str, Any]:
             share=words.share(rollout.weight),
         ),
         "reason": rollout_reason(view, rollout),
-        "by": rollout.by,
+        "by": by_text(view, rollout.by),
         "steps": [
             {
                 "share": words.share(share),
@@ -80,6 +80,11 @@ def rollout_reason(view: View, rollout: Rollout) -> str:
     counts = {name: words.number(figures.get(name, 0.0)) for name in ("readers", "min_readers")}
     margin = words.share(figures.get("margin", 0.0), 1)
     return words(f"gate.{rollout.reason_code}", margin=margin, **shares, **counts)
+
+
+def by_text(view: View, by: str) -> str:
+    """Who did it: a person by their name, the gate and the autopilot in the page's words."""
+    return view.words(f"by.{by}") if f"by.{by}" in MESSAGES else by
 
 
 def _possible(rollout: Rollout, verb: str, last: int) -> bool:
@@ -151,5 +156,5 @@ def history_row(view: View, event: Event) -> dict[str, str]:
         "kind_label": words(f"history.kind_{event.kind}"),
         "text": text,
         "reason": reason,
-        "by": by,
+        "by": by_text(view, by),
     }
