@@ -59,7 +59,8 @@ def test_a_line_of_evidence_ends_at_the_line_feed_alone(question, tmp_path):
     evidence = tmp_path / "evidence.jsonl"
     found = json.dumps({"measures": "x", "estimate": 1.0, "se": 1.0, "source": "a\u2028b"}, ensure_ascii=False)
     evidence.write_text(f"{found}\r\n", encoding="utf-8")
-    run("decide", question, "--json", "--evidence", evidence)
+    unknown = json.loads(run("decide", question, "--json", "--evidence", evidence))["unknowns"][0]
+    assert unknown["posterior"]["mean"] == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize("line", ["{", '{"measures": "x"}', '{"measures": "x", "estimate": "a", "se": 1}'])
