@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
-from embellie.app.operations import Operations
+from embellie.app.operations import Operations, comparisons
 from embellie.domain.event import Event, new_id
 from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
@@ -51,3 +51,17 @@ def test_a_completed_rollout_can_be_taken_back():
     for minute, body in enumerate([up, done, changing.rollback(done, by="ana", now=START)]):
         operations.apply(event(body, minute))
     assert operations.snapshot("gazette", {}).stable == {"bottom": "old"}
+
+
+def test_each_step_of_a_rollout_is_a_comparison_from_its_first_event_to_the_next_step():
+    """Holding does not restart a step; advancing ends it; at 100 % there is nothing to compare."""
+    first = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(0.1, 0.5, 1.0))
+    held = changing.hold(first, by="gate", now=START)
+    second = changing.advance(held, by="ana", now=START)
+    last = changing.advance(second, by="ana", now=START)
+    found = comparisons([event(body, minute) for minute, body in enumerate([first, held, second, last])])
+    minutes = {
+        name: [(at - START).seconds // 60 for at in (one.started_at, one.stopped_at)] for name, one in found.items()
+    }
+    assert minutes == {"up/step-1": [0, 2], "up/step-2": [2, 3]}
+    assert {one.state for one in found.values()} == {"stopped"}

@@ -14,7 +14,7 @@ from typing import Any
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.observing import Observatory
-from embellie.app.operations import OPERATOR_KINDS, Operations
+from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons
 from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, EmbellieError, EventError, QuestionError, unknown_name
 from embellie.domain.event import PUBLIC_KINDS, Body, Event, fact_id, new_id
@@ -34,7 +34,7 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import build_policy
 from embellie.recommend.state import ANY_LANGUAGE, State
 from embellie.release import changing
-from embellie.serve.handling import Ranker, Snapshot, handle, placement_of, step_name
+from embellie.serve.handling import Ranker, Snapshot, handle, placement_of
 from embellie.store.analysis import Analysis
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
@@ -44,9 +44,6 @@ FOLLOWED = (*OPERATOR_KINDS, "article")
 """The kinds another process may write, which the running server picks up."""
 
 FOLLOW_SECONDS = 0.2
-
-STEP_READERS = 2_000
-"""The readers a step of a rollout is planned for: harm or its absence should show by then."""
 
 
 def utc_now() -> datetime:
@@ -203,7 +200,7 @@ class Newsroom:
         return sorted(found, key=lambda one: one.state != "running")
 
     def experiment(self, name: str) -> Experiment:
-        """Find an experiment, or the comparison of a rollout's step, as an experiment.
+        """Find an experiment, or the comparison a step of a rollout is, as an experiment.
 
         Raises:
             UnknownName: With the experiments that exist.
@@ -212,7 +209,7 @@ class Newsroom:
         with self._lock:
             for site in self.sites:
                 known |= self._operations.of(site).experiments
-                known |= {step_name(one): comparison_of(one) for one in self._operations.of(site).rollouts.values()}
+                known |= comparisons(self._operations.of(site).history)
         try:
             return known[name]
         except KeyError:
@@ -561,23 +558,6 @@ def _after(written: "Future[Receipt]", then: Callable[[Receipt], Receipt]) -> "F
 
     written.add_done_callback(settle)
     return done
-
-
-def comparison_of(rollout: Rollout) -> Experiment:
-    """Read a rollout's present step as a comparison of canary and stable."""
-    weight = min(max(rollout.steps[rollout.step], 1e-9), 1 - 1e-9)
-    return Experiment(
-        experiment=step_name(rollout),
-        placement=rollout.placement,
-        control="stable",
-        variants=(
-            Variant(name="stable", weight=1 - weight, scenario="stable", release=rollout.stable),
-            Variant(name="canary", weight=weight, scenario="canary", release=rollout.canary),
-        ),
-        salt=rollout.salt,
-        planned=STEP_READERS,
-        started_at=rollout.changed_at,
-    )
 
 
 def _in_simulated_time(event: Event, now: datetime) -> Event:

@@ -1,20 +1,23 @@
 """Operations: the fold over what operators and editors did. What is built, live, compared and ruled, now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from embellie.domain.event import Event
 from embellie.domain.evidence import Evidence
-from embellie.domain.experiment import Experiment
+from embellie.domain.experiment import Experiment, Variant
 from embellie.domain.question import QuestionFiled
 from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
 from embellie.domain.rule import Rule
 from embellie.domain.site import Site
-from embellie.serve.handling import Ranker, Snapshot
+from embellie.serve.handling import Ranker, Snapshot, step_name
 
 OPERATOR_KINDS = ("release", "rollout", "experiment", "rule", "question", "study")
+STEP_READERS = 2_000
+"""The readers a step of a rollout is planned for: harm, or its absence, should show by then."""
+
 HISTORY_KINDS = frozenset({"release", "rollout", "experiment"})
 
 
@@ -99,6 +102,41 @@ class Operations:
             experiments={one.placement: one for one in own.experiments.values() if one.state == "running"},
             rollouts={one.placement: one for one in own.rollouts.values() if one.state in ("running", "held")},
         )
+
+
+def comparisons(history: Sequence[Event]) -> dict[str, Experiment]:
+    """Read each step of each rollout as an experiment between stable and canary, from its first event to its last.
+
+    Args:
+        history: Events in the order of their times.
+    """
+    found: dict[str, Experiment] = {}
+    for event in history:
+        if not isinstance(event.body, Rollout):
+            continue
+        rollout = event.body
+        under_way = step_name(rollout) if rollout.state in ("running", "held") else ""
+        for name, one in found.items():
+            if name.startswith(f"{rollout.rollout}/") and name != under_way and one.state == "running":
+                found[name] = replace(one, state="stopped", stopped_at=event.at, reason=rollout.reason)
+        if under_way and under_way not in found and rollout.weight < 1:
+            found[under_way] = _comparison(rollout, event.at)
+    return found
+
+
+def _comparison(rollout: Rollout, since: datetime) -> Experiment:
+    return Experiment(
+        experiment=step_name(rollout),
+        placement=rollout.placement,
+        control="stable",
+        variants=(
+            Variant(name="stable", weight=1 - rollout.weight, scenario="stable", release=rollout.stable),
+            Variant(name="canary", weight=rollout.weight, scenario="canary", release=rollout.canary),
+        ),
+        salt=rollout.salt,
+        planned=STEP_READERS,
+        started_at=since,
+    )
 
 
 def _settle(own: SiteOperations, rollout: Rollout) -> None:
