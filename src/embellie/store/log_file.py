@@ -89,20 +89,15 @@ def _open(
     """Connect and prepare; a connection that cannot be prepared is closed, and the error explained."""
     connection = None
     try:
-        connection = _connect(path, busy_seconds, cache=cache)
+        # Transactions are begun and ended by hand; each connection has one owner, or a lock around it.
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+        # In KiB: the writer holds the hot pages of the indexes, each thread that reads only a few.
+        connection.execute(f"PRAGMA cache_size = -{cache}")
         prepare(connection, path)
     except (sqlite3.Error, EmbellieError) as error:
         if connection is not None:
             connection.close()
         raise (explain(error, path) if isinstance(error, sqlite3.Error) else error) from None
-    return connection
-
-
-def _connect(path: Path, busy_seconds: float, *, cache: int) -> sqlite3.Connection:
-    # Transactions are begun and ended by hand; each connection has one owner, or a lock around it.
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-    # In KiB: the writer holds the hot pages of the indexes, each thread that reads only a few.
-    connection.execute(f"PRAGMA cache_size = -{cache}")
     return connection
 
 
