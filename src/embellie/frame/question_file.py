@@ -442,7 +442,7 @@ class _Reader:
             raise self._unknown_word("kind of study", str(kind), _STUDY_KINDS, f"{place}.kind")
         measures = self._text(table.get("measures", ""), place)
         if not measures:
-            raise self._wrong(f"Study `{name}` does not say what it measures.", "Add `measures = \"interest\"`.", place)
+            raise self._wrong(f"Study `{name}` does not say what it measures.", 'Add `measures = "interest"`.', place)
         if measures not in self.unknowns:
             raise self._unknown_word("unknown to measure", measures, self.unknowns, f"{place}.measures")
         scenario = self._text(table.get("scenario", ""), place)
