@@ -36,8 +36,5 @@ def _of_project(folder: Path) -> tuple[Question, list[Evidence]]:
     config = read_config(folder)
     if not (folder / config.data / LOG_FILE).is_file():
         return read_question(folder / config.question), []
-    newsroom = Newsroom.open(folder)
-    try:
+    with Newsroom.open(folder) as newsroom:
         return newsroom.question(), list(newsroom.evidence())
-    finally:
-        newsroom.close()

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
@@ -26,7 +26,7 @@ from embellie.domain.rollout import Rollout
 from embellie.domain.rule import Rule
 from embellie.domain.scorecard import Scorecard
 from embellie.domain.site import Placement, Site
-from embellie.domain.slate import Recommended, Slate, SlateRequest
+from embellie.domain.slate import Consent, Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.frame.question_file import read_question
 from embellie.ports import Clock, LedgerRow, Receipt, Rejected
@@ -87,6 +87,17 @@ class Newsroom:
         newsroom._declare()
         threading.Thread(target=newsroom._follow, name="embellie-follow", daemon=True).start()
         return newsroom
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    @property
+    def data(self) -> Path:
+        """The folder of the log, the keys and what the jobs remember."""
+        return self.folder / self.config.data
 
     def close(self) -> None:
         """Finish what is queued and let go of the log."""
@@ -217,7 +228,7 @@ class Newsroom:
 
     def scorecard(self, experiment: str) -> Scorecard:
         """Score an experiment from the log, as it stands (at most a few seconds old)."""
-        return self._observatory.scorecard(self.experiment(experiment), now=self.clock())
+        return self._observatory.scorecard(self.experiment(experiment))
 
     def scorecard_history(self, experiment: str) -> Sequence[tuple[datetime, Scorecard]]:
         """Score an experiment at moments since its start, oldest first."""
@@ -482,7 +493,7 @@ class Newsroom:
         name = body.release if isinstance(body, Release) else body.experiment
         return self._event(site, body, now=self.clock(), consent="none", id_=fact_id(site, "declared", body.kind, name))
 
-    def _event(self, site: str, body: Body, *, now: datetime, consent: Any, id_: str = "") -> Event:
+    def _event(self, site: str, body: Body, *, now: datetime, consent: Consent, id_: str = "") -> Event:
         return Event(id=id_ or new_id(now, os.urandom(10)), site=site, at=now, consent=consent, body=body)
 
     def _submit(self, events: Sequence[Event], rejected: Sequence[Rejected] = ()) -> "Future[Receipt]":

@@ -19,6 +19,9 @@ from embellie.ports import AggregateReader
 
 FRESH_SECONDS = 2.0
 MOMENTS = 24
+REMEMBERED = 5_000
+"""Answers kept; then all are forgotten, and computed again when asked for."""
+
 SPACINGS = tuple(timedelta(hours=hours) for hours in (1, 2, 4, 8, 16, 32, 64, 168, 336, 672, 1344))
 HISTORY_DRAWS = 4096
 
@@ -53,8 +56,8 @@ class Observatory:
         self._fresh: dict[Hashable, tuple[float, Any]] = {}
         self._past: dict[Hashable, Any] = {}
 
-    def scorecard(self, experiment: Experiment, *, now: datetime) -> Scorecard:
-        """Score an experiment on all that has happened up to `now`, or until it was stopped."""
+    def scorecard(self, experiment: Experiment) -> Scorecard:
+        """Score an experiment on all that has happened so far."""
         return self._fresh_or(("scorecard", experiment), lambda: self._score(experiment, experiment.stopped_at))
 
     def scorecard_history(self, experiment: Experiment, *, now: datetime) -> list[tuple[datetime, Scorecard]]:
@@ -63,11 +66,11 @@ class Observatory:
             return []
         *past, last = moments(experiment.started_at, experiment.stopped_at or now)
         history = [(at, self._score_past(experiment, at)) for at in past]
-        return [*history, (last, self.scorecard(experiment, now=now))]
+        return [*history, (last, self.scorecard(experiment))]
 
     def found(self, question: Question, experiment: Experiment, *, now: datetime) -> list[Evidence]:
         """List what an experiment says about the question's unknowns, now."""
-        return self._found(question, experiment, self.scorecard(experiment, now=now), now)
+        return self._found(question, experiment, self.scorecard(experiment), now)
 
     def evidence(
         self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
@@ -170,4 +173,7 @@ class Observatory:
     def _lock_of(self, key: Hashable) -> threading.RLock:
         """One lock per answer: each is computed once, and none waits for another's history."""
         with self._lock:
+            if len(self._locks) > REMEMBERED:
+                for memory in (self._locks, self._fresh, self._past):
+                    memory.clear()
             return self._locks.setdefault(key, threading.RLock())

@@ -85,7 +85,7 @@ def sync_site(newsroom: "Newsroom", site: str, *, force: bool = False, due_only:
         publish=publish_of(newsroom, site),
         known=known_of(newsroom, site),
         fetcher=_fetcher(own),
-        memory=FeedMemory(newsroom.folder / newsroom.config.data / STATE_FILE, site),
+        memory=FeedMemory(newsroom.data / STATE_FILE, site),
         now=newsroom.clock(),
         interval=timedelta(minutes=minutes),
         force=force,

@@ -120,11 +120,8 @@ def list_(*, project: Path, site: str, count: int, as_json: bool) -> None:
 
 @contextmanager
 def _opened(folder: Path, site: str) -> Iterator[tuple[Newsroom, list[str]]]:
-    newsroom = Newsroom.open(folder)
-    try:
+    with Newsroom.open(folder) as newsroom:
         yield newsroom, [newsroom.site(site).site] if site else list(newsroom.sites)
-    finally:
-        newsroom.close()
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -86,8 +86,7 @@ def experiment(*, name: str, project: Path, sequential: str, planned: int | None
     from embellie.app.newsroom import Newsroom
 
     looking = _looking(sequential, planned) if sequential else None
-    newsroom = Newsroom.open(project)
-    try:
+    with Newsroom.open(project) as newsroom:
         names = [one.experiment for site in newsroom.sites for one in newsroom.experiments(site)]
         if not name and len(names) != 1:
             raise InputError("Which experiment?", hint=f"There are: {', '.join(names) or 'none'}.")
@@ -101,8 +100,6 @@ def experiment(*, name: str, project: Path, sequential: str, planned: int | None
             read_seconds=newsroom.config.read_seconds,
             looking=looking or watched(test),
         )
-    finally:
-        newsroom.close()
     if as_json:
         print_json(scorecard_document(card))
     else:

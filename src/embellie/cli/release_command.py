@@ -22,11 +22,8 @@ by_option = click.option("--by", default="command line", show_default=True, help
 
 @contextmanager
 def _opened(folder: Path, site: str) -> Iterator[tuple[Newsroom, str]]:
-    newsroom = Newsroom.open(folder)
-    try:
+    with Newsroom.open(folder) as newsroom:
         yield newsroom, choose("site", site, newsroom.sites)
-    finally:
-        newsroom.close()
 
 
 @click.group()

@@ -57,7 +57,7 @@ _SAFETY = {
 
 def open_keys(newsroom: "Newsroom") -> Keys:
     """Open the keys in the data folder; missing public keys are made."""
-    return Keys(newsroom.folder / newsroom.config.data / KEYS_FILE, sites=newsroom.sites)
+    return Keys(newsroom.data / KEYS_FILE, sites=newsroom.sites)
 
 
 def create_app(
