@@ -103,6 +103,7 @@ class Newsroom:
         """Finish what is queued and let go of the log."""
         self._closing.set()
         self.log.close()
+        self.analysis.close()
 
     # serve
 

@@ -5,7 +5,7 @@ import json
 import re
 import runpy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,10 @@ import numpy as np
 
 from embellie.app.choosing import choose, setting_of
 from embellie.app.config import Config, sites_of
+from embellie.app.operations import Operations
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError
-from embellie.domain.event import Event
 from embellie.domain.moment import iso, micros
-from embellie.domain.rule import Rule
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.domain.unavailable import Unavailable
@@ -359,12 +358,12 @@ def try_policy(
     if not file.is_file():
         raise InputError("No log yet.", hint="Bring in articles first: `embellie catalogue sync`.", at=str(file))
     with SqliteLog(file) as log:
-        state, rules = fold_log(log, until=asked["now"])
+        state, operations = fold_log(log, sites_of(config), until=asked["now"])
     given: dict[str, Any] = {"site": place.site, "placement": spot.placement, "n": spot.slots}
     given |= {name: value for name, value in asked.items() if value not in (None, "", ())}
     request = SlateRequest(**given)
     ranking = policy_of(policy, editors_list=place.editors_list)(request, state)
-    known = list(rules.get(place.site, {}).values())
+    known = list(operations.of(place.site).rules.values())
     slate = apply_rules(ranking, request=request, state=state, rules=known, placement=spot)
     counters, now = state.site(place.site).counters, micros(request.now)
     return Trial(
@@ -378,21 +377,14 @@ def try_policy(
     )
 
 
-def fold_log(log: EventLog, *, until: datetime) -> tuple[State, dict[str, dict[str, Rule]]]:
-    """Fold a log up to a time into what policies see, and each site's rules by name."""
-    state, rules = State(), dict[str, dict[str, Rule]]()
+def fold_log(log: EventLog, sites: Mapping[str, Site], *, until: datetime) -> tuple[State, Operations]:
+    """Fold a log up to a time into what policies see and what editors ruled, as a running newsroom does."""
+    state, operations = State(), Operations(sites, stable="")
     for _, event in log.scan(kinds=FOLDED):
-        if event.at > until:
-            continue
-        _fold(event, state, rules)
-    return state, rules
-
-
-def _fold(event: Event, state: State, rules: dict[str, dict[str, Rule]]) -> None:
-    if isinstance(event.body, Rule):
-        rules.setdefault(event.site, {})[event.body.rule] = event.body
-    else:
-        state.apply(event)
+        if event.at <= until:
+            state.apply(event)
+            operations.apply(event)
+    return state, operations
 
 
 def trial_document(trial: Trial) -> dict[str, Any]:
