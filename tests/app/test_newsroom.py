@@ -263,3 +263,17 @@ def test_the_verdicts_history_keeps_how_it_came_about(newsroom, clock):
     history = newsroom.verdict_history()
     assert history[0][1].evpi.value > history[-1][1].evpi.value
     assert [at for at, _ in history] == sorted(at for at, _ in history)
+
+
+def test_nobody_waits_for_a_long_history(newsroom, clock, monkeypatch):
+    """What there is no time for is left out, then filled in; what is known already is always there."""
+    newsroom.publish("gazette", articles(clock)).result()
+    clock.wait(hours=5)
+    simulate(newsroom, clock, readers=300)
+    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 0.0)
+    assert len(newsroom.verdict_history()) == 1
+    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 60.0)
+    whole = [at for at, _ in newsroom.verdict_history()]
+    assert len(whole) == 7
+    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 0.0)
+    assert [at for at, _ in newsroom.verdict_history()] == whole

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from embellie.app.deciding import decide
 from embellie.app.measuring import evidence_from, scorecard, watched
@@ -24,6 +24,9 @@ REMEMBERED = 5_000
 
 SPACINGS = tuple(timedelta(hours=hours) for hours in (1, 2, 4, 8, 16, 32, 64, 168, 336, 672, 1344))
 HISTORY_DRAWS = 4096
+HISTORY_SECONDS = 2.0
+"""How long a history may take; what is missing then is filled in when it is asked for again."""
+
 
 AnswerT = TypeVar("AnswerT")
 
@@ -38,6 +41,30 @@ def moments(start: datetime, now: datetime) -> list[datetime]:
     spacing = next((one for one in SPACINGS if (now - start) / one <= MOMENTS), SPACINGS[-1])
     past = [start + spacing * k for k in range(1, int((now - start) / spacing) + 1)]
     return [*past, now]
+
+
+@dataclass(frozen=True, slots=True)
+class Past(Generic[AnswerT]):
+    """An answer about a moment that is over: what names it, and how to compute it once."""
+
+    key: Hashable
+    compute: Callable[[], AnswerT]
+
+
+def spread(moments: Sequence[datetime]) -> list[datetime]:
+    """Order moments so that any first few of them span the whole: the ends, then ever finer halves.
+
+    >>> from datetime import UTC
+    >>> [at.hour for at in spread([datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(6)])]
+    [0, 5, 3, 2, 4, 1]
+    """
+    last = len(moments) - 1
+    order = dict.fromkeys([0, last][: len(moments)])
+    step = last
+    while step > 1:
+        step = (step + 1) // 2
+        order |= dict.fromkeys(range(step, last, step))
+    return [moments[place] for place in order | dict.fromkeys(range(len(moments)))]
 
 
 class Observatory:
@@ -65,7 +92,7 @@ class Observatory:
         if experiment.started_at is None:
             return []
         *past, last = moments(experiment.started_at, experiment.stopped_at or now)
-        history = [(at, self._score_past(experiment, at)) for at in past]
+        history = self._in_time({at: self._scored_at(experiment, at) for at in past})
         return [*history, (last, self.scorecard(experiment))]
 
     def found(self, question: Question, experiment: Experiment, *, now: datetime) -> list[Evidence]:
@@ -97,17 +124,20 @@ class Observatory:
     def verdict_history(
         self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
     ) -> list[tuple[datetime, Verdict]]:
-        """Judge the question as it is now with the evidence as it stood at moments since the first experiment."""
+        """Judge the question as it is now with the evidence as it stood at moments since the first experiment.
+
+        On a long log the first answers leave moments out, and the next ones fill them in: nobody waits for a history.
+        """
         starts = [one.started_at for one in experiments if one.started_at is not None]
         if not starts:
             return [(now, self.verdict(question, experiments, filed=filed, now=now))]
         first, *later = [min(starts), *moments(min(starts), now)]
-        history = [(at, self._verdict_past(question, experiments, filed, at)) for at in [first, *later[:-1]]]
+        history = self._in_time({at: self._judged_at(question, experiments, filed, at) for at in [first, *later[:-1]]})
         return [*history, (now, self.verdict(question, experiments, filed=filed, now=now))]
 
-    def _verdict_past(
+    def _judged_at(
         self, question: Question, experiments: Sequence[Experiment], filed: Sequence[Evidence], at: datetime
-    ) -> Verdict:
+    ) -> "Past[Verdict]":
         known = [one for one in filed if one.at is not None and one.at <= at]
         done = {one.source for one in known}
         running = [
@@ -117,11 +147,12 @@ class Observatory:
         ]
 
         def judge() -> Verdict:
-            live = [found for test in running for found in self._found(question, test, self._score_past(test, at), at)]
+            cards = [(test, self._past_or(self._scored_at(test, at))) for test in running]
+            live = [found for test, card in cards for found in self._found(question, test, card, at)]
             return decide(question, evidence=[*known, *live], draws=HISTORY_DRAWS)
 
         names = tuple(one.experiment for one in running)
-        return self._past_or(("verdict", repr(question), names, len(known), at), judge)
+        return Past(("verdict", repr(question), names, len(known), at), judge)
 
     def _score(self, experiment: Experiment, until: datetime | None) -> Scorecard:
         return scorecard(
@@ -133,10 +164,10 @@ class Observatory:
             until=until,
         )
 
-    def _score_past(self, experiment: Experiment, at: datetime) -> Scorecard:
+    def _scored_at(self, experiment: Experiment, at: datetime) -> "Past[Scorecard]":
         ended = replace(experiment, state="running", reason="", stopped_at=None)
         until = min(at, experiment.stopped_at or at)
-        return self._past_or(("scorecard", ended, until), lambda: self._score(ended, until))
+        return Past(("scorecard", ended, until), lambda: self._score(ended, until))
 
     def _found(self, question: Question, experiment: Experiment, card: Scorecard, at: datetime) -> list[Evidence]:
         scenarios = {variant.scenario: variant.name for variant in experiment.variants}
@@ -164,11 +195,20 @@ class Observatory:
             self._fresh[key] = (time.monotonic(), answer)
             return answer
 
-    def _past_or(self, key: Hashable, compute: Callable[[], AnswerT]) -> AnswerT:
-        with self._lock_of(key):
-            if key not in self._past:
-                self._past[key] = compute()
-            return cast(AnswerT, self._past[key])
+    def _past_or(self, asked: "Past[AnswerT]") -> AnswerT:
+        with self._lock_of(asked.key):
+            if asked.key not in self._past:
+                self._past[asked.key] = asked.compute()
+            return cast(AnswerT, self._past[asked.key])
+
+    def _in_time(self, asked: Mapping[datetime, "Past[AnswerT]"]) -> list[tuple[datetime, AnswerT]]:
+        """Answer for as many moments as there is time for, the ends first; those known already cost nothing."""
+        enough = time.monotonic() + HISTORY_SECONDS
+        found = {}
+        for at in spread(list(asked)):
+            if asked[at].key in self._past or time.monotonic() < enough:
+                found[at] = self._past_or(asked[at])
+        return sorted(found.items(), key=lambda one: one[0])
 
     def _lock_of(self, key: Hashable) -> threading.RLock:
         """One lock per answer: each is computed once, and none waits for another's history."""
