@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from embellie.domain.rollout import Rollout
 from embellie.domain.unavailable import Unavailable
-from embellie.release.changing import rollback
+from embellie.release.changing import hold, rollback
 from embellie.release.stepping import Observation, step
 from embellie.store.wire import body_from_text, body_to_text
 
@@ -65,6 +65,21 @@ def test_a_rollout_logged_before_reasons_had_codes_is_read():
     """An older event without the fields is a rollout without a code."""
     old = '{"rollout": "up", "placement": "bottom", "stable": "a", "canary": "b", "steps": [0.05, 1.0], "reason": "No harm."}'
     assert body_from_text("rollout", old).reason_code == ""
+
+
+def test_the_same_doubt_is_told_once():
+    """A gate asked every minute does not fill the history with the same reason."""
+    held = step(ROLLOUT, seen(-0.03, 0.02), NOW)
+    assert step(held, seen(-0.02, 0.03, readers=6000), NOW) is held
+    assert step(held, seen(-0.02, 0.03, alarm=True), NOW).reason != held.reason
+
+
+def test_a_gate_advances_nothing_that_a_person_holds():
+    """Only harm moves it: back."""
+    held = hold(ROLLOUT, by="ana", now=NOW, reason="Wait for the election.")
+    assert step(held, seen(0.01, 0.04), NOW) is held
+    assert step(held, seen(-0.03, 0.02), NOW) is held
+    assert step(held, seen(-0.09, -0.05), NOW).state == "rolled_back"
 
 
 def test_a_held_rollout_advances_when_the_doubt_is_gone():

@@ -33,6 +33,8 @@ def step(rollout: Rollout, observation: Observation | Unavailable, now: datetime
     - the whole interval is below `-margin`: roll back;
     - the lower bound is above `-margin`: advance;
     - otherwise: hold. Doubt never ships.
+
+    What a person holds, no gate advances; harm rolls it back all the same.
     """
     if rollout.state not in ("running", "held"):
         return rollout
@@ -45,6 +47,8 @@ def step(rollout: Rollout, observation: Observation | Unavailable, now: datetime
     if observation.high < -observation.margin:
         back = rollback(rollout, by=GATE, now=now, reason=f"Harm: {_seen(observation)}.")
         return replace(back, reason_code="harm", reason_figures=_figures(observation))
+    if rollout.state == "held" and rollout.by != GATE:
+        return rollout
     on = advance(rollout, by=GATE, now=now, reason=f"No harm above {observation.margin:.1%}: {_seen(observation)}.")
     return replace(on, reason_code="no_harm", reason_figures=_figures(observation))
 
@@ -72,8 +76,8 @@ def _seen(observation: Observation) -> str:
 def _hold(
     rollout: Rollout, now: datetime, reason: str, *, code: str, figures: Mapping[str, float] | None = None
 ) -> Rollout:
-    if rollout.state == "held" and rollout.reason == reason:
-        return rollout
+    if rollout.state == "held" and (rollout.by != GATE or rollout.reason_code == code):
+        return rollout  # a person's hold, or the same doubt with other figures: no news for the history
     return replace(
         rollout, state="held", by=GATE, changed_at=now, reason=reason, reason_code=code, reason_figures=figures or {}
     )
