@@ -186,3 +186,11 @@ def test_a_constant_changes_nothing_and_currency_scales(constant, rate):
     assert evppi(SCORES[0], rate * net + constant).value == pytest.approx(
         rate * worth, rel=1e-4, abs=1e-6 * abs(constant)
     )
+
+
+def test_the_stated_error_of_a_tie_covers_the_truth():
+    """Between two options that tie there is no bias, and the stated error covers nine times in ten or more."""
+    found = [evpi(np.stack([0 * x, x])) for x in (normal_scores(4096, 1, seed=seed)[:, 0] for seed in range(60))]
+    misses = np.array([one.value - 0.3989422804 for one in found])
+    assert abs(misses.mean()) < 4 * misses.std() / len(misses) ** 0.5
+    assert np.mean(np.abs(misses) <= [one.error for one in found]) >= 0.88

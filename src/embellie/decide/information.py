@@ -63,8 +63,8 @@ def evpi(net: Array) -> Figure:
 def _choosing_bias(net: Array, best: int) -> float:
     """Return by how much the best of several sampled means may exceed the best true mean: s [φ(z) - z Φ(-z)], z = gap / s."""
     gaps = by_scramble(net[best] - np.delete(net, best, axis=0)).mean(axis=2)
-    s = np.maximum(gaps.std(axis=1, ddof=1) / np.sqrt(SCRAMBLES), 1e-300)
-    z = gaps.mean(axis=1) / s
+    s = np.maximum(gaps.std(axis=1, ddof=1) / np.sqrt(SCRAMBLES), 1e-15 * _scale(net) + 1e-300)
+    z = np.minimum(gaps.mean(axis=1) / s, 40.0)  # beyond, the chance is nil
     return float(np.max(s * (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - z * special.ndtr(-z)), initial=0.0))
 
 

@@ -51,8 +51,11 @@ def normal_scores(draws: int, dimensions: int, *, seed: int) -> Array:
         qmc.Sobol(max(dimensions, 1), scramble=True, rng=np.random.default_rng([seed, scramble])).random(each)
         for scramble in range(SCRAMBLES)
     ]
-    inside = np.clip(np.concatenate(blocks), 2.0**-40, 1 - 2.0**-40)
-    return np.asarray(special.ndtri(inside[:, :dimensions]), dtype=float)
+    inside = np.clip(np.stack(blocks), 2.0**-40, 1 - 2.0**-40)
+    scores = special.ndtri(inside[:, :, :dimensions])
+    # What is linear in one score then has its exact mean, so that a tie between options is seen as a tie.
+    scores -= scores.mean(axis=1, keepdims=True)
+    return np.asarray(scores.reshape(SCRAMBLES * each, dimensions), dtype=float)
 
 
 def numerical_error(estimates: Array, *, scale: float = 0.0) -> float:
