@@ -96,6 +96,26 @@ def test_at_full_weight_nobody_is_compared():
     assert (handled.slate.release, handled.exposure) == ("new", None)
 
 
+def broken(request, placement):
+    """A policy with a fault."""
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("stable", "release"), [("new", "new"), ("old", "old")])
+def test_a_failing_policy_never_reaches_the_reader(stable, release, caplog):
+    """The stable release answers instead, nothing if that fails too; nobody is counted as exposed, and it is logged."""
+    reader = reader_of("heuristic" if stable == "old" else "status_quo")
+    rankers = RANKERS | {"new" if stable == "old" else "old": broken}
+    snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT}, rankers=rankers, stable={"bottom": stable})
+    handled = handle(replace(REQUEST, reader=reader), snapshot, slate_id="s")
+    assert (handled.slate.release, handled.slate.experiment, handled.exposure) == (release, "", None)
+    assert "falling back" in caplog.text
+    nothing = handle(
+        replace(REQUEST, reader=reader), replace(snapshot, rankers={"old": broken, "new": broken}), slate_id="s"
+    )
+    assert (nothing.slate.items, nothing.exposure) == ((), None)
+
+
 def test_an_unknown_placement_names_those_that_exist():
     """The error a developer sees for a misspelt placement."""
     with pytest.raises(UnknownName, match=r"Unknown placement `botom`. Did you mean `bottom`"):

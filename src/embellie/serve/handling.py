@@ -1,5 +1,6 @@
 """Handling: from a request and what is live now to a slate and what to remember of it."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from embellie.domain.rollout import Rollout
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, Slate, SlateItem, SlateRequest
 from embellie.serve.assignment import assign, on_canary
+
+_LOG = logging.getLogger("embellie.serve")
 
 Ranker = Callable[[SlateRequest, Placement], Sequence[Recommended]]
 """A release's policy with its settings, editorial rules applied last."""
@@ -89,16 +92,28 @@ def step_name(rollout: Rollout) -> str:
     return f"{rollout.rollout}/step-{rollout.step + 1}"
 
 
+def _rank(snapshot: Snapshot, request: SlateRequest, placement: Placement) -> tuple[Route, Sequence[Recommended]]:
+    fallback = Route(snapshot.stable[request.placement])
+    for chosen in dict.fromkeys([route(snapshot, request), fallback]):
+        try:
+            return chosen, snapshot.rankers[chosen.release](request, placement)
+        except Exception:  # noqa: BLE001 -- a policy may be anyone's code: its failure must not reach the reader
+            _LOG.exception("Release %s failed on %s; falling back.", chosen.release, request.placement)
+    return fallback, ()
+
+
 def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handled:
     """Answer a request: route it, rank, and write down exactly what is shown.
+
+    When a policy fails, the stable release answers, then nothing at all; such a slate is in no experiment, so that
+    nobody is counted as having been shown what they were not.
 
     Raises:
         UnknownName: The placement does not exist.
     """
     placement = placement_of(snapshot, request.placement)
-    chosen = route(snapshot, request)
+    chosen, ranking = _rank(snapshot, request, placement)
     release = snapshot.releases[chosen.release]
-    ranking = snapshot.rankers[chosen.release](request, placement)
     items = tuple(
         SlateItem(article=one.article, position=position, propensity=one.propensity, reason=one.reason, score=one.score)
         for position, one in enumerate(ranking, start=1)
