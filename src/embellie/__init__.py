@@ -26,16 +26,37 @@ if TYPE_CHECKING:
     from embellie.domain.unavailable import Unavailable
     from embellie.domain.verdict import Verdict
     from embellie.frame.question_file import parse_question, read_question
-    from embellie.measure.planning import Plan, plan_experiment
+    from embellie.measure.planning import ExperimentPlan, plan_experiment
     from embellie.measure.telling import sentences
     from embellie.ports import Policy
     from embellie.recommend.policies import Popular, RankedPolicy, Scored, build_policy
     from embellie.recommend.state import State
 
 __all__ = [
-    "Article", "EmbellieError", "Event", "Evidence", "Experiment", "Metric", "Plan", "Policy", "Popular", "Question",
-    "RankedPolicy", "Recommended", "Rule", "Scorecard", "Scored", "SlateRequest", "State", "Unavailable", "Verdict",
-    "build_policy", "parse_question", "plan_experiment", "read_question", "sentences",
+    "Article",
+    "EmbellieError",
+    "Event",
+    "Evidence",
+    "Experiment",
+    "ExperimentPlan",
+    "Metric",
+    "Policy",
+    "Popular",
+    "Question",
+    "RankedPolicy",
+    "Recommended",
+    "Rule",
+    "Scorecard",
+    "Scored",
+    "SlateRequest",
+    "State",
+    "Unavailable",
+    "Verdict",
+    "build_policy",
+    "parse_question",
+    "plan_experiment",
+    "read_question",
+    "sentences",
 ]  # fmt: skip
 
 _HOMES = {
@@ -52,7 +73,7 @@ _HOMES = {
     "domain.unavailable": ("Unavailable",),
     "domain.verdict": ("Verdict",),
     "frame.question_file": ("parse_question", "read_question"),
-    "measure.planning": ("Plan", "plan_experiment"),
+    "measure.planning": ("ExperimentPlan", "plan_experiment"),
     "measure.telling": ("sentences",),
     "ports": ("Policy",),
     "recommend.policies": ("Popular", "RankedPolicy", "Scored", "build_policy"),

@@ -19,7 +19,7 @@ FACE = [
     "Evidence",
     "Experiment",
     "Metric",
-    "Plan",
+    "ExperimentPlan",
     "Policy",
     "Popular",
     "Question",

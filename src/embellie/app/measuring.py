@@ -13,7 +13,7 @@ from embellie.domain.unavailable import Unavailable
 from embellie.measure.aggregates import Aggregates, moments_by_variant, needs_of
 from embellie.measure.log_query import check_names, scorecard_sql
 from embellie.measure.looking import Looking, parse_looking
-from embellie.measure.planning import Plan, plan_experiment
+from embellie.measure.planning import ExperimentPlan, plan_experiment
 from embellie.measure.plotting import interval_plot
 from embellie.measure.scoring import Design, sample_ratio, score
 from embellie.measure.table_query import TableSpec
@@ -22,8 +22,8 @@ from embellie.ports import AggregateReader
 
 __all__ = [
     "SCHEMA",
+    "ExperimentPlan",
     "Looking",
-    "Plan",
     "TableSpec",
     "check_split",
     "effect_sentence",
@@ -161,7 +161,7 @@ def evidence_from(
     return _evidence(rows[-1], study=study, measures=measures, source=_source(card), at=at)
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
+def plan_document(plan: ExperimentPlan) -> dict[str, Any]:
     """Return the JSON form of a plan, `embellie/plan/1`; what was not asked for is left out."""
     found = plan_experiment(plan)
     document: dict[str, Any] = {
@@ -186,7 +186,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value not in (None, [])}
 
 
-def plan_sentences(plan: Plan) -> list[str]:
+def plan_sentences(plan: ExperimentPlan) -> list[str]:
     """Say a plan in words."""
     found, said = plan_experiment(plan), []
     if found.units_per_variant is not None:

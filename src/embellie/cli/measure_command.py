@@ -11,8 +11,8 @@ from typing import Literal
 import click
 
 from embellie.app.measuring import (
+    ExperimentPlan,
     Looking,
-    Plan,
     TableSpec,
     check_split,
     effect_sentence,
@@ -231,7 +231,7 @@ def plan(
                 "The standard deviation is missing.", hint="Add `--sd`; only a share of yes implies its own."
             )
         sd = math.sqrt(baseline * (1 - baseline))
-    planned = Plan(
+    planned = ExperimentPlan(
         baseline=baseline,
         sd=sd,
         effect=_effect(effect, baseline),

@@ -1,14 +1,11 @@
-"""What information is worth: EVPI, EVPPI, EVSI, ENBS, in the money of the net benefits they are given.
+"""What knowing is worth: EVPI and EVPPI, in the money of the net benefits they are given.
 
 EVPI     = E[ max_d NB_d ] - max_d E[NB_d]
 EVPPI(A) = E_A[ max_d E[NB_d | A] ] - max_d E[NB_d]
-EVSI     = E_y[ max_d E[NB_d | y] ] - max_d E[NB_d]
-ENBS     = worth of deciding after the study - worth of deciding now - its cost
 """
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +17,8 @@ from embellie.stats.splines import fit_curves
 
 Array = npt.NDArray[np.float64]
 
-_RANKS = np.linspace(-5.5, 5.5, 301)
-_WEIGHTS = np.exp(-0.5 * _RANKS**2) / np.exp(-0.5 * _RANKS**2).sum()
-_MOST_TRIALS = 2_000
 
-
-def _against_first(net: Array) -> Array:
+def against_first(net: Array) -> Array:
     """Differences to the first option: all that a choice depends on (options - 1, draws)."""
     return np.asarray(net[1:] - net[:1], dtype=float)
 
@@ -82,7 +75,7 @@ def evppi(scores: Array, net: Array, *, carrier: Array | None = None) -> Figure:
     >>> abs(found.value / 0.3989422804 - 1) < 0.005
     True
     """
-    against = _against_first(net)
+    against = against_first(net)
     whole, own = fit_curves(scores, against, blocks=SCRAMBLES, carrier=carrier).fitted(scores, carrier)
     replicates = _gain(np.moveaxis(by_scramble(own), 1, 0))
     return Figure(value=max(float(_gain(whole)), 0.0), error=numerical_error(replicates, scale=_scale(net)))
@@ -93,7 +86,7 @@ def evppi_group(scores: Sequence[Array], net: Array) -> Figure:
 
     Degree 5 for one or two unknowns, 4 for three, 3 up to six, 2 up to twenty, 1 beyond; products included.
     """
-    against = _against_first(net)
+    against = against_first(net)
     basis = _hermite_products(scores)
     blocks = basis.reshape(len(basis), SCRAMBLES, -1).transpose(1, 0, 2)
     outcomes = by_scramble(against).transpose(1, 0, 2)
@@ -118,126 +111,3 @@ def _hermite_products(scores: Sequence[Array]) -> Array:
                 row = row * single[unknown][chosen.count(unknown)]
             rows.append(row)
     return np.stack(rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
-    """How precisely a study shows an unknown: a normal result with standard error `se`, or a count of `trials`."""
-
-    se: float = 0.0
-    trials: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One unknown as a study meets it: its values at `RANKS`, and there the differences in net benefit to the first option.
-
-    `conditional` is (fits, options - 1, ranks): by all draws, then by each scramble.
-    """
-
-    conditional: Array
-    values: Array
-
-
-RANKS = _RANKS
-"""The standard normal ranks at which a Subject's `nodes` and `values` are given."""
-
-
-def subject(scores: Array, net: Array, *, carrier: Array, nodes: Array, values: Array) -> Subject:
-    """Prepare an unknown for `evsi`.
-
-    Args:
-        scores: Its normal scores in the draws.
-        net: Net benefits (options, draws).
-        carrier: Its values in the draws.
-        nodes: Its scores at the ranks `RANKS` of what is believed now.
-        values: Its values there.
-    """
-    curves = fit_curves(scores, _against_first(net), blocks=SCRAMBLES, carrier=carrier)
-    return Subject(curves.at(nodes, values), values)
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """What a study may find: p(y | s_j) p(s_j) over a grid of results, and the same on every second node, as a check."""
-
-    fine: Array
-    coarse: Array
-
-
-def results(values: Array, noise: Noise) -> Results:
-    """Return the distribution of a study's results over an unknown's values at `RANKS`."""
-    return Results(_outcomes(values, noise, _WEIGHTS), _outcomes(values[::2], noise, _WEIGHTS[::2] * 2))
-
-
-def evsi_replicates(found: Subject, possible: Results) -> tuple[Array, float]:
-    """Return EVSI by all draws and then by each scramble (1 + SCRAMBLES,), and the error of the quadrature."""
-    fine = _gain_of_results(found.conditional, possible.fine)
-    coarse = _gain_of_results(found.conditional[:1, :, ::2], possible.coarse)
-    return fine, abs(float(fine[0] - coarse[0]))
-
-
-def _gain_of_results(conditional: Array, possible: Array) -> Array:
-    fits, options, _ = conditional.shape
-    # einsum stays on this thread: a threaded product of this size waits for cores that a busy server has not got
-    gains = np.einsum("fk,rk->fr", conditional.reshape(fits * options, -1), possible).reshape(fits, options, -1)
-    choose = np.maximum(gains.max(axis=1), 0.0).sum(axis=1)
-    return np.asarray(np.maximum(choose - np.maximum(gains.sum(axis=2).max(axis=1), 0.0), 0.0), dtype=float)
-
-
-def evsi(found: Subject, noise: Noise, *, scale: float = 0.0) -> Figure:
-    """Return the value of one study's result, by quadrature over its results.
-
-    Formula: Σ_y max_d Σ_j f_d(s_j) p(y | s_j) p(s_j) - max_d Σ_j f_d(s_j) p(s_j), any prior (route of Strong et al. 2015
-    with the regression replaced by the preposterior integral, which is one-dimensional).
-    """
-    replicates, quadrature = evsi_replicates(found, results(found.values, noise))
-    return Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale) + quadrature)
-
-
-def _outcomes(values: Array, noise: Noise, weights: Array) -> Array:
-    """Return p(y | s_j) p(s_j) over a grid of results y (results, nodes); each column sums to p(s_j)."""
-    if 0 < noise.trials <= _MOST_TRIALS:
-        share = np.clip(values, 1e-12, 1 - 1e-12)
-        counts = np.arange(noise.trials + 1.0)[:, None]
-        ways = (
-            special.gammaln(noise.trials + 1) - special.gammaln(counts + 1) - special.gammaln(noise.trials - counts + 1)
-        )
-        density = np.exp(ways + counts * np.log(share) + (noise.trials - counts) * np.log1p(-share))
-    else:
-        density = _normal_outcomes(values, noise)
-    return np.asarray(density * (weights / density.sum(axis=0)), dtype=float)
-
-
-def _normal_outcomes(values: Array, noise: Noise) -> Array:
-    if noise.trials:
-        share = np.clip(values, 1e-9, 1 - 1e-9)
-        se = np.sqrt(share * (1 - share) / noise.trials)
-    else:
-        se = np.full_like(values, noise.se)
-    low, high = np.interp([-3.5, 3.5], np.linspace(_RANKS[0], _RANKS[-1], len(values)), values)
-    found = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], len(values))]))
-    width = np.gradient(found)
-    return np.asarray(np.exp(-0.5 * ((found[:, None] - values) / se) ** 2) / se * width[:, None], dtype=float)
-
-
-def enbs(after: Array, *, later: Array, now: Array, earned: float, cost: float, scale: float = 0.0) -> Figure:
-    """Return a study's expected net benefit: deciding after it, later, against deciding now.
-
-    Formula: EVSI of the decision taken later + max_d E[NB_d begun later] + earned - cost - max_d E[NB_d begun now].
-
-    Args:
-        after: EVSI of the later decision, by all draws and by each scramble.
-        later: Net benefits (options, draws) of what begins after the study.
-        now: Net benefits of what begins today.
-        earned: What the readers in the study bring while it runs.
-        cost: What the study costs.
-        scale: The size of the numbers, for the rounding error.
-    """
-
-    def best(net: Array) -> Array:
-        each = by_scramble(net).mean(axis=2).max(axis=0)
-        return np.concatenate([[net.mean(axis=1).max()], each])
-
-    worth = after + best(later) - best(now) + earned - cost
-    return Figure(value=float(worth[0]), error=numerical_error(worth[1:], scale=scale))

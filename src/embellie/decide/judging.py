@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embellie.decide.information import Noise, Subject, enbs, evppi, evsi_replicates, results
+from embellie.decide.information import evppi
+from embellie.decide.preposterior import Noise, Subject, enbs, evsi_replicates, results
 from embellie.decide.wording import reasons
 from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable

@@ -1,7 +1,10 @@
 """Question: what is being decided. Its scenarios, its unknowns, and the studies that could answer them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import ClassVar, Literal
 
 UnknownKind = Literal["reader", "business", "software", "ml", "world", ""]
@@ -34,12 +37,18 @@ class Unknown:
     kind: UnknownKind = ""
     ask: str = ""
     source: str = ""
+    asked: str = ""
+    on: date | None = None
     line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Something that can be chosen: formulas for its value, or for benefit, build, run and ready."""
+    """Something that can be chosen: formulas for its value, or for benefit, build, run and ready.
+
+    `ramp` is the time its benefit takes to grow from nothing to the whole once ready, `obsolescence` the yearly rate at which
+    it then fades, `rollback` what taking it back costs; one that is `built` costs nothing more to build and is ready.
+    """
 
     name: str
     value: str = ""
@@ -47,7 +56,11 @@ class Scenario:
     build: str = ""
     run: str = ""
     ready: str = ""
+    ramp: str = ""
+    obsolescence: str = ""
+    rollback: str = ""
     needs: str = ""
+    built: bool = False
     line: int = 0
 
 
@@ -55,13 +68,18 @@ class Scenario:
 class Study:
     """A way to learn about an unknown, with the designs (weeks × share × n) it could take.
 
-    Its noise is `se`, or `sd` of one unit with `n` units, or with `traffic` (a formula in units per time).
+    Its noise is `se`, or `sd` of one unit with `n` units, or with `traffic` (a formula in units per time). `measures` is an
+    unknown or a formula. `bias` is the sd of an error that no number of units takes away; `transfer` the name of the unknown k
+    in truth = k × what the study shows. A study that `needs` a scenario pays for building it and waits until it is ready.
     """
 
     name: str
     kind: StudyKind
     measures: str
     scenario: str = ""
+    needs: str = ""
+    bias: float = 0.0
+    transfer: str = ""
     metric: str = ""
     weeks: tuple[float, ...] = ()
     share: tuple[float, ...] = ()
@@ -91,12 +109,22 @@ class Question:
     correlations: Mapping[tuple[str, str], float] = field(default_factory=dict)
     studies: Mapping[str, Study] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cases: Mapping[str, Case] = field(default_factory=dict)
     horizon_weeks: float = 104.355
     discount: float = 0.0
     seed: int | None = None
     file: str = ""
     warnings: tuple[str, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A what-if: the same question with some of its texts set otherwise. `sets` is by name, `question` is whole."""
+
+    name: str
+    sets: Mapping[str, str]
+    question: Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

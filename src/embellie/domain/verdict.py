@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from embellie.domain.plan import Plan
 from embellie.domain.unavailable import Unavailable
 
 Action = Literal["ship", "hold", "stop", "learn_more"]
@@ -42,9 +43,17 @@ class ScenarioValue:
     open_questions: int
 
 
+Method = Literal["none", "exact", "curve", "spline"]
+"""How an EVPPI was found: by no formula, in closed form, by a conditional curve, or by a penalised spline on the draws."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownValue:
-    """What knowing an unknown is worth, and what is believed about it before and after evidence."""
+    """What knowing an unknown is worth, and what is believed about it before and after evidence.
+
+    `lower` is the cross-fitted lower bound of its EVPPI, where it was found by regression; `floor` is what the same draws
+    would find for an unknown that matters nothing, and what is not above it is no more than noise.
+    """
 
     name: str
     kind: str
@@ -53,6 +62,142 @@ class UnknownValue:
     prior: Spread
     posterior: Spread
     evppi: Figure
+    method: Method = "spline"
+    lower: Figure | None = None
+    floor: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Each scenario's expected net benefit, were the unknown known to be a value.
+
+    `values` rise, in the unit as written (shares as fractions); `chances` are the probabilities of lying below them.
+    """
+
+    unknown: str
+    values: tuple[float, ...]
+    chances: tuple[float, ...]
+    net_benefit: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TippingPoint:
+    """Where the best scenario changes: `below` is the best under `value`, `above` over it."""
+
+    unknown: str
+    value: float
+    below: str
+    above: str
+    chance_above: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swing:
+    """A bar of the tornado: by how much `best` leads `rival` on average, were the unknown at its p05, or at its p95."""
+
+    unknown: str
+    best: str
+    rival: str
+    at_p05: float
+    at_p95: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """What a study of so many weeks is worth."""
+
+    weeks: float
+    evsi: float
+    enbs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatTop:
+    """ENBS by duration at one share of the traffic: from `low` to `high` weeks it loses at most 5 % of the best."""
+
+    study: str
+    share: float
+    best: Duration
+    low: float
+    high: float
+    durations: tuple[Duration, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """After so many weeks, a result so far between `low` and `high` (as written) is a reason to go on; None: none is."""
+
+    weeks: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """A study that one may end any week: what that is worth, how long it lasts on average, and when to go on.
+
+    `enbs` compares with deciding today, as `StudyValue.enbs` does; `fixed` is the ENBS of the best duration fixed beforehand.
+    """
+
+    study: str
+    share: float
+    most_weeks: float
+    enbs: Figure
+    fixed: float
+    expected_weeks: float
+    boundaries: tuple[Boundary, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stressed:
+    """The answer under a harsher belief: every range widened by `factor`, or every tail made fat."""
+
+    factor: float
+    fat: bool
+    action: Action
+    scenario: str
+    evpi: float
+    net_benefit: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stress:
+    """How much of the verdict rests on our ranges being right.
+
+    `flips_at` is the least factor by which all ranges would have to be widened for the best scenario to change, None when it
+    stays up to `tried`; `learns_at` the least factor at which acting at once turns into learning first, likewise.
+    """
+
+    flips_at: float | None
+    becomes: str
+    learns_at: float | None
+    tried: float
+    widened: tuple[Stressed, ...]
+    fat: Stressed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseValue:
+    """The answer in a what-if case: what is set, and what then would be best."""
+
+    case: str
+    sets: Mapping[str, str]
+    action: Action
+    best: str
+    evpi: Figure
+    net_benefit: Mapping[str, Spread]
+    p_best: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """EVPI after a study, before it is run: its mean is EVPI - EVSI, and it may rise after a surprise."""
+
+    study: str
+    weeks: float
+    share: float
+    now: float
+    after: Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +215,10 @@ class StudyValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextAction:
-    """What to do next; `because` holds the reason in words, by language (`en`, `fr`)."""
+    """What to do next; `because` holds the reason in words, by language (`en`, `fr`).
+
+    `scenario` is the best today; `release` the one to put live while the study runs, if any.
+    """
 
     action: Action
     because: Mapping[str, str]
@@ -78,11 +226,15 @@ class NextAction:
     study: str = ""
     weeks: float = 0.0
     share: float = 0.0
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The whole answer to a question. `noise_floor` is what an unknown that matters nothing is found worth by these draws."""
+    """The whole answer to a question. `noise_floor` is what an unknown that matters nothing is found worth by these draws.
+
+    What follows `warnings` is there when the whole answer was asked for.
+    """
 
     question: str
     currency: str
@@ -97,6 +249,15 @@ class Verdict:
     next: NextAction
     noise_floor: float = 0.0
     warnings: tuple[str, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    tipping: tuple[TippingPoint, ...] = ()
+    tornado: tuple[Swing, ...] = ()
+    tops: tuple[FlatTop, ...] = ()
+    stopping: tuple[Stopping, ...] = ()
+    plan: Plan | None = None
+    stress: Stress | None = None
+    cases: tuple[CaseValue, ...] = ()
+    prospect: Prospect | None = None
 
     @property
     def verdict(self) -> Action:

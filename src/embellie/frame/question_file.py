@@ -389,7 +389,7 @@ class _Reader:
             )
         texts = {field: self._field(name, field, table[field]) for field in FIELDS if field in table}
         needs = self._text(table.get("needs", ""), f"{place}.needs")
-        return Scenario(name=name, needs=needs, line=self.lines.get(place, 0), **texts)
+        return Scenario(name=name, needs=needs, built=False, line=self.lines.get(place, 0), **texts)
 
     def _field(self, scenario: str, field: str, given: Any) -> str:
         """Return a formula; a range becomes an unknown of its own, named after scenario and field."""

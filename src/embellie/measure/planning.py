@@ -10,7 +10,7 @@ _WEEKS = (1, 2, 4, 8, 12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ExperimentPlan:
     """What is known before an experiment; `traffic` is new units per week over all variants, 0 when unknown.
 
     `effect` is a difference in the metric's own unit, 0 when only the detectable one is asked for. `correlation` is
@@ -68,12 +68,12 @@ class Planned:
     detectable: tuple[Detectable, ...]
 
 
-def plan_experiment(plan: Plan) -> Planned:
+def plan_experiment(plan: ExperimentPlan) -> Planned:
     """Compute the sample size, the duration and the smallest detectable effects of an equal split.
 
     Two-sided normal approximation, each variant against the control; the rule of thumb is 16 sd²/effect².
 
-    >>> planned = plan_experiment(Plan(baseline=0.05, sd=0.0475**0.5, effect=0.0025, traffic=100_000))
+    >>> planned = plan_experiment(ExperimentPlan(baseline=0.05, sd=0.0475**0.5, effect=0.0025, traffic=100_000))
     >>> planned.units_per_variant, planned.rule_of_thumb, round(planned.weeks, 2)
     (119303, 121600, 2.39)
     """
@@ -91,7 +91,7 @@ def plan_experiment(plan: Plan) -> Planned:
     )
 
 
-def _detectable(plan: Plan, weeks: float) -> Detectable:
+def _detectable(plan: ExperimentPlan, weeks: float) -> Detectable:
     units = plan.traffic * weeks / plan.variants
     effect = smallest_effect(plan.left_over, units, alpha=plan.alpha, power=plan.power)
     return Detectable(

@@ -1,0 +1,143 @@
+"""What a study is worth: EVSI and ENBS, by integrating over what it may find.
+
+EVSI     = E_y[ max_d E[NB_d | y] ] - max_d E[NB_d]
+ENBS     = worth of deciding after the study - worth of deciding now - its cost
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from embellie.decide.information import against_first
+from embellie.domain.verdict import Figure
+from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
+from embellie.stats.splines import fit_curves
+
+Array = npt.NDArray[np.float64]
+
+RANKS = np.linspace(-5.5, 5.5, 301)
+"""The standard normal ranks at which a Subject is given."""
+
+_WEIGHTS = np.exp(-0.5 * RANKS**2) / np.exp(-0.5 * RANKS**2).sum()
+_MOST_TRIALS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """How precisely a study shows an unknown: a normal result with standard error `se`, or a count of `trials`."""
+
+    se: float = 0.0
+    trials: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One unknown as a study meets it: its values at `RANKS`, and there the differences in net benefit to the first option.
+
+    `conditional` is (fits, options - 1, ranks): by all draws, then by each scramble.
+    """
+
+    conditional: Array
+    values: Array
+
+
+def subject(scores: Array, net: Array, *, carrier: Array, nodes: Array, values: Array) -> Subject:
+    """Prepare an unknown for `evsi`.
+
+    Args:
+        scores: Its normal scores in the draws.
+        net: Net benefits (options, draws).
+        carrier: Its values in the draws.
+        nodes: Its scores at the ranks `RANKS` of what is believed now.
+        values: Its values there.
+    """
+    curves = fit_curves(scores, against_first(net), blocks=SCRAMBLES, carrier=carrier)
+    return Subject(curves.at(nodes, values), values)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a study may find: p(y | s_j) p(s_j) over a grid of results, and the same on every second node, as a check."""
+
+    fine: Array
+    coarse: Array
+
+
+def results(values: Array, noise: Noise) -> Results:
+    """Return the distribution of a study's results over an unknown's values at `RANKS`."""
+    return Results(_outcomes(values, noise, _WEIGHTS), _outcomes(values[::2], noise, _WEIGHTS[::2] * 2))
+
+
+def evsi_replicates(found: Subject, possible: Results) -> tuple[Array, float]:
+    """Return EVSI by all draws and then by each scramble (1 + SCRAMBLES,), and the error of the quadrature."""
+    fine = _gain_of_results(found.conditional, possible.fine)
+    coarse = _gain_of_results(found.conditional[:1, :, ::2], possible.coarse)
+    return fine, abs(float(fine[0] - coarse[0]))
+
+
+def _gain_of_results(conditional: Array, possible: Array) -> Array:
+    fits, options, _ = conditional.shape
+    # einsum stays on this thread: a threaded product of this size waits for cores that a busy server has not got
+    gains = np.einsum("fk,rk->fr", conditional.reshape(fits * options, -1), possible).reshape(fits, options, -1)
+    choose = np.maximum(gains.max(axis=1), 0.0).sum(axis=1)
+    return np.asarray(np.maximum(choose - np.maximum(gains.sum(axis=2).max(axis=1), 0.0), 0.0), dtype=float)
+
+
+def evsi(found: Subject, noise: Noise, *, scale: float = 0.0) -> Figure:
+    """Return the value of one study's result, by quadrature over its results.
+
+    Formula: Σ_y max_d Σ_j f_d(s_j) p(y | s_j) p(s_j) - max_d Σ_j f_d(s_j) p(s_j), any prior (route of Strong et al. 2015
+    with the regression replaced by the preposterior integral, which is one-dimensional).
+    """
+    replicates, quadrature = evsi_replicates(found, results(found.values, noise))
+    return Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale) + quadrature)
+
+
+def _outcomes(values: Array, noise: Noise, weights: Array) -> Array:
+    """Return p(y | s_j) p(s_j) over a grid of results y (results, nodes); each column sums to p(s_j)."""
+    if 0 < noise.trials <= _MOST_TRIALS:
+        share = np.clip(values, 1e-12, 1 - 1e-12)
+        counts = np.arange(noise.trials + 1.0)[:, None]
+        ways = (
+            special.gammaln(noise.trials + 1) - special.gammaln(counts + 1) - special.gammaln(noise.trials - counts + 1)
+        )
+        density = np.exp(ways + counts * np.log(share) + (noise.trials - counts) * np.log1p(-share))
+    else:
+        density = _normal_outcomes(values, noise)
+    return np.asarray(density * (weights / density.sum(axis=0)), dtype=float)
+
+
+def _normal_outcomes(values: Array, noise: Noise) -> Array:
+    if noise.trials:
+        share = np.clip(values, 1e-9, 1 - 1e-9)
+        se = np.sqrt(share * (1 - share) / noise.trials)
+    else:
+        se = np.full_like(values, noise.se)
+    low, high = np.interp([-3.5, 3.5], np.linspace(RANKS[0], RANKS[-1], len(values)), values)
+    found = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], len(values))]))
+    width = np.gradient(found)
+    return np.asarray(np.exp(-0.5 * ((found[:, None] - values) / se) ** 2) / se * width[:, None], dtype=float)
+
+
+def enbs(after: Array, *, later: Array, now: Array, earned: float, cost: float, scale: float = 0.0) -> Figure:
+    """Return a study's expected net benefit: deciding after it, later, against deciding now.
+
+    Formula: EVSI of the decision taken later + max_d E[NB_d begun later] + earned - cost - max_d E[NB_d begun now].
+
+    Args:
+        after: EVSI of the later decision, by all draws and by each scramble.
+        later: Net benefits (options, draws) of what begins after the study.
+        now: Net benefits of what begins today.
+        earned: What the readers in the study bring while it runs.
+        cost: What the study costs.
+        scale: The size of the numbers, for the rounding error.
+    """
+
+    def best(net: Array) -> Array:
+        each = by_scramble(net).mean(axis=2).max(axis=0)
+        return np.concatenate([[net.mean(axis=1).max()], each])
+
+    worth = after + best(later) - best(now) + earned - cost
+    return Figure(value=float(worth[0]), error=numerical_error(worth[1:], scale=scale))
