@@ -64,3 +64,18 @@ def test_the_chance_of_being_negative():
     """Φ(-1) for a normal one sd above 0, and 0 for what cannot be."""
     assert chance_below("normal", (1.0, 1.0), 0.0) == pytest.approx(0.158655, abs=1e-6)
     assert chance_below("lognormal", (1.0, 2.0), 0.0) == 0.0
+
+
+def test_a_discrete_unknown_takes_its_values_with_their_chances():
+    """Three states: the value changes where the probability is used up; mean and quantiles follow."""
+    states = (-70.0, 50.0, 200.0, 0.5, 0.3, 0.2)
+    assert quantile("discrete", states, np.array([-3.0, -0.01, 0.01, 0.8, 0.9, 3.0])).tolist() == [
+        -70,
+        -70,
+        50,
+        50,
+        200,
+        200,
+    ]
+    assert mean("discrete", states) == pytest.approx(20.0)
+    assert chance_below("discrete", states, 0.0) == pytest.approx(0.5, abs=1e-6)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 UnknownKind = Literal["reader", "business", "software", "ml", "world", ""]
 StudyKind = Literal["experiment", "measurement", "count", "offline", "survey", "fake_door", "expert"]
-Family = Literal["normal", "lognormal", "beta", "uniform", "t", "logitnormal", "metalog"]
+Family = Literal["normal", "lognormal", "beta", "uniform", "t", "logitnormal", "metalog", "discrete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Study:
 
     Its noise is `se`, or `sd` of one unit with `n` units, or with `traffic` (a formula in units per time). `measures` is an
     unknown or a formula. `bias` is the sd of an error that no number of units takes away; `transfer` the name of the unknown k
-    in truth = k × what the study shows. A study that `needs` a scenario pays for building it and waits until it is ready.
+    in truth = k × what the study shows. For a discrete unknown `signals` gives, by signal, its chance under each of the unknown's
+    values. A study that `needs` a scenario pays for building it and waits until it is ready.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Study:
     needs: str = ""
     bias: float = 0.0
     transfer: str = ""
+    signals: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     metric: str = ""
     weeks: tuple[float, ...] = ()
     share: tuple[float, ...] = ()

@@ -1,7 +1,8 @@
 """Distributions by name, all as functions of a standard normal score, so that they can be correlated and updated alike.
 
 Families and parameters: `normal(mean, sd)`, `lognormal(p05, p95)`, `uniform(low, high)`, `beta(a, b)`,
-`t(df, location, scale)`, `logitnormal(p05, p95)`, `metalog(p05, p50, p95[, lower[, upper]])`.
+`t(df, location, scale)`, `logitnormal(p05, p95)`, `metalog(p05, p50, p95[, lower[, upper]])`,
+`discrete(v1, …, vk, p1, …, pk)`: rising values, then their probabilities.
 """
 
 from collections.abc import Callable
@@ -83,6 +84,22 @@ def _metalog(scores: Array, *parameters: float) -> Array:
     return np.asarray(lower + np.exp(free) if np.isfinite(lower) else free, dtype=float)
 
 
+def discrete_law(parameters: Parameters) -> tuple[Array, Array]:
+    """Return the values of a `discrete` unknown, rising, and their probabilities.
+
+    >>> [x.tolist() for x in discrete_law((0.0, 1.0, 0.7, 0.3))]
+    [[0.0, 1.0], [0.7, 0.3]]
+    """
+    many = len(parameters) // 2
+    return np.array(parameters[:many]), np.array(parameters[many:])
+
+
+def _discrete(scores: Array, *parameters: float) -> Array:
+    values, chances = discrete_law(parameters)
+    steps = special.ndtri(np.minimum(np.cumsum(chances[:-1]), 1.0))
+    return np.asarray(values[np.searchsorted(steps, scores, side="right")], dtype=float)
+
+
 _QUANTILES: dict[str, Callable[..., Array]] = {
     "normal": _normal,
     "lognormal": _lognormal,
@@ -91,6 +108,27 @@ _QUANTILES: dict[str, Callable[..., Array]] = {
     "beta": _beta,
     "t": _t,
     "metalog": _metalog,
+    "discrete": _discrete,
+}
+
+
+def _mean_of_lognormal(p05: float, p95: float) -> float:
+    middle, sd = _between(np.log(p05), np.log(p95))
+    return float(np.exp(middle + sd * sd / 2))
+
+
+def _mean_of_discrete(*parameters: float) -> float:
+    values, chances = discrete_law(parameters)
+    return float(values @ chances)
+
+
+_MEANS: dict[str, Callable[..., float]] = {
+    "normal": lambda mean, _: mean,
+    "lognormal": _mean_of_lognormal,
+    "uniform": lambda low, high: (low + high) / 2,
+    "beta": lambda a, b: a / (a + b),
+    "t": lambda df, location, _: location if df > 1 else float("nan"),
+    "discrete": _mean_of_discrete,
 }
 
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -122,18 +160,7 @@ def mean(family: str, parameters: Parameters) -> float:
     >>> round(mean("metalog", (5, 10, 20)), 4), round(mean("metalog", (5, 10, 20, 0)), 4)
     (10.9434, 10.9733)
     """
-    if family == "normal":
-        return parameters[0]
-    if family == "lognormal":
-        middle, sd = _between(np.log(parameters[0]), np.log(parameters[1]))
-        return float(np.exp(middle + sd * sd / 2))
-    if family == "uniform":
-        return (parameters[0] + parameters[1]) / 2
-    if family == "beta":
-        return parameters[0] / (parameters[0] + parameters[1])
-    if family == "t":
-        return parameters[1] if parameters[0] > 1 else float("nan")
-    return _mean_by_quadrature(family, parameters)
+    return _MEANS[family](*parameters) if family in _MEANS else _mean_by_quadrature(family, parameters)
 
 
 def _mean_by_quadrature(family: str, parameters: Parameters) -> float:
