@@ -2,10 +2,16 @@
 
 from typing import Any
 
+import msgspec
+
 from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import Figure, Spread, UnknownValue, Verdict
 from embellie.stats.distributions import chance_below
+
+
+WHOLE = ("plan", "tops", "stopping", "prospect", "curves", "tipping", "tornado", "stress", "cases")
+"""The parts of a whole answer, under the names of `Verdict`."""
 
 
 def _figure(figure: Figure) -> dict[str, float]:
@@ -48,6 +54,9 @@ def verdict_document(verdict: Verdict, *, language: str = "en") -> dict[str, Any
                 "prior": _belief(unknown.prior),
                 "posterior": _belief(unknown.posterior),
                 "evppi": _figure(unknown.evppi),
+                "method": unknown.method,
+                "lower": _figure(unknown.lower) if unknown.lower else None,
+                "floor": unknown.floor,
             }
             for unknown in verdict.unknowns
         ],
@@ -72,12 +81,19 @@ def verdict_document(verdict: Verdict, *, language: str = "en") -> dict[str, Any
         "study": verdict.next.study or None,
         "weeks": verdict.next.weeks or None,
         "share": verdict.next.share or None,
+        "release": verdict.next.release or None,
         "because": verdict.next.because[language],
         "reasons": dict(verdict.next.because),
     }
     document["verdict"] = verdict.verdict
     document["warnings"] = list(verdict.warnings)
-    return document
+    return document | _whole(verdict)
+
+
+def _whole(verdict: Verdict) -> dict[str, Any]:
+    """Return what only a whole answer holds, record by record."""
+    held = {name: getattr(verdict, name) for name in WHOLE}
+    return {name: msgspec.to_builtins(part) for name, part in held.items() if part}
 
 
 def frame_document(question: Question, verdict: Verdict) -> dict[str, Any]:

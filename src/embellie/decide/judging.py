@@ -1,6 +1,7 @@
 """Judging: from draws to what to do next. The rule, in order:
 
-1. A study whose ENBS is above 0 by more than its numerical error: `learn_more`, with the design of the highest ENBS.
+1. A study whose ENBS, or a plan whose gain over acting at once, is above 0 by more than its numerical error: `learn_more`,
+   with the study the plan begins with (and what it puts live meanwhile), or else the design of the highest ENBS.
 2. No study is given, yet EVPI is above a tenth of the mean gap between the two best scenarios and a question is open:
    `learn_more`, by asking the unknown worth most.
 3. The best scenario by mean net benefit is not the baseline: `ship` it.
@@ -16,7 +17,8 @@ import numpy.typing as npt
 
 from embellie.decide.information import evppi
 from embellie.decide.preposterior import Noise, Subject, enbs, evsi_replicates, results
-from embellie.decide.wording import reasons
+from embellie.decide.wording import First, reasons
+from embellie.domain.plan import Plan
 from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import Figure, NextAction, ScenarioValue, Spread, StudyValue, UnknownValue
@@ -137,6 +139,7 @@ def judge(
     evpi: Figure,
     unknowns: Sequence[UnknownValue],
     studies: Sequence[StudyValue],
+    plan: Plan | None = None,
 ) -> NextAction:
     """Say what to do next, and why in words, by the rule at the head of this module.
 
@@ -147,13 +150,16 @@ def judge(
         evpi: Of the whole question.
         unknowns: Worth most first.
         studies: Highest ENBS first.
+        plan: When it has been worked out.
     """
     means = draws.net.mean(axis=1)
     best = scenarios[int(np.argmax(means))]
     baseline = scenarios[0].scenario
     asked = next((unknown for unknown in unknowns if unknown.open), None)
     worth_asking = evpi.value - evpi.error > WORTH_ASKING * mean_gap(draws.net)
-    study = studies[0] if studies and studies[0].enbs.value > studies[0].enbs.error else None
+    study = _study_first(studies, plan)
+    worth = plan.gain if plan and study and plan.first.study == study.name else study.enbs if study else None
+    release = plan.first.live if plan and study and plan.first.study == study.name and plan.first.starts else ""
     action = "hold"
     if study or (not question.studies and asked and worth_asking):
         action = "learn_more"
@@ -161,7 +167,8 @@ def judge(
         action = "ship"
     elif chance_beaten(draws.net) < CLEARLY_WORSE:
         action = "stop"
-    because = reasons(action, question=question, scenarios=scenarios, best=best, evpi=evpi, asked=asked, study=study)
+    first = First(study, worth, release) if study and worth else None
+    because = reasons(action, question=question, scenarios=scenarios, best=best, evpi=evpi, asked=asked, first=first)
     return NextAction(
         action=action,  # type: ignore[arg-type]
         because=because,
@@ -169,4 +176,16 @@ def judge(
         study=study.name if study else "",
         weeks=study.weeks if study else 0.0,
         share=study.share if study else 0.0,
+        release=release,
     )
+
+
+def _study_first(studies: Sequence[StudyValue], plan: Plan | None) -> StudyValue | None:
+    """Return the study to begin with, if any is worth it."""
+    begun = plan.first if plan and plan.first.study and plan.gain.value > plan.gain.error else None
+    rows = [
+        row for row in studies if begun and (row.name, row.weeks, row.share) == (begun.study, begun.weeks, begun.share)
+    ]
+    if rows:
+        return next((row for row in rows if begun and row.n == begun.n), rows[0])
+    return studies[0] if studies and studies[0].enbs.value > studies[0].enbs.error else None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from embellie.domain.question import Question
 from embellie.domain.verdict import Figure, ScenarioValue, StudyValue, UnknownValue
@@ -61,6 +62,15 @@ def duration(weeks: float, language: str) -> str:
     return f"{number} week" + ("" if weeks == 1 else "s")
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """What to begin with: a study, what beginning so is worth, and the scenario put in production meanwhile, if any."""
+
+    study: StudyValue
+    worth: Figure
+    release: str = ""
+
+
 def reasons(
     action: str,
     *,
@@ -69,12 +79,12 @@ def reasons(
     best: ScenarioValue,
     evpi: Figure,
     asked: UnknownValue | None,
-    study: StudyValue | None,
+    first: First | None,
 ) -> dict[str, str]:
     """Say why, by language."""
     return {
         language: _reason(
-            action, language, question=question, scenarios=scenarios, best=best, evpi=evpi, asked=asked, study=study
+            action, language, question=question, scenarios=scenarios, best=best, evpi=evpi, asked=asked, first=first
         )
         for language in ("en", "fr")
     }
@@ -89,11 +99,11 @@ def _reason(
     best: ScenarioValue,
     evpi: Figure,
     asked: UnknownValue | None,
-    study: StudyValue | None,
+    first: First | None,
 ) -> str:
     standing = _standing(best, question.currency, language)
-    if action == "learn_more" and study:
-        return f"{_by_study(study, question, language)} {standing}"
+    if action == "learn_more" and first:
+        return f"{_by_study(first, question, language)} {standing}"
     if action == "learn_more" and asked:
         return f"{_by_asking(asked, question.currency, language)} {standing}"
     money = amount(evpi.value, question.currency, language)
@@ -137,19 +147,23 @@ _HOLD = {
 }
 
 
-def _by_study(study: StudyValue, question: Question, language: str) -> str:
-    design = question.studies[study.name]
-    ask = question.unknowns[design.measures].ask or _what_is(design.measures, language)
-    worth = amount(study.enbs.value, question.currency, language)
+def _by_study(first: First, question: Question, language: str) -> str:
+    study = first.study
+    measured = question.studies[study.name].measures
+    known = question.unknowns.get(measured)
+    ask = (known.ask if known else "") or _what_is(measured, language)
+    worth = amount(first.worth.value, question.currency, language)
     cost = amount(study.cost, question.currency, language)
-    name = _quoted(study.name)
+    name, live = _quoted(study.name), _quoted(first.release)
     if language == "fr":
         time = f" pendant {duration(study.weeks, language)}" if study.weeks else ""
         traffic = f" sur {percent(study.share, language)} du trafic" if study.share else ""
-        return f"Apprenez d'abord : lancez {name}{time}{traffic}. Répondre à « {ask} » rapporte {worth} net, coût de {cost} déduit."
+        run = f"mettez {live} en production et lancez {name}" if first.release else f"lancez {name}"
+        return f"Apprenez d'abord : {run}{time}{traffic}. Répondre à « {ask} » rapporte {worth} net, coût de {cost} déduit."
     time = f" for {duration(study.weeks, language)}" if study.weeks else ""
     traffic = f" on {percent(study.share, language)} of the traffic" if study.share else ""
-    return f"Learn more first: run {name}{time}{traffic}. Answering “{ask}” is worth {worth} net of its cost of {cost}."
+    run = f"put {live} in production and run {name}" if first.release else f"run {name}"
+    return f"Learn more first: {run}{time}{traffic}. Answering “{ask}” is worth {worth} net of its cost of {cost}."
 
 
 def _by_asking(asked: UnknownValue, currency: str, language: str) -> str:
