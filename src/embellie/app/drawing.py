@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from embellie.decide.hedging import hedges
 from embellie.decide.wording import amount, duration, percent, rounded
 from embellie.domain.question import Unknown
-from embellie.domain.verdict import Spread
+from embellie.domain.verdict import Spread, Verdict
 from embellie.stats.distributions import chance_below
 
 _WIDTH = 48
@@ -33,6 +34,11 @@ def percent_text(value: float, language: str) -> str:
 def weeks_text(weeks: float, language: str) -> str:
     """Write a number of weeks."""
     return duration(weeks, language)
+
+
+def hedges_text(verdict: Verdict, language: str) -> list[str]:
+    """Say how sure a whole answer is, in sentences."""
+    return hedges(verdict, language)
 
 
 def quantile_bars(quantiles: Mapping[str, Sequence[float]], *, currency: str, language: str) -> list[str]:

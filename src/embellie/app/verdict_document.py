@@ -9,7 +9,6 @@ from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import Figure, Spread, UnknownValue, Verdict
 from embellie.stats.distributions import chance_below
 
-
 WHOLE = ("plan", "tops", "stopping", "prospect", "curves", "tipping", "tornado", "stress", "cases")
 """The parts of a whole answer, under the names of `Verdict`."""
 

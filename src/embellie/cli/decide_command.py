@@ -1,5 +1,6 @@
 """`embellie decide`: the verdict, what each open question is worth, and what to learn next."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ import click
 
 from embellie.app.asking import ask
 from embellie.app.deciding import decide, net_benefit_draws, read_evidence, verdict_document
-from embellie.app.drawing import amount_text, percent_text, quantile_bars, weeks_text
+from embellie.app.drawing import amount_text, hedges_text, percent_text, quantile_bars, weeks_text
 from embellie.app.report import report_page
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
 from embellie.domain.evidence import Evidence
@@ -22,7 +23,8 @@ _WORDS = {
         "evpi": "Knowing everything would be worth",
         "unknowns": "What each unknown is worth settling, at most:",
         "studies": "Studies, by what they bring net of all they cost:",
-        "open": "open", "share": "of traffic",
+        "plan": "The plan:", "sure": "How sure:", "tipping": "What would tip the choice:", "cases": "What if:",
+        "open": "open", "share": "of traffic", "more": "… and {count} more designs: --json lists them all",
     },
     "fr": {
         "ship": "METTRE EN PRODUCTION", "hold": "ATTENDRE", "stop": "ARRÊTER", "learn_more": "APPRENDRE D'ABORD",
@@ -31,9 +33,14 @@ _WORDS = {
         "evpi": "Tout savoir vaudrait",
         "unknowns": "Ce que vaut chaque réponse, au plus :",
         "studies": "Études, par ce qu'elles rapportent tous coûts déduits :",
-        "open": "ouverte", "share": "du trafic",
+        "plan": "Le plan :", "sure": "À quel point c'est sûr :", "tipping": "Ce qui ferait basculer le choix :", "cases": "Et si :",
+        "open": "ouverte", "share": "du trafic", "more": "… et {count} autres variantes : --json les donne toutes",
     },
 }  # fmt: skip
+
+
+_ROWS = 8
+"""How many designs are shown; --json has them all."""
 
 
 @click.command()
@@ -84,6 +91,8 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
     click.echo(question.question)
     click.secho(words[verdict.verdict], bold=True)
     click.echo(f"{verdict.next.because[lang]}\n")
+    if verdict.plan:
+        _show_lines(words["plan"], verdict.plan.words[lang])
     click.echo(words["scenarios"])
     quantiles = net_benefit_draws(question, evidence=found, draws=verdict.draws, seed=verdict.seed, points=20)
     for line, value in zip(quantile_bars(quantiles, currency=money, language=lang), verdict.scenarios, strict=True):
@@ -98,8 +107,20 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
     _show_unknowns(verdict, lang)
     if verdict.studies:
         click.echo(f"\n{words['studies']}")
-        for study in verdict.studies[:8]:
+        for study in verdict.studies[:_ROWS]:
             click.echo(f"  {_design(study, lang):<44} {amount_text(study.enbs.value, money, lang):>16}")
+        if len(verdict.studies) > _ROWS:
+            click.echo(f"  {words['more'].format(count=len(verdict.studies) - _ROWS)}")
+    if sure := hedges_text(verdict, lang):
+        click.echo()
+        _show_lines(words["sure"], sure)
+
+
+def _show_lines(head: str, lines: Sequence[str]) -> None:
+    """Print sentences under a head, each folded to the width of a page."""
+    click.echo(head)
+    for line in lines:
+        click.echo(click.wrap_text(line, width=118, initial_indent="  ", subsequent_indent="    "))
 
 
 def _show_unknowns(verdict: Verdict, lang: str) -> None:
