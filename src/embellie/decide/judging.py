@@ -38,7 +38,8 @@ class Design:
     """One design of a study, in the terms in which it can be valued.
 
     `now` and `later` are the measured unknown's curves if one begins today, or after the study; `later_net` the net benefits
-    then; `earned` what the readers in the study bring meanwhile.
+    then; `earned` what the readers in the study bring meanwhile. The study begins `begins` weeks from today, once what it
+    `needs` is built at a mean cost of `upfront`, and what follows begins at `ends`; by then the scenarios `built` stand ready.
     """
 
     study: str
@@ -51,6 +52,16 @@ class Design:
     now: Subject
     later: Subject
     later_net: Array
+    needs: str = ""
+    built: frozenset[str] = frozenset()
+    upfront: float = 0.0
+    begins: float = 0.0
+    ends: float = 0.0
+
+    @property
+    def spent(self) -> float:
+        """What the study costs in all: itself, and building what it needs."""
+        return self.cost + self.upfront
 
 
 def value_design(design: Design, net: Array) -> StudyValue:
@@ -59,14 +70,14 @@ def value_design(design: Design, net: Array) -> StudyValue:
     possible = results(design.now.values, design.noise)
     replicates, quadrature = evsi_replicates(design.now, possible)
     after = replicates if design.later is design.now else evsi_replicates(design.later, possible)[0]
-    net_worth = enbs(after, later=design.later_net, now=net, earned=design.earned, cost=design.cost, scale=scale)
+    net_worth = enbs(after, later=design.later_net, now=net, earned=design.earned, cost=design.spent, scale=scale)
     return StudyValue(
         name=design.study,
         weeks=design.weeks,
         share=design.share,
         n=design.n,
         evsi=Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale) + quadrature),
-        cost=design.cost,
+        cost=design.spent,
         enbs=Figure(value=net_worth.value, error=net_worth.error + quadrature),
     )
 

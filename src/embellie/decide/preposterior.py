@@ -26,10 +26,21 @@ _MOST_TRIALS = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """How precisely a study shows an unknown: a normal result with standard error `se`, or a count of `trials`."""
+    """How precisely a study shows an unknown: a normal result with standard error `se`, or a count of `trials`.
+
+    `bias` is the sd of an error that stays however many units there are: what is shown is not quite what is meant.
+    """
 
     se: float = 0.0
     trials: int = 0
+    bias: float = 0.0
+
+    def around(self, values: Array) -> Array:
+        """Return the standard error of a result around each value, bias included: √(se² + τ²)."""
+        if self.trials:
+            share = np.clip(values, 1e-9, 1 - 1e-9)
+            return np.asarray(np.sqrt(share * (1 - share) / self.trials + self.bias**2), dtype=float)
+        return np.full_like(values, np.hypot(self.se, self.bias))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +109,26 @@ def evsi(found: Subject, noise: Noise, *, scale: float = 0.0) -> Figure:
 def _outcomes(values: Array, noise: Noise, weights: Array) -> Array:
     """Return p(y | s_j) p(s_j) over a grid of results y (results, nodes); each column sums to p(s_j)."""
     if 0 < noise.trials <= _MOST_TRIALS:
-        share = np.clip(values, 1e-12, 1 - 1e-12)
-        counts = np.arange(noise.trials + 1.0)[:, None]
-        ways = (
-            special.gammaln(noise.trials + 1) - special.gammaln(counts + 1) - special.gammaln(noise.trials - counts + 1)
-        )
-        density = np.exp(ways + counts * np.log(share) + (noise.trials - counts) * np.log1p(-share))
+        density = _counts(np.clip(values, 1e-12, 1 - 1e-12), noise)
     else:
         density = _normal_outcomes(values, noise)
     return np.asarray(density * (weights / density.sum(axis=0)), dtype=float)
 
 
+def _counts(share: Array, noise: Noise) -> Array:
+    """Return the chance of each count: binomial, or beta-binomial of the same mean when the share itself is shown with bias."""
+    counts = np.arange(noise.trials + 1.0)[:, None]
+    ways = special.gammaln(noise.trials + 1) - special.gammaln(counts + 1) - special.gammaln(noise.trials - counts + 1)
+    if not noise.bias:
+        return np.asarray(np.exp(ways + counts * np.log(share) + (noise.trials - counts) * np.log1p(-share)), dtype=float)
+    concentration = np.maximum(share * (1 - share) / noise.bias**2 - 1, 1e-3)
+    yes, no = share * concentration, (1 - share) * concentration
+    both = special.betaln(counts + yes, noise.trials - counts + no) - special.betaln(yes, no)
+    return np.asarray(np.exp(ways + both), dtype=float)
+
+
 def _normal_outcomes(values: Array, noise: Noise) -> Array:
-    if noise.trials:
-        share = np.clip(values, 1e-9, 1 - 1e-9)
-        se = np.sqrt(share * (1 - share) / noise.trials)
-    else:
-        se = np.full_like(values, noise.se)
+    se = noise.around(values)
     low, high = np.interp([-3.5, 3.5], np.linspace(RANKS[0], RANKS[-1], len(values)), values)
     found = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], len(values))]))
     width = np.gradient(found)
