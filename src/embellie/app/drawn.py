@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from embellie.decide.updating import Beliefs, update
+from embellie.app.believing import believe, drawn_values
+from embellie.decide.updating import Beliefs
 from embellie.domain.errors import InputError
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
@@ -35,6 +36,7 @@ class Sample:
     draws: Draws
     named: dict[str, Array]
     _later: dict[float, Array] = field(default_factory=dict)
+    _from: dict[tuple[float, frozenset[str]], Array] = field(default_factory=dict)
 
     def net_after(self, weeks: float) -> Array:
         """Return the net benefits (choices, draws) of what begins so many weeks from today."""
@@ -43,6 +45,24 @@ class Sample:
         if weeks not in self._later:
             self._later[weeks] = values(self.draws.values, self.draws.choices, model=self.model, delay=weeks)[0]
         return self._later[weeks]
+
+    def net_from(self, weeks: float, built: frozenset[str] = frozenset()) -> Array:
+        """Return the net benefits (choices, draws) of what begins so many weeks from today, when `built` stands ready by then.
+
+        What is built is not paid again, and goes live at once.
+        """
+        new = frozenset(name for name in built if not self.question.scenarios[name].built)
+        if not new:
+            return self.net_after(weeks)
+        if (weeks, new) not in self._from:
+            from embellie.frame.valuing import Stage
+
+            worths = [
+                self.model.course(self.named, (Stage(name, weeks),), built=new).net for name in self.question.scenarios
+            ]
+            size = self.draws.net.shape[1]
+            self._from[weeks, new] = np.stack([np.broadcast_to(net, (size,)) for net in worths])
+        return self._from[weeks, new]
 
 
 def take_sample(
@@ -62,15 +82,11 @@ def take_sample(
     """
     _check_draws(draws)
     model = Model(question)
-    beliefs = update(question, evidence)
-    names = beliefs.names
-    independent = normal_scores(draws, len(names) + _DECOYS, seed=seed_of(question, seed))
-    scores = np.ascontiguousarray(beliefs.scores(independent[:, : len(names)]).T)
-    by_name = dict(zip(names, scores, strict=True))
-    drawn = {
-        name: quantile(question.unknowns[name].prior.family, question.unknowns[name].prior.parameters, by_name[name])
-        for name in names
-    }
+    names, seeded = tuple(question.unknowns), seed_of(question, seed)
+    independent = normal_scores(draws, len(names) + _DECOYS, seed=seeded)
+    beliefs, scores = believe(question, evidence, model=model, independent=independent[:, : len(names)], seed=seeded)
+    by_name = dict(zip(names, np.ascontiguousarray(scores.T), strict=True))
+    drawn = drawn_values(question, by_name)
     choices = tuple(question.scenarios)
     net, cost = values(drawn or {"": np.zeros(draws)}, choices, model=model)
     decoys = np.ascontiguousarray(independent[:, len(names) :].T)
@@ -114,10 +130,10 @@ def unknown_quantiles(
     question: Question, *, evidence: Sequence[Evidence] = (), points: int = 101, seed: int | None = None
 ) -> dict[str, dict[str, list[float]]]:
     """Return `prior` and `posterior` quantiles of each unknown, in its unit as written, for drawing."""
-    beliefs = update(question, evidence)
+    model, seeded = Model(question), seed_of(question, seed)
     chances = (np.arange(points) + 0.5) / points
-    independent = normal_scores(4096, len(beliefs.names), seed=seed_of(question, seed))
-    scores = beliefs.scores(independent)
+    independent = normal_scores(4096, len(question.unknowns), seed=seeded)
+    beliefs, scores = believe(question, evidence, model=model, independent=independent, seed=seeded)
     standard = np.quantile(normal_scores(4096, 1, seed=0)[:, 0], chances)
     found = {}
     for at, name in enumerate(beliefs.names):
