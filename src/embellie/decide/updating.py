@@ -3,17 +3,19 @@
 Everything happens on normal scores z: an unknown is Q(z) with Q its prior's quantile function, correlated through z
 (a Gaussian copula). Evidence on one unknown reweights the law of its z on a grid, exactly for any prior; the others follow
 through their law given z. Where evidence bears on several unknowns that are correlated with one another, each result enters
-as the normal factor that matches its moments (expectation propagation), exact when priors and results are normal.
+as the normal factor that matches its moments (expectation propagation, Minka 2001), exact when priors and results are normal;
+`Beliefs.mismatch` tells by how much it is not, so that the draws can be mended. Results on formulas move the draws themselves:
+see `decide/tempering.py`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from embellie.domain.errors import InputError, unknown_name
+from embellie.decide.likelihood import Result, disagreement, impossible, log_likelihood, results_of, surprise
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question, Unknown
 from embellie.stats.distributions import quantile
@@ -22,7 +24,6 @@ from embellie.stats.sampling import correlation_matrix
 Array = npt.NDArray[np.float64]
 
 _NODES = 1501
-_SURPRISING = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ class Law:
 class Beliefs:
     """What is believed now, as a map from independent standard normal scores to the scores of the unknowns.
 
-    The measured unknowns come from their own `laws`, or jointly as `centre + root w`; the rest follow linearly.
+    The measured unknowns come from their own `laws`, or jointly as `centre + root w`; the rest follow linearly. Where that map
+    is not the whole story, `particles` is true: the draws were moved, and what holds of the unknowns of the columns `moved` is
+    to be read from the draws alone. `mismatch`, where there is one, gives the log of the right law over this map's.
     """
 
     names: tuple[str, ...]
@@ -53,6 +56,13 @@ class Beliefs:
     slope: Array
     rest: Array
     warnings: tuple[str, ...] = ()
+    mismatch: Callable[[Array], Array] | None = None
+    moved: frozenset[int] = frozenset()
+
+    @property
+    def particles(self) -> bool:
+        """Whether some unknowns are known by their draws alone, so that `scores` of other draws would not do."""
+        return bool(self.moved)
 
     def scores(self, independent: Array) -> Array:
         """Map independent scores (draws, unknowns) to the unknowns' scores."""
@@ -74,24 +84,56 @@ class Beliefs:
     def touched(self, name: str) -> bool:
         """Whether evidence bears on an unknown, itself or through another."""
         at = self.names.index(name)
-        return at in self.measured or (bool(self.measured) and bool(np.any(self.slope[self.others.index(at)])))
+        return (
+            at in self.moved
+            or at in self.measured
+            or (bool(self.measured) and bool(np.any(self.slope[self.others.index(at)])))
+        )
 
     def marginal(self, name: str, scores: Array, drawn: Array) -> Array:
         """Return the unknown's scores at standard normal ranks; from its draws where it has no law of its own."""
         at = self.names.index(name)
-        if at in self.laws:
+        if at in self.laws and at not in self.moved:
             return self.laws[at].at(scores)
         if not self.touched(name):
             return scores
         ranks = special.ndtri((np.arange(len(drawn)) + 0.5) / len(drawn))
         return np.asarray(np.interp(scores, ranks, np.sort(drawn)), dtype=float)
 
+    def columns(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Return which independent scores the scores of some unknowns are made of."""
+        wanted = [self.names.index(name) for name in names]
+        return tuple(np.flatnonzero(self._mixing()[wanted].any(axis=0)).tolist()) if wanted else ()
+
+    def reached(self, columns: Sequence[int]) -> frozenset[int]:
+        """Return the unknowns whose scores are made of some of these independent scores."""
+        return frozenset(np.flatnonzero(self._mixing()[:, list(columns)].any(axis=1)).tolist())
+
+    def moving(self, columns: Sequence[int], *, notes: Sequence[str]) -> "Beliefs":
+        """Return these beliefs where the draws of some independent scores were moved."""
+        return replace(self, moved=self.reached(columns), warnings=(*self.warnings, *notes))
+
+    def _mixing(self) -> npt.NDArray[np.bool_]:
+        """Which unknown's score (row) is made of which independent score (column)."""
+        mixing = np.zeros((len(self.names), len(self.names)), dtype=bool)
+        measured, others = list(self.measured), list(self.others)
+        if measured:
+            own = self.root != 0
+            for place, at in enumerate(measured):
+                if at in self.laws:
+                    own[place] = False
+                    own[place, place] = True
+            mixing[np.ix_(measured, measured)] = own
+            mixing[np.ix_(others, measured)] = (self.slope != 0).astype(int) @ own.astype(int) > 0
+        mixing[np.ix_(others, others)] = self.rest != 0
+        return mixing
+
 
 def update(question: Question, evidence: Sequence[Evidence]) -> Beliefs:
-    """Work out what is believed after the evidence.
+    """Work out what is believed after the evidence on single unknowns; results on formulas are left to the draws.
 
     Args:
-        question: Its unknowns hold the priors, its correlations tie them.
+        question: Its unknowns hold the priors, its correlations tie them, its studies tell their bias.
         evidence: Results of independent studies; of several lines of one `study` about one unknown the last counts.
 
     Raises:
@@ -99,40 +141,39 @@ def update(question: Question, evidence: Sequence[Evidence]) -> Beliefs:
         InputError: Evidence that the prior holds for impossible.
     """
     names = tuple(question.unknowns)
-    results = _by_unknown(question, evidence)
+    results = by_unknown(question, results_of(question, evidence))
     matrix, change = correlation_matrix(names, question.correlations)
     warnings = [] if change <= 0.05 else [f"The correlations contradict one another; one was changed by {change:.2f}."]
     measured = tuple(at for at, name in enumerate(names) if name in results)
     others = tuple(at for at in range(len(names)) if at not in measured)
     within = matrix[np.ix_(measured, measured)]
     likelihoods = {at: _Likelihood(question.unknowns[names[at]], results[names[at]]) for at in measured}
-    warnings += [note for at in measured if (note := likelihoods[at].surprise())]
+    warnings += [note for at in measured for note in likelihoods[at].conflicts()]
     laws = {at: likelihoods[at].law() for place, at in enumerate(measured) if _alone(within, place)}
     centre, joint = _joint(within, [likelihoods[at] for at in measured])
     slope = matrix[np.ix_(others, measured)] @ np.linalg.inv(within) if measured else np.zeros((len(others), 0))
     left = matrix[np.ix_(others, others)] - slope @ matrix[np.ix_(measured, others)]
+    root = np.asarray(np.linalg.cholesky(joint), dtype=float) if measured else joint
     return Beliefs(
         names=names,
         measured=measured,
         others=others,
         laws=laws,
         centre=centre,
-        root=np.asarray(np.linalg.cholesky(joint), dtype=float) if measured else joint,
+        root=root,
         slope=slope,
         rest=np.asarray(np.linalg.cholesky(left), dtype=float) if others else left,
         warnings=tuple(warnings),
+        mismatch=_mismatch(within, centre, root, [(at, likelihoods[at]) for at in measured], laws),
     )
 
 
-def _by_unknown(question: Question, evidence: Sequence[Evidence]) -> dict[str, list[Evidence]]:
-    latest: dict[tuple[str, str], Evidence] = {}
-    for number, result in enumerate(evidence):
-        if result.measures not in question.unknowns:
-            raise unknown_name("unknown", result.measures, question.unknowns, at=f"evidence {number + 1}")
-        latest[result.measures, result.study or f"#{number}"] = result
-    found: dict[str, list[Evidence]] = {}
-    for result in latest.values():
-        found.setdefault(result.measures, []).append(result)
+def by_unknown(question: Question, results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Return the results on single unknowns, by unknown."""
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        if result.evidence.measures in question.unknowns and not result.transfer:
+            found.setdefault(result.evidence.measures, []).append(result)
     return found
 
 
@@ -143,9 +184,16 @@ def _alone(within: Array, place: int) -> bool:
 class _Likelihood:
     """How well each score of one unknown explains what was found."""
 
-    def __init__(self, unknown: Unknown, results: Sequence[Evidence]) -> None:
+    def __init__(self, unknown: Unknown, results: Sequence[Result]) -> None:
         self.unknown = unknown
         self.results = results
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether prior and results are all normal, so that matching moments is exact."""
+        return self.unknown.prior.family == "normal" and all(
+            result.evidence.estimate is not None for result in self.results
+        )
 
     def value(self, scores: Array) -> Array:
         return quantile(self.unknown.prior.family, self.unknown.prior.parameters, scores)
@@ -154,10 +202,7 @@ class _Likelihood:
         value = self.value(scores)
         total = np.zeros_like(value)
         for result in self.results:
-            if result.estimate is not None and result.se is not None:
-                total += -0.5 * ((value - result.estimate) / result.se) ** 2
-            elif result.successes is not None and result.trials is not None:
-                total += _log_binomial(value, result.successes, result.trials)
+            total += log_likelihood(value, result)
         return total
 
     def grid(self, mean: float = 0.0, sd: float = 1.0) -> tuple[Array, Array]:
@@ -168,10 +213,7 @@ class _Likelihood:
             log = self.log(nodes) - 0.5 * ((nodes - mean) / sd) ** 2
             top = float(np.max(log))
             if not np.isfinite(top):
-                raise InputError(
-                    f"The evidence about `{self.unknown.name}` is impossible under its prior `{self.unknown.written}`.",
-                    hint="Widen the prior, or check the evidence.",
-                )
+                raise impossible(self.unknown.name, f"its prior `{self.unknown.written}`")
             inside = np.flatnonzero(log > top - 36.0)
             first, last = max(int(inside[0]) - 1, 0), min(int(inside[-1]) + 1, _NODES - 1)
             if last - first > _NODES // 3:
@@ -200,29 +242,36 @@ class _Likelihood:
         centre = float(weight @ nodes)
         return centre, float(weight @ (nodes - centre) ** 2)
 
-    def surprise(self) -> str:
-        """Say so when the prior gave such a result, or one further out, a chance below 1 %."""
+    def conflicts(self) -> list[str]:
+        """Say which results the prior held for all but impossible, and whether they contradict one another."""
         nodes = np.linspace(-8.0, 8.0, _NODES)
         weight = np.exp(-0.5 * nodes**2)
         weight /= weight.sum()
-        for result in self.results:
-            if result.estimate is None or result.se is None:
-                continue
-            below = float(weight @ special.ndtr((result.estimate - self.value(nodes)) / result.se))
-            chance = 2 * min(below, 1 - below)
-            if chance < _SURPRISING:
-                return (
-                    f"The result {result.estimate:g} for `{self.unknown.name}` had a chance of {max(chance, 0):.2%} under "
-                    f"its prior `{self.unknown.written}`: the prior or the measuring is wrong."
-                )
-        return ""
+        value, prior = self.value(nodes), f"its prior `{self.unknown.written}`"
+        notes = [surprise(value, weight, result, prior=prior) for result in self.results]
+        return [note for note in (*notes, disagreement(self.results)) if note]
 
 
-def _log_binomial(share: Array, successes: int, trials: int) -> Array:
-    inside = (share >= 0) & (share <= 1)
-    clipped = np.clip(share, 0.0, 1.0)
-    log = special.xlogy(successes, clipped) + special.xlog1py(trials - successes, -clipped)
-    return np.where(inside, log, -np.inf)
+def _mismatch(
+    within: Array, centre: Array, root: Array, likelihoods: Sequence[tuple[int, _Likelihood]], laws: Mapping[int, Law]
+) -> Callable[[Array], Array] | None:
+    """Return the log of the posterior over what moment matching made of it, as a function of the independent scores."""
+    tied = [place for place, (at, _) in enumerate(likelihoods) if at not in laws]
+    if all(likelihoods[place][1].is_normal for place in tied):
+        return None
+    block = np.ix_(tied, tied)
+    inverse, own, middle = np.linalg.inv(within[block]), root[block], centre[tied]
+    columns = [likelihoods[place][0] for place in tied]
+
+    def log_ratio(independent: Array) -> Array:
+        spread = independent[:, columns]
+        scores = middle + spread @ own.T
+        total = 0.5 * np.sum(spread**2, axis=1) - 0.5 * np.einsum("ij,jk,ik->i", scores, inverse, scores)
+        for place, at in enumerate(tied):
+            total += likelihoods[at][1].log(scores[:, place])
+        return np.asarray(total, dtype=float)
+
+    return log_ratio
 
 
 def _joint(within: Array, likelihoods: Sequence[_Likelihood]) -> tuple[Array, Array]:

@@ -11,7 +11,9 @@ from embellie.domain.errors import InputError
 class Evidence:
     """A study's result; an event of kind `study` carries it whole.
 
-    Either `estimate` with its standard error `se`, in the unit of the unknown, or `successes` of `trials`.
+    Either `estimate` with its standard error `se`, or `successes` of `trials`, or the `signal` that its study gave. `measures`
+    is an unknown (the result is then in the unit it is written in) or a formula (in money, per week where it is per time). A
+    `study` of the question adds its bias, and its transfer: it then shows the measured divided by that unknown.
     """
 
     kind: ClassVar[str] = "study"
@@ -21,6 +23,7 @@ class Evidence:
     se: float | None = None
     successes: int | None = None
     trials: int | None = None
+    signal: str = ""
     study: str = ""
     source: str = ""
     at: datetime | None = None
@@ -28,8 +31,8 @@ class Evidence:
     def __post_init__(self) -> None:
         normal = self.estimate is not None and self.se is not None and self.se > 0
         counted = self.successes is not None and self.trials is not None and 0 <= self.successes <= self.trials != 0
-        if normal == counted:
+        if normal + counted + bool(self.signal) != 1:
             raise InputError(
-                f"Evidence about `{self.measures}` needs `estimate` and `se` above 0, or `successes` and `trials`.",
+                f"Evidence about `{self.measures}` needs `estimate` and `se` above 0, or `successes` and `trials`, or `signal`.",
                 hint='Write {"measures": "interest", "estimate": 0.012, "se": 0.006}.',
             )
