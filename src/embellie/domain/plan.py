@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """What to do when a result lies from `low` to `high` (as the unknown is written; None: without end)."""
+    """What to do when a result lies from `low` to `high` (as the unknown is written; None: without end).
+
+    Where the study gives one of a few `signals` these are named instead. `chance` is that of the branch once its step is taken,
+    `value` the mean net benefit of all that is done when it comes so.
+    """
 
     low: float | None
     high: float | None
     chance: float
     value: float
     then: Step
+    signals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +31,8 @@ class Step:
     """One step: `live` is the scenario readers have from now on; then a study, and a branch for each of its outcomes.
 
     Without a study the step is the last: `live` stays to the end of the horizon. `begins` is in weeks from today, on average;
-    `starts` is true where this step puts `live` in production, `stops` where it takes back what was there.
+    `starts` is true where this step puts `live` in production, `stops` where it takes back what was there. `cost` is that of the
+    study, building what it needs included.
     """
 
     live: str
@@ -56,8 +62,8 @@ class Rival:
 class Plan:
     """What to do first, and what then.
 
-    `value` is the mean net benefit of following it, `gain` how much that is above acting at once on the best scenario, and
-    `words` the plan in sentences, by language (`en`, `fr`).
+    `value` is the mean net benefit of following it, `gain` how much that is above acting at once on the best scenario, `words`
+    the plan in sentences, by language (`en`, `fr`), and `rivals` the next best ways to begin, acting at once among them.
     """
 
     first: Step
@@ -65,3 +71,8 @@ class Plan:
     gain: Figure
     words: Mapping[str, tuple[str, ...]]
     rivals: tuple[Rival, ...] = ()
+
+    @property
+    def release(self) -> str:
+        """The scenario to put in production while the first study runs, if any."""
+        return self.first.live if self.first.study and self.first.starts else ""
