@@ -18,6 +18,9 @@ from embellie.domain.verdict import Verdict
 from embellie.ports import AggregateReader
 
 FRESH_SECONDS = 2.0
+FRESH_TIMES = 10.0
+"""An answer is computed again after FRESH_SECONDS, or after this many times as long as it took: thinking never fills a core."""
+
 MOMENTS = 24
 REMEMBERED = 5_000
 """Answers kept; then all are forgotten, and computed again when asked for."""
@@ -68,7 +71,7 @@ def spread(moments: Sequence[datetime]) -> list[datetime]:
 
 
 class Observatory:
-    """Computes from the log, and remembers: what is asked again within two seconds, and what is past.
+    """Computes from the log, and remembers: what is asked again soon after, and what is past.
 
     Args:
         reader: SQL over the log.
@@ -189,10 +192,12 @@ class Observatory:
     def _fresh_or(self, key: Hashable, compute: Callable[[], AnswerT]) -> AnswerT:
         with self._lock_of(key):
             known = self._fresh.get(key)
-            if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
+            began = time.monotonic()
+            if known is not None and began < known[0]:
                 return cast(AnswerT, known[1])
             answer = compute()
-            self._fresh[key] = (time.monotonic(), answer)
+            now = time.monotonic()
+            self._fresh[key] = (now + max(FRESH_SECONDS, FRESH_TIMES * (now - began)), answer)
             return answer
 
     def _past_or(self, asked: "Past[AnswerT]") -> AnswerT:
