@@ -1,4 +1,4 @@
-"""Evidence is an estimate with its error, or a count: never half of either, never both."""
+"""Evidence is an estimate with its error, or a count, or a signal: never half of either, never both."""
 
 import pytest
 
@@ -6,9 +6,12 @@ from embellie.domain.errors import InputError
 from embellie.domain.evidence import Evidence
 
 NORMAL, COUNTED = {"estimate": 0.01, "se": 0.005}, {"successes": 3, "trials": 10}
+SIGNAL = {"signal": "open"}
 
 
-@pytest.mark.parametrize("told", [NORMAL, COUNTED, {"successes": 0, "trials": 1}, {"successes": 1, "trials": 1}])
+@pytest.mark.parametrize(
+    "told", [NORMAL, COUNTED, {"successes": 0, "trials": 1}, {"successes": 1, "trials": 1}, SIGNAL]
+)
 def test_whole_evidence_is_taken(told):
     """None or all of the trials may have succeeded."""
     assert Evidence(measures="interest", **told).measures == "interest"
@@ -19,6 +22,10 @@ def test_whole_evidence_is_taken(told):
     [
         {},
         NORMAL | COUNTED,
+        NORMAL | SIGNAL,
+        COUNTED | SIGNAL,
+        {"estimate": float("inf"), "se": 1.0},
+        {"estimate": float("nan"), "se": 1.0},
         {"estimate": 0.01},
         NORMAL | {"se": 0.0},
         NORMAL | {"se": float("nan")},

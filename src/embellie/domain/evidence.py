@@ -1,5 +1,6 @@
 """Evidence: what a study found about an unknown. Appended, never overwriting the prior."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -29,10 +30,14 @@ class Evidence:
     at: datetime | None = None
 
     def __post_init__(self) -> None:
-        normal = self.estimate is not None and self.se is not None and self.se > 0
+        normal = _finite(self.estimate) and _finite(self.se) and (self.se or 0.0) > 0
         counted = self.successes is not None and self.trials is not None and 0 <= self.successes <= self.trials != 0
         if normal + counted + bool(self.signal) != 1:
             raise InputError(
                 f"Evidence about `{self.measures}` needs `estimate` and `se` above 0, or `successes` and `trials`, or `signal`.",
                 hint='Write {"measures": "interest", "estimate": 0.012, "se": 0.006}.',
             )
+
+
+def _finite(number: float | None) -> bool:
+    return number is not None and math.isfinite(number)
