@@ -15,6 +15,7 @@ from embellie.decide.judging import Design
 from embellie.decide.preposterior import Noise, Subject
 from embellie.domain.errors import QuestionError
 from embellie.domain.question import Study
+from embellie.domain.verdict import StudyValue
 from embellie.frame.units import Dimensions
 from embellie.frame.valuing import duration_weeks, where
 
@@ -94,6 +95,15 @@ class Studies:
             upfront=before.upfront,
             begins=before.weeks,
             ends=ends,
+        )
+
+    def chosen(self, found: StudyValue) -> Design:
+        """Return the design that was valued so."""
+        study = self.question.studies[found.name]
+        return next(
+            design
+            for design in self.designs(study)
+            if (design.weeks, design.share, design.n) == (found.weeks, found.share, found.n)
         )
 
     # what is seen

@@ -22,6 +22,7 @@ RANKS = np.linspace(-5.5, 5.5, 301)
 
 _WEIGHTS = np.exp(-0.5 * RANKS**2) / np.exp(-0.5 * RANKS**2).sum()
 _MOST_TRIALS = 2_000
+_FINDINGS = 41
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,9 @@ def _counts(share: Array, noise: Noise) -> Array:
     counts = np.arange(noise.trials + 1.0)[:, None]
     ways = special.gammaln(noise.trials + 1) - special.gammaln(counts + 1) - special.gammaln(noise.trials - counts + 1)
     if not noise.bias:
-        return np.asarray(np.exp(ways + counts * np.log(share) + (noise.trials - counts) * np.log1p(-share)), dtype=float)
+        return np.asarray(
+            np.exp(ways + counts * np.log(share) + (noise.trials - counts) * np.log1p(-share)), dtype=float
+        )
     concentration = np.maximum(share * (1 - share) / noise.bias**2 - 1, 1e-3)
     yes, no = share * concentration, (1 - share) * concentration
     both = special.betaln(counts + yes, noise.trials - counts + no) - special.betaln(yes, no)
@@ -133,6 +136,44 @@ def _normal_outcomes(values: Array, noise: Noise) -> Array:
     found = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], len(values))]))
     width = np.gradient(found)
     return np.asarray(np.exp(-0.5 * ((found[:, None] - values) / se) ** 2) / se * width[:, None], dtype=float)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """EVPI after a study, by what it finds: `chances` of the findings, `evpi` after each, and the error of its mean."""
+
+    chances: Array
+    evpi: Array
+    error: float
+
+
+def outlook(found: Subject, noise: Noise, *, shown: Array, net: Array) -> Outlook:
+    """Return what EVPI may be once a study is done.
+
+    Formula: EVPI(y) = E[max_d NB_d | y] - max_d E[NB_d | y] with draws weighted by p(y | θ), over some forty ranges of results
+    y of about equal chance, no two choices in one. Its mean is EVPI - EVSI.
+
+    Args:
+        found: The unknown as the study meets it.
+        noise: How precisely.
+        shown: What the study shows in each draw, but for its noise (draws,).
+        net: Net benefits (options, draws).
+    """
+    joint = results(found.values, noise).fine
+    reached = np.cumsum(joint.sum(axis=1))
+    parts = np.minimum((_FINDINGS * (reached - joint.sum(axis=1) / 2)).astype(int), _FINDINGS - 1)
+    leads = np.einsum("ok,rk->or", found.conditional[0], joint)
+    chosen = np.concatenate([np.zeros((1, leads.shape[1])), leads]).argmax(axis=0)
+    edges = np.flatnonzero(np.diff(parts, prepend=-1) | np.diff(chosen, prepend=chosen[0]))
+    chance = np.add.reduceat(joint, edges, axis=0) / _WEIGHTS
+    weights = by_scramble(np.stack([np.interp(shown, found.values, row) for row in chance])) / shown.size
+    best = np.einsum("ksr,sr->ks", weights, by_scramble(net.max(axis=0)))
+    means = np.einsum("ksr,osr->kos", weights, by_scramble(net))
+    chances = weights.sum(axis=(1, 2))
+    seen = chances > 0
+    left = np.maximum(best.sum(axis=1) - means.sum(axis=2).max(axis=1), 0.0)
+    each = (best - means.max(axis=1)).sum(axis=0) * SCRAMBLES
+    return Outlook(chances[seen], left[seen] / chances[seen], numerical_error(each, scale=float(np.mean(np.abs(net)))))
 
 
 def enbs(after: Array, *, later: Array, now: Array, earned: float, cost: float, scale: float = 0.0) -> Figure:

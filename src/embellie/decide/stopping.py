@@ -103,14 +103,14 @@ class Durations:
         rows = below.reshape(-1, below.shape[-1])
         cells = np.diff([np.interp(self._edges, self._sides, row) for row in rows], axis=-1)
         cells[:, -1] += rows[:, -1] - cells.sum(axis=-1)
-        return np.fft.rfft(cells.reshape(*outcome.shape[:-1], -1))
+        return np.asarray(np.fft.rfft(cells.reshape(*outcome.shape[:-1], -1)), dtype=complex)
 
     def _blurred(self, spectrum: npt.NDArray[np.complex128], se: float) -> Array:
-        return np.fft.irfft(spectrum * np.exp(-0.5 * self._squared * se**2), len(self.results))
+        return np.asarray(np.fft.irfft(spectrum * np.exp(-0.5 * self._squared * se**2), len(self.results)), dtype=float)
 
     def _best(self, leads: npt.NDArray[np.complex128], se: float) -> Array:
         """Return the best option's lead over the first at each result, times how likely it is."""
-        return np.maximum(self._blurred(leads, se).max(axis=0), 0.0)
+        return np.asarray(np.maximum(self._blurred(leads, se).max(axis=0), 0.0), dtype=float)
 
     def _at(self, weeks: float) -> tuple[npt.NDArray[np.complex128], float]:
         """Return the leads' transforms for what is decided after so many weeks, and what one then gains without choosing.
