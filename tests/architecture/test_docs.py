@@ -132,7 +132,8 @@ def test_links_between_pages_lead_somewhere():
 
 
 BLOCK = re.compile(
-    r"(?:<!-- not run: (?P<why>[^>]+?) -->\n)?^```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL
+    r"(?:<!-- not run: (?P<why>[^>]+?) -->\n)?^```(?P<language>\w+)(?: title=\"(?P<title>[\w.-]+)\")?[^\n]*\n(?P<code>.*?)^```",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -142,13 +143,15 @@ def blocks(path):
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_code_blocks_run(path, tmp_path):
-    """Python runs, commands exit 0 (or as their comment says), TOML and JSON are read."""
+    """Python runs, commands exit 0 (or as their comment says), TOML and JSON are read; in a how-to they say what is shown."""
     namespace = {"__name__": "docs"}
     for block in blocks(path):
-        run_block(block["language"], block["code"], tmp_path, namespace)
+        if block["title"]:  # a file by that name, for the commands below it
+            (tmp_path / block["title"]).write_text(block["code"], encoding="utf-8")
+        run_block(block["language"], block["code"], tmp_path, namespace, checked=path.parent.name == "how-to")
 
 
-def run_block(language, code, folder, namespace):
+def run_block(language, code, folder, namespace, *, checked):
     if language == "python":
         before = Path.cwd()
         os.chdir(folder)
@@ -157,13 +160,23 @@ def run_block(language, code, folder, namespace):
         finally:
             os.chdir(before)
     elif language == "console":
+        run_session(code, folder, checked=checked)
+    elif language == "jsonl":
         for line in code.splitlines():
-            if line.startswith("$ embellie "):
-                run_command(line, folder)
+            json.loads(line)
     elif language == "json":
         json.loads(code)
     elif language == "toml":
         read_toml(code, folder)
+
+
+def run_session(code, folder, *, checked):
+    """Run the commands of a block; where its page's outputs are checked, hold what stands below each to what it says."""
+    for part in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
+        command, _, shown = part.partition("\n")
+        if command.startswith("embellie "):
+            said = run_command(f"$ {command}", folder)
+            check_output(shown if checked else "", said)
 
 
 def run_command(line, folder):
@@ -173,6 +186,15 @@ def run_command(line, folder):
     shell = command.replace("embellie", f'"{sys.executable}" -m embellie', 1)
     done = subprocess.run(shell, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert expected == done.returncode, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def check_output(shown, said):
+    """What a page shows below a command is what the command says, in that order; `…` stands for what is left out."""
+    lines = iter(line.rstrip() for line in said.splitlines())
+    for line in (line.rstrip() for line in shown.splitlines()):
+        if line.strip() not in {"", "…"}:
+            assert line in lines, f"Not said, or not in this order: {line!r}\n{said}"
 
 
 def read_toml(code, folder):
