@@ -1,15 +1,65 @@
-"""Conditional: what each scenario is worth on average, were one unknown known to be this or that."""
+"""Conditional: what each scenario is worth on average, were one unknown known to be this or that.
+
+How E[net benefit | unknown] is found, the best way that the question allows:
+
+- **exact**: all others may stand at their means (`app/others.py`), so it is an evaluation of the formulas, without draws;
+- **curve**: some others must be drawn, the same rows at every value of the unknown: two values tell all where net benefits are
+  affine in it, else 33 of them and a cubic spline between; what the draws miss of the level, all rows of the sample mend;
+- **spline**: the law of the others given the unknown is known by the draws alone: a penalised regression on them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
+from scipy.interpolate import CubicSpline
 
 from embellie.app.drawn import Array, Sample
+from embellie.app.others import NOW, Held, Others, When
+from embellie.decide.curves import FAR, WITHIN, gain_of_curves, gain_of_states
+from embellie.decide.discrete import conditional_means
 from embellie.decide.information import against_first
 from embellie.decide.preposterior import RANKS, Subject
-from embellie.domain.verdict import Method
-from embellie.stats.distributions import quantile
-from embellie.stats.sampling import SCRAMBLES
+from embellie.domain.errors import QuestionError
+from embellie.domain.verdict import Figure, Method
+from embellie.stats.distributions import discrete_law
+from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
 from embellie.stats.splines import fit_curves
+
+_RANKS: Array = np.asarray(RANKS, dtype=float)
+_NODES = _RANKS[:: (len(RANKS) - 1) // 30]
+_AT_ONCE = 32
+_LINE_ROWS = 512
+_NODE_ROWS = 256
+_ROWS = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """E[NB_d | unknown] along `ranks`, as (1 + SCRAMBLES, options, ranks): by all draws, then by each scramble.
+
+    Of an unknown that is one of a few states, `states` are the same at each of them, and `chances` their probabilities.
+    `quadrature` is by how much the value of knowing it depends on the choice of nodes.
+    """
+
+    curves: Array
+    ranks: Array
+    method: Method
+    quadrature: float = 0.0
+    states: Array | None = None
+    chances: Array | None = None
+
+    @property
+    def at_ranks(self) -> Array:
+        """The curves at `RANKS`."""
+        return self.curves[:, :, WITHIN] if len(self.ranks) == len(FAR) else self.curves
+
+    def gains(self) -> Array:
+        """Return EVPPI by all draws, and by each scramble."""
+        if self.states is not None and self.chances is not None:
+            return gain_of_states(self.states, self.chances)
+        return gain_of_curves(self.curves, self.ranks)
 
 
 class Conditional:
@@ -17,72 +67,254 @@ class Conditional:
 
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
-        self._nets: dict[tuple[str, float, frozenset[str]], Array] = {}
+        self.others = Others(sample)
+        self._known: dict[tuple[str, When], Known] = {}
+        self._subjects: dict[tuple[str, When], Array] = {}
+        self._levels: dict[tuple[tuple[str, ...], When, int], Array] = {}
+        used = (sample.model.used_by(name) for name in sample.question.scenarios)
+        self._used: frozenset[str] = frozenset().union(*used)
+
+    # asked for
 
     def values(self, name: str) -> Array:
         """Return the unknown's values at `RANKS`, in the unit it is written in."""
-        prior = self.sample.question.unknowns[name].prior
-        return quantile(prior.family, prior.parameters, self._nodes(name))
+        return self.others.along(name, RANKS)
 
     def net(self, name: str, weeks: float = 0.0) -> Array:
         """Return E[NB_d | unknown] at `RANKS` as (options, ranks), when what follows begins `weeks` from today."""
-        return np.asarray(self._net(name, weeks)[0])
+        return np.asarray(self.known(name, self._when(weeks)).at_ranks[0])
 
     def method(self, name: str) -> Method:
-        """Return how an unknown's curve was found."""
-        return "spline"
+        """Return how an unknown's curve is found."""
+        return self.known(name).method if self.matters(name) else "none"
+
+    def matters(self, name: str) -> bool:
+        """Whether an unknown, or one it is tied to, is part of what a scenario is worth."""
+        return bool(self._used & self.others.together([name]))
+
+    def evppi(self, name: str) -> Figure:
+        """Return what knowing an unknown is worth, by its curve."""
+        known = self.known(name)
+        gains = known.gains()
+        scale = float(np.mean(np.abs(self.sample.draws.net)))
+        return Figure(value=float(gains[0]), error=numerical_error(gains[1:], scale=scale) + known.quadrature)
 
     def subject(self, name: str, *, weeks: float = 0.0, built: frozenset[str] = frozenset()) -> Subject:
         """Return an unknown as studies meet it, when what follows begins `weeks` from today and `built` stands ready then."""
-        net = self._net(name, weeks, built)
+        net = self.known(name, self._when(weeks, built)).at_ranks
         return Subject(net[:, 1:] - net[:, :1], self.values(name))
 
     def subject_of(
-        self, values: Array, *, key: str, weeks: float = 0.0, built: frozenset[str] = frozenset()
+        self,
+        values: Array,
+        *,
+        key: str,
+        weeks: float = 0.0,
+        built: frozenset[str] = frozenset(),
+        uses: frozenset[str] | None = None,
     ) -> Subject:
-        """Return any expression as studies meet it.
+        """Return any expression as studies meet it, by a regression on its ranks in the draws.
 
         Args:
             values: What it is in each draw of the sample.
             key: Its name, under which its curve is kept.
             weeks: How long from today what follows begins.
             built: The scenarios that stand ready by then.
+            uses: The unknowns it is made of: the others then need not be drawn. None: any of them.
         """
         order = np.argsort(values, kind="stable")
         ranks = special.ndtri((np.arange(len(values)) + 0.5) / len(values))
         nodes = np.interp(RANKS, ranks, values[order])
-        place = f"= {key}", self._when(weeks), built
-        if place not in self._nets:
+        place = f"= {key}", self._when(weeks, built)
+        if place not in self._subjects:
             scores = np.empty(len(values))
             scores[order] = ranks
-            self._nets[place] = self._regressed(scores, values, RANKS, nodes, self.sample.net_from(weeks, built))
-        net = self._nets[place]
-        return Subject(net[:, 1:] - net[:, :1], nodes)
+            net = self.sample.net_from(weeks, built)
+            if uses is not None:
+                drawn = self.others.together(uses) | frozenset(self.others.held(None).drawn)
+                net = self.others.net(drawn, place[1])
+            self._subjects[place] = _regressed(scores, values, RANKS, nodes, net)
+        found = self._subjects[place]
+        return Subject(found[:, 1:] - found[:, :1], nodes)
 
-    def _when(self, weeks: float) -> float:
-        """Return 0 for every week at which what follows is worth the same."""
-        return weeks if self.sample.net_after(weeks) is not self.sample.draws.net else 0.0
+    def _when(self, weeks: float, built: frozenset[str] = frozenset()) -> When:
+        """Return when what follows begins; today where that makes no difference."""
+        new = frozenset(name for name in built if not self.sample.question.scenarios[name].built)
+        if not new and self.sample.net_after(weeks) is self.sample.draws.net:
+            return NOW
+        return When(weeks, new)
 
-    def _net(self, name: str, weeks: float, built: frozenset[str] = frozenset()) -> Array:
-        """Return E[NB_d | unknown] by all draws and by each scramble: (1 + SCRAMBLES, options, ranks)."""
-        place = name, self._when(weeks), built
-        if place not in self._nets:
-            draws = self.sample.draws
-            self._nets[place] = self._regressed(
-                draws.scores[name],
-                draws.values[name],
-                self._nodes(name),
-                self.values(name),
-                self.sample.net_from(weeks, built),
-            )
-        return self._nets[place]
+    # found
 
-    def _regressed(self, scores: Array, carrier: Array, nodes: Array, values: Array, net: Array) -> Array:
-        """Regress on scores: first the differences that a choice depends on, then the first option's own worth."""
-        outcomes = np.concatenate([net[:1], against_first(net)])
-        curves = fit_curves(scores, outcomes, blocks=SCRAMBLES, carrier=carrier).at(nodes, values)
-        curves[:, 1:] += curves[:, :1]
-        return curves
+    def know(self, names: Iterable[str]) -> None:
+        """Find the curves of many unknowns, many at once where that is possible."""
+        left = [name for name in names if (name, NOW) not in self._known]
+        lines = [name for name in left if self._is_line(name)]
+        for first in range(0, len(lines), _AT_ONCE):
+            self._lines(lines[first : first + _AT_ONCE], rows=_ROWS // (len(lines) + 1))
+        for name in left:
+            self.known(name)
 
-    def _nodes(self, name: str) -> Array:
-        return self.sample.beliefs.marginal(name, RANKS, self.sample.draws.scores[name])
+    def known(self, name: str, when: When = NOW) -> Known:
+        """Return the curve of an unknown."""
+        place = name, when
+        if place not in self._known:
+            try:
+                if self._is_line(name):
+                    self._lines([name], when=when)
+                else:
+                    self._known[place] = self._find(name, when)
+            except QuestionError:  # a value that no draw had, where a formula has no worth
+                self._known[place] = self._by_regression(name, self.sample.net_from(when.weeks, when.built))
+        return self._known[place]
+
+    def _find(self, name: str, when: When) -> Known:
+        held = self.others.held(name)
+        alone = len(self.others.together([name])) == 1
+        if self._is_discrete(name) and alone:
+            return self._by_states(name, held, when)
+        if held.tangled or self._is_discrete(name):
+            return self._by_regression(name, self.regressed(name, when))
+        return self._by_corners(name, held, when) if self._is_affine(name) else self._by_nodes(name, held, when)
+
+    def _is_affine(self, name: str) -> bool:
+        return name in self.others.averaged or name not in self._used
+
+    def _is_discrete(self, name: str) -> bool:
+        return self.sample.question.unknowns[name].prior.family == "discrete"
+
+    def _is_line(self, name: str) -> bool:
+        return self._is_affine(name) and not self._is_discrete(name) and len(self.others.together([name])) == 1
+
+    def _lines(self, names: list[str], *, rows: int = _LINE_ROWS, when: When = NOW) -> None:
+        """Find the curves of independent unknowns in which net benefits are affine: from two values of each."""
+        held = self.others.held(names[0])
+        middle = np.array([self.others.mean(name) for name in names])
+        far = np.array([self._beside(name) for name in names])
+        points = np.tile(middle, (len(names) + 1, 1))
+        np.fill_diagonal(points[1:], far)
+        rows = self._rows(rows, _LINE_ROWS)
+        net = self.others.mean_net(dict(zip(names, points.T, strict=True)), held, rows=rows, when=when)
+        level = net[:, :, :1] + self._level(held, rows, when)
+        for at, name in enumerate(names):
+            slope = (net[:, :, at + 1 : at + 2] - net[:, :, :1]) / (far[at] - middle[at])
+            curves = level + slope * (self.others.along(name, FAR) - middle[at])
+            self._known[name, when] = Known(curves, FAR, "curve" if held.drawn else "exact")
+
+    def _by_corners(self, name: str, held: Held, when: When) -> Known:
+        """Find a curve affine in an unknown, and in the means given it of those it is tied to."""
+        together = (name, *held.given)
+        middle = np.array([self.others.mean(one) for one in together])
+        wide = np.array([self._beside(one) for one in together]) - middle
+        moved = np.zeros((2 * len(together), len(together)))
+        moved[1::2, 0] = 1.0
+        for at in range(1, len(together)):
+            moved[2 * at : 2 * at + 2, at] = 1.0
+        points = middle + wide * moved
+        rows = self._rows(_LINE_ROWS, _LINE_ROWS)
+        net = self.others.mean_net(dict(zip(together, points.T, strict=True)), held, rows=rows, when=when)
+        nodes = self.others.nodes(name, FAR)
+        u = (self.others.valued(name, nodes) - middle[0]) / wide[0]
+        base, slope = net[:, :, :1], net[:, :, 1:2] - net[:, :, :1]
+        curves = base + self._level(held, rows, when) + slope * u
+        for at, other in enumerate(held.given, start=1):
+            share = (self.others.mean_given(other, name, nodes) - middle[at]) / wide[at]
+            level = net[:, :, 2 * at : 2 * at + 1] - base
+            curves = curves + share * (level + u * (net[:, :, 2 * at + 1 : 2 * at + 2] - base - slope - level))
+        return Known(curves, FAR, "curve" if held.drawn else "exact")
+
+    def _by_nodes(self, name: str, held: Held, when: When) -> Known:
+        """Find a curve by holding the unknown at one value after the other."""
+        ranks = _NODES if held.drawn else FAR
+        scores = self.others.nodes(name, ranks)
+        fixed = {name: self.others.valued(name, scores)}
+        fixed |= {other: self.others.mean_given(other, name, scores) for other in held.given}
+        rows = self._rows(_NODE_ROWS, _NODE_ROWS)
+        net = self.others.mean_net(fixed, held, rows=rows, scores=scores, when=when)
+        if not held.drawn:
+            return Known(net, FAR, "exact")
+        middle = len(ranks) // 2
+        if rows < self._rows(self._every, self._every):
+            once = {other: value[middle : middle + 1] for other, value in fixed.items()}
+            whole = self.others.mean_net(once, held, rows=self._every, scores=scores[middle : middle + 1], when=when)
+            net = net + (whole - net[:, :, middle : middle + 1])
+        curves = CubicSpline(ranks, net, axis=2)(RANKS)
+        coarse = CubicSpline(ranks[::2], net[:1, :, ::2], axis=2)(RANKS)
+        apart = gain_of_curves(curves[:1], RANKS)[0] - gain_of_curves(coarse, RANKS)[0]
+        return Known(curves, RANKS, "curve", quadrature=abs(float(apart)))
+
+    def _by_states(self, name: str, held: Held, when: When) -> Known:
+        """Find what each scenario is worth in each state of an unknown."""
+        values, chances = self._law(name)
+        rows = self._rows(_LINE_ROWS, _LINE_ROWS)
+        net = self.others.mean_net({name: values}, held, rows=rows, when=when) + self._level(held, rows, when)
+        return self._stepped(name, net, chances, "curve" if held.drawn else "exact")
+
+    def _stepped(self, name: str, states: Array, chances: Array, method: Method) -> Known:
+        values = self._law(name)[0]
+        place = np.clip(np.searchsorted(values, self.others.along(name, FAR)), 0, len(values) - 1)
+        return Known(states[:, :, place], FAR, method, states=states, chances=chances)
+
+    def regressed(self, name: str, when: When = NOW) -> Array:
+        """Return the net benefits (options, draws) to regress on an unknown: all that it is independent of averaged out."""
+        return self.others.net({*self.others.held(name).drawn, *self.others.together([name])}, when)
+
+    def _by_regression(self, name: str, net: Array) -> Known:
+        draws = self.sample.draws
+        if self._is_discrete(name):
+            values, chances = self._law(name)
+            return self._stepped(name, conditional_means(draws.values[name], net, values.tolist()), chances, "spline")
+        nodes = self.others.nodes(name, RANKS)
+        return Known(
+            _regressed(draws.scores[name], draws.values[name], nodes, self.others.valued(name, nodes), net),
+            RANKS,
+            "spline",
+        )
+
+    # details
+
+    @property
+    def _every(self) -> int:
+        return int(self.sample.draws.net.shape[1]) // SCRAMBLES
+
+    def _rows(self, wanted: int, most: int) -> int:
+        """Return how many rows of each scramble are used: a power of two."""
+        return min(1 << (max(min(wanted, most), 8).bit_length() - 1), self._every)
+
+    def _beside(self, name: str) -> float:
+        """Return a value well apart from the mean."""
+        low, high = self.others.along(name, np.array([-1.0, 1.0]))
+        apart = float(high - low) or float(np.ptp(self.others.along(name, FAR))) or 1.0
+        return self.others.mean(name) + apart
+
+    def _level(self, held: Held, rows: int, when: When) -> Array:
+        """Return what the first rows miss of mean net benefits with all but the drawn at their means: (1 + SCRAMBLES, options, 1)."""
+        key = held.drawn, when, rows
+        if key not in self._levels:
+            missed = np.zeros((1 + SCRAMBLES, len(self.sample.draws.choices), 1))
+            if held.drawn and rows < self._every:
+                net = by_scramble(self.others.net(held.drawn, when))
+                each = net.mean(axis=2) - net[:, :, :rows].mean(axis=2)
+                missed = np.concatenate([each.mean(axis=1)[None], each.T])[:, :, None]
+            self._levels[key] = missed
+        return self._levels[key]
+
+    def _law(self, name: str) -> tuple[Array, Array]:
+        """Return the states of an unknown, and their probabilities as believed now."""
+        values, chances = discrete_law(self.sample.question.unknowns[name].prior.parameters)
+        if not self.sample.beliefs.touched(name):
+            return values, chances
+        low, high = np.full(len(values) - 1, -9.0), np.full(len(values) - 1, 9.0)
+        for _ in range(60):
+            middle = (low + high) / 2
+            above = self.others.along(name, middle) > values[:-1]
+            low, high = np.where(above, low, middle), np.where(above, middle, high)
+        return values, np.diff(np.concatenate([[0.0], special.ndtr(low), [1.0]]))
+
+
+def _regressed(scores: Array, carrier: Array, nodes: Array, values: Array, net: Array) -> Array:
+    """Regress on scores: first the differences that a choice depends on, then the first option's own worth."""
+    outcomes = np.concatenate([net[:1], against_first(net)])
+    curves = fit_curves(scores, outcomes, blocks=SCRAMBLES, carrier=carrier).at(nodes, values)
+    curves[:, 1:] += curves[:, :1]
+    return curves

@@ -25,7 +25,7 @@ _ROUGHNESS = _DIFFERENCES.T @ _DIFFERENCES
 class Curves:
     """Fitted curves f(x): coefficients (fits, outcomes, basis); the first fit uses all rows, the others one block each.
 
-    `slopes` (outcomes,) multiply the carrier, when there is one.
+    `slopes` (outcomes,) multiply the carrier, when there is one; `crossed` are fits on all blocks but one, when asked for.
     """
 
     low: float
@@ -33,6 +33,7 @@ class Curves:
     coefficients: Array
     slopes: Array
     core: tuple[float, float]
+    crossed: Array | None = None
 
     def at(self, x: Array, carrier: Array | None = None) -> Array:
         """Return f(x) as (fits, outcomes, len(x)).
@@ -56,13 +57,28 @@ class Curves:
     def fitted(self, x: Array, carrier: Array | None = None) -> tuple[Array, Array]:
         """Return f at the rows it was fitted on, as (outcomes, rows): by the fit on all rows, and by each block's own fit."""
         place, weights = _basis(x, self.low, self.high)
-        blocks = len(self.coefficients) - 1
-        block = np.repeat(np.arange(1, blocks + 1), len(x) // blocks)
         whole = sum(self.coefficients[0][:, place + shift] * weights[shift] for shift in range(4))
-        by_outcome = np.ascontiguousarray(np.moveaxis(self.coefficients, 1, 0)).reshape(-1, blocks + 1, _SIZE)
-        own = sum(by_outcome[:, block, place + shift] * weights[shift] for shift in range(4))
+        own = _by_block(self.coefficients[1:], place, weights)
         straight = 0.0 if carrier is None else self.slopes[:, None] * carrier
         return np.asarray(whole + straight), np.asarray(own + straight)
+
+    def unseen(self, x: Array, carrier: Array | None = None) -> Array:
+        """Return f at the rows it was fitted on (outcomes, rows), each block's by the fit on the others.
+
+        The slope of the carrier, one number, and the penalty are those of all rows.
+        """
+        if self.crossed is None:
+            raise ValueError("Ask `fit_curves` for crossed fits.")
+        straight = 0.0 if carrier is None else self.slopes[:, None] * carrier
+        return np.asarray(_by_block(self.crossed, *_basis(x, self.low, self.high)) + straight)
+
+
+def _by_block(coefficients: Array, place: npt.NDArray[np.intp], weights: tuple[Array, ...]) -> Array:
+    """Return curves at rows that fall into equal consecutive blocks, each block by its own coefficients."""
+    blocks, outcomes = coefficients.shape[:2]
+    block = np.repeat(np.arange(blocks), len(place) // blocks)
+    by_outcome = np.ascontiguousarray(np.moveaxis(coefficients, 1, 0)).reshape(outcomes, blocks, _SIZE)
+    return np.asarray(sum(by_outcome[:, block, place + shift] * weights[shift] for shift in range(4)))
 
 
 def _basis(x: Array, low: float, high: float) -> tuple[npt.NDArray[np.intp], tuple[Array, Array, Array, Array]]:
@@ -104,7 +120,9 @@ def _moments(
     return moments
 
 
-def fit_curves(x: Array, outcomes: Array, *, blocks: int, carrier: Array | None = None) -> Curves:
+def fit_curves(
+    x: Array, outcomes: Array, *, blocks: int, carrier: Array | None = None, crossed: bool = False
+) -> Curves:
     """Fit E[y | x] for each outcome, on all rows and on each block of rows.
 
     Args:
@@ -113,6 +131,7 @@ def fit_curves(x: Array, outcomes: Array, *, blocks: int, carrier: Array | None 
         blocks: Into how many equal consecutive blocks the rows fall.
         carrier: A function of x that outcomes are mostly linear in, such as the value behind the score: its share is taken
             out first by least squares, so that the spline need not follow a fat tail.
+        crossed: Whether to fit on all blocks but one as well, for each.
 
     Returns:
         Curves whose fit 0 is on all rows and whose fits 1 … blocks are on one block each, with the same penalty.
@@ -135,11 +154,15 @@ def fit_curves(x: Array, outcomes: Array, *, blocks: int, carrier: Array | None 
     moments = _moments(place, weights, centred, block, blocks)
     gram, moment = grams.sum(axis=0), moments.sum(axis=0)
     penalties = _choose(gram, moment, np.einsum("ij,ij->i", centred, centred), len(x))
-    every_gram = np.concatenate([gram[None], grams * blocks])
-    every_moment = np.concatenate([moment[None], moments * blocks])
-    coefficients = _solve(every_gram, every_moment, penalties) + centre[None]
+    fits = [(gram[None], moment[None]), (grams * blocks, moments * blocks)]
+    if crossed:
+        scale = blocks / (blocks - 1)
+        fits.append(((gram - grams) * scale, (moment - moments) * scale))
+    every_gram, every_moment = (np.concatenate(parts) for parts in zip(*fits, strict=True))
+    found = _solve(every_gram, every_moment, penalties) + centre[None]
+    coefficients, others = found[: blocks + 1], found[blocks + 1 :] if crossed else None
     least, most = np.quantile(x, [0.001, 0.999])
-    return Curves(low, high, coefficients, slopes, (float(least), float(most)))
+    return Curves(low, high, coefficients, slopes, (float(least), float(most)), others)
 
 
 def _slopes(carrier: Array | None, outcomes: Array) -> Array:

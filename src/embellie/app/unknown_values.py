@@ -1,0 +1,109 @@
+"""Unknown values: what settling each unknown is worth, and each named group of them, with how sure that figure is."""
+
+from collections.abc import Mapping, Sequence
+
+from embellie.app.conditional import Conditional
+from embellie.app.drawn import Sample
+from embellie.decide.information import evpi, evppi, evppi_bound, evppi_group, permutation_floor
+from embellie.decide.judging import is_open, spread_of
+from embellie.domain.verdict import Figure, Method, Spread, UnknownValue
+from embellie.stats.distributions import spread
+
+_BOUNDED = 8
+"""For how many of those valued by regression, worth most first, a lower bound and a floor of their own are found."""
+
+_CHECKED = 3
+_WIDE = 3 / 2.364624251592785
+"""Three standard errors, in halves of a 95 % interval over eight scrambles."""
+
+
+def value_unknowns(
+    sample: Sample, conditional: Conditional, cheapest: Mapping[str, float], *, floor: float = 0.0
+) -> tuple[UnknownValue, ...]:
+    """Value every unknown of a question, worth most first.
+
+    Args:
+        sample: Its draws.
+        conditional: Its conditional curves.
+        cheapest: What the cheapest study of an unknown costs.
+        floor: What these draws find an unknown worth that is part of no formula.
+    """
+    conditional.know(name for name in sample.question.unknowns if conditional.matters(name))
+    found = {name: _worth(conditional, name) for name in sample.question.unknowns}
+    ordered = sorted(found, key=lambda name: (-found[name][0].value, name))
+    by_spline = [name for name in ordered if found[name][1] == "spline"][:_BOUNDED]
+    return tuple(
+        _unknown(
+            sample,
+            name,
+            *found[name],
+            least=max(floor, cheapest.get(name, 0.0)),
+            bounds=_bounds(conditional, name) if name in by_spline else (None, floor),
+        )
+        for name in ordered
+    )
+
+
+def _worth(conditional: Conditional, name: str) -> tuple[Figure, Method]:
+    if not conditional.matters(name):
+        return Figure(value=0.0, error=0.0), "none"
+    return conditional.evppi(name), conditional.method(name)
+
+
+def _bounds(conditional: Conditional, name: str) -> tuple[Figure | None, float]:
+    """Return a lower bound of what a regression found, and what it would find for an unknown that matters nothing."""
+    draws, net = conditional.sample.draws, conditional.regressed(name)
+    bound = evppi_bound(draws.scores[name], net, carrier=draws.values[name])
+    return bound, permutation_floor(draws.scores[name], net, seed=len(name) + draws.net.shape[1])
+
+
+def _unknown(
+    sample: Sample, name: str, worth: Figure, method: Method, *, least: float, bounds: tuple[Figure | None, float]
+) -> UnknownValue:
+    unknown = sample.question.unknowns[name]
+    mean, p05, p50, p95 = spread(unknown.prior.family, unknown.prior.parameters)
+    prior = Spread(mean=mean, p05=p05, p50=p50, p95=p95)
+    lower, own = bounds if method == "spline" else (None, 0.0)
+    return UnknownValue(
+        name=name,
+        kind=unknown.kind,
+        ask=unknown.ask,
+        open=is_open(worth, own, least),
+        prior=prior,
+        posterior=spread_of(sample.draws.values[name]) if sample.beliefs.touched(name) else prior,
+        evppi=worth,
+        method=method,
+        lower=lower,
+        floor=own,
+    )
+
+
+def value_groups(sample: Sample, conditional: Conditional) -> tuple[tuple[str, Figure], ...]:
+    """Value every named group of unknowns, worth most first."""
+    found = [(name, _of_group(sample, conditional, members)) for name, members in sample.question.groups.items()]
+    return tuple(sorted(found, key=lambda group: (-group[1].value, group[0])))
+
+
+def _of_group(sample: Sample, conditional: Conditional, members: Sequence[str]) -> Figure:
+    """Average the others out where that is exact: if nothing but the members is left to draw, that is E[NB | group]."""
+    others = conditional.others
+    drawn = others.together(members) | frozenset(others.held(None).drawn)
+    net = others.net(drawn)
+    return evpi(net) if drawn == frozenset(members) else evppi_group([sample.draws.scores[m] for m in members], net)
+
+
+def cross_check(conditional: Conditional, unknowns: Sequence[UnknownValue]) -> tuple[str, ...]:
+    """Value the unknowns worth most a second way, by regression on the draws, and say where the two are far apart."""
+    notes = []
+    sample, draws = conditional.sample, conditional.sample.draws
+    for unknown in [unknown for unknown in unknowns if unknown.method in {"exact", "curve"}][:_CHECKED]:
+        if sample.question.unknowns[unknown.name].prior.family == "discrete":
+            continue
+        second = evppi(draws.scores[unknown.name], draws.net, carrier=draws.values[unknown.name])
+        apart = abs(second.value - unknown.evppi.value)
+        if apart > _WIDE * (second.error + unknown.evppi.error) + 0.02 * unknown.evppi.value:
+            notes.append(
+                f"Two ways of valuing `{unknown.name}` disagree: {unknown.evppi.value:,.0f} by its curve, "
+                f"{second.value:,.0f} by regression. Ask for more draws before relying on either."
+            )
+    return tuple(notes)
