@@ -7,14 +7,14 @@ from embellie.app.conditional import Conditional
 from embellie.app.drawn import DRAWS, net_benefit_draws, seed_of, take_sample, unknown_quantiles
 from embellie.app.evidence_file import read_evidence
 from embellie.app.studying import Studies
+from embellie.app.unknown_values import cross_check, value_groups, value_unknowns
 from embellie.app.verdict_document import frame_document, verdict_document
-from embellie.decide.information import evpi, evppi, evppi_group
-from embellie.decide.judging import is_open, judge, noise_floor, scenario_values, spread_of, value_design
+from embellie.decide.information import evpi
+from embellie.decide.judging import judge, noise_floor, scenario_values, value_design
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
-from embellie.domain.verdict import Figure, Spread, StudyValue, UnknownValue, Verdict
+from embellie.domain.verdict import StudyValue, Verdict
 from embellie.frame.question_file import parse_question, read_question
-from embellie.stats.distributions import spread
 
 __all__ = [
     "decide", "frame_document", "net_benefit_draws", "parse_question", "read_evidence", "read_question",
@@ -53,10 +53,11 @@ class _Answer:
         """Put the answer together."""
         draws = self.sample.draws
         floor = noise_floor(draws)
-        asked = Studies(self.sample, Conditional(self.sample))
+        conditional = Conditional(self.sample)
+        asked = Studies(self.sample, conditional)
         valued = [value_design(design, draws.net) for design in asked.every_design()]
         studies = tuple(sorted(valued, key=lambda s: (-s.enbs.value, s.name, s.weeks, s.share, s.n)))
-        unknowns = self._unknowns(floor, studies)
+        unknowns = value_unknowns(self.sample, conditional, self._cheapest(studies), floor=floor)
         opened = {unknown.name for unknown in unknowns if unknown.open}
         counts = {name: len(opened & self.sample.model.used_by(name)) for name in draws.choices}
         scenarios = scenario_values(draws, counts)
@@ -72,7 +73,7 @@ class _Answer:
             evpi=everything,
             unknowns=unknowns,
             studies=studies,
-            groups=self._groups(),
+            groups=value_groups(self.sample, conditional),
             next=chosen,
             noise_floor=floor,
             warnings=(
@@ -80,49 +81,14 @@ class _Answer:
                 *self.sample.model.notes,
                 *self.sample.beliefs.warnings,
                 *asked.warnings,
+                *cross_check(conditional, unknowns),
             ),
         )
 
-    # unknowns
-
-    def _unknowns(self, floor: float, studies: Sequence[StudyValue]) -> tuple[UnknownValue, ...]:
+    def _cheapest(self, studies: Sequence[StudyValue]) -> dict[str, float]:
+        """Return what the cheapest study of each unknown costs."""
         cheapest: dict[str, float] = {}
         for study in studies:
             measured = self.question.studies[study.name].measures
             cheapest[measured] = min(study.cost, cheapest.get(measured, math.inf))
-        used = frozenset().union(*(self.sample.model.used_by(name) for name in self.question.scenarios))
-        found = [
-            self._unknown(name, floor, cheapest.get(name, 0.0), used=name in used) for name in self.question.unknowns
-        ]
-        return tuple(sorted(found, key=lambda unknown: (-unknown.evppi.value, unknown.name)))
-
-    def _unknown(self, name: str, floor: float, cheapest: float, *, used: bool) -> UnknownValue:
-        unknown, draws = self.question.unknowns[name], self.sample.draws
-        tied = used or any(name in pair for pair in self.question.correlations)
-        worth = (
-            evppi(draws.scores[name], draws.net, carrier=draws.values[name]) if tied else Figure(value=0.0, error=0.0)
-        )
-        prior = _spread(spread(unknown.prior.family, unknown.prior.parameters))
-        touched = self.sample.beliefs.touched(name)
-        return UnknownValue(
-            name=name,
-            kind=unknown.kind,
-            ask=unknown.ask,
-            open=is_open(worth, floor, cheapest),
-            prior=prior,
-            posterior=spread_of(draws.values[name]) if touched else prior,
-            evppi=worth,
-        )
-
-    def _groups(self) -> tuple[tuple[str, Figure], ...]:
-        draws = self.sample.draws
-        found = [
-            (name, evppi_group([draws.scores[member] for member in members], draws.net))
-            for name, members in self.question.groups.items()
-        ]
-        return tuple(sorted(found, key=lambda group: (-group[1].value, group[0])))
-
-
-def _spread(four: tuple[float, float, float, float]) -> Spread:
-    mean, p05, p50, p95 = four
-    return Spread(mean=mean, p05=p05, p50=p50, p95=p95)
+        return cheapest
