@@ -95,6 +95,36 @@ class Formula:
                 return _FUNCTIONS[name](*(self._value(argument, values) for argument in arguments))
         raise QuestionError(f"`{self.text}` cannot be evaluated.")
 
+    def degrees(self, known: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+        """Return by unknown whether the value is affine in it with all others held fixed: 1 if it is, 2 if that cannot be told.
+
+        Unknowns it does not depend on are left out. A product adds degrees, a sum takes the larger; where an unknown is
+        divided by, raised to a power, compared or given to a function, 2 is said without a closer look.
+
+        Args:
+            known: The same, by name, of each name it uses; names left out depend on no unknown.
+        """
+        return self._degrees(self.tree, known)
+
+    def _degrees(self, node: ast.expr, known: Mapping[str, Mapping[str, int]]) -> dict[str, int]:  # noqa: PLR0911 - one per kind
+        match node:
+            case ast.Name(id=name):
+                return {} if name in self.numbers else dict(known.get(name, {}))
+            case ast.UnaryOp(operand=operand):
+                return self._degrees(operand, known)
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+                return _most([self._degrees(left, known), self._degrees(right, known)])
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                one, other = self._degrees(left, known), self._degrees(right, known)
+                return {name: min(one.get(name, 0) + other.get(name, 0), 2) for name in {**one, **other}}
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                return _most([self._degrees(left, known), dict.fromkeys(self._degrees(right, known), 2)])
+            case ast.IfExp(test=test, body=body, orelse=other):
+                chosen = [self._degrees(body, known), self._degrees(other, known)]
+                return _most([*chosen, dict.fromkeys(self._degrees(test, known), 2)])
+        parts = [part for part in _operands(node) if isinstance(part, ast.expr)]
+        return dict.fromkeys(_most([self._degrees(part, known) for part in parts]), 2)
+
     def unit(self, units: Mapping[str, Dimensions]) -> Dimensions | None:
         """Infer the unit; None means any (a plain 0).
 
@@ -182,6 +212,14 @@ class Formula:
         for name, (value, _) in self.numbers.items():
             text = re.sub(rf"\b{name}\b", f"{value:g}", text)
         return text
+
+
+def _most(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in parts:
+        for name, degree in part.items():
+            found[name] = max(degree, found.get(name, 0))
+    return found
 
 
 def parse_formula(text: str, *, names: Iterable[str], currency: str) -> Formula:

@@ -1,44 +1,33 @@
-"""Value: from draws of the unknowns to the net benefit of a scenario over the horizon, month by month.
+"""Value: from draws of the unknowns to the net benefit of a scenario, or of a course through several, over the horizon.
 
-What is said of time: costs of building are paid at the start; from the day a scenario is ready its own benefit and running
+What is said of time: costs of building are paid when one begins; from the day a scenario is ready its own benefit and running
 cost replace those of what went on before, which is the scenario it needs, or else the baseline (the first scenario, where it
-needs no building). Flows are discounted at the end of each month, PV = Σ c (1+r)^(-months/12). A lump `value` is taken as it is.
+needs no building). Flows are discounted at the end of each month, PV = Σ c (1+r)^(-months/12). Once live, a benefit grows
+linearly from nothing to the whole over its `ramp`, and fades by the factor (1 - obsolescence)^years, both counted from its first
+going live. A scenario that is `built` costs nothing to build and is ready. A lump `value` is taken as it is.
 """
 
 import graphlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from embellie.domain.errors import QuestionError
-from embellie.domain.question import Question, Scenario
+from embellie.domain.question import Question
 from embellie.frame.formulas import Formula, parse_formula
+from embellie.frame.months import Months
+from embellie.frame.timeline import Flow, Stage, Timeline, Worth, built_on, goes_on
 from embellie.frame.units import WEEKS_PER_MONTH, WEEKS_PER_YEAR, Dimensions, unit_text
+
+__all__ = [
+    "FIELDS", "HORIZON", "Flow", "Model", "Stage", "Worth", "duration_weeks", "question_texts", "value", "values", "where",
+]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
 
-FIELDS = ("value", "benefit", "build", "run", "ready")
+FIELDS = ("value", "benefit", "build", "run", "ready", "ramp", "obsolescence", "rollback")
 HORIZON = "horizon"
-
-
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """A scenario's net benefit and its cost (building and running), in money of today, one number per draw."""
-
-    net: Array
-    cost: Array
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What a scenario brings and takes: money per week from `ready` (weeks), `build` at the start."""
-
-    benefit: Array
-    run: Array
-    build: Array
-    ready: Array
 
 
 class Model:
@@ -62,7 +51,7 @@ class Model:
             self._units[name] = unknown.unit
         self._compile_names()
         self._compile_scenarios()
-        self._knots, self._tail = _tail_of(question.horizon_weeks, question.discount)
+        self._months = Months(question.horizon_weeks, question.discount)
 
     # compiling
 
@@ -98,25 +87,28 @@ class Model:
         formula = self._parse(text, place)
         unit = self._unit(formula, place)
         money = self.question.currency
-        wanted: Dimensions = {money: 1.0}
-        factor = 1.0
+        wanted: tuple[Dimensions, str] = {money: 1.0}, money
+        factor, plain = 1.0, 1.0  # how much of the field's own unit a base unit is, and a bare number
         if field in {"benefit", "run"}:
-            wanted = {money: 1.0, "week": -1.0}
-            factor = 1 / WEEKS_PER_MONTH  # a bare number is money per month
-        elif field == "ready":
-            wanted = {"week": 1.0}
-        bare = unit == {} and field != "ready"
-        if unit is not None and not bare and dict(unit) != dict(wanted):
-            expected = f"{money}/month" if "week" in wanted and money in wanted else unit_text(wanted)
+            wanted = {money: 1.0, "week": -1.0}, f"{money}/month"
+            plain = 1 / WEEKS_PER_MONTH
+        elif field == "obsolescence":
+            wanted = {"week": -1.0}, "a share per year"
+            factor = WEEKS_PER_YEAR
+        elif field in {"ready", "ramp"}:
+            wanted = {"week": 1.0}, "a duration such as weeks"
+        bare = unit == {} and field not in {"ready", "ramp"}
+        if unit is not None and not bare and dict(unit) != dict(wanted[0]):
+            unit_wanted = {"obsolescence": "%/year", "ready": "weeks", "ramp": "weeks"}.get(field, wanted[1])
             raise QuestionError(
-                f"`{field}` of `{name}` comes out in {unit_text(unit)}, where {expected} is expected: `{text}`.",
-                hint=self._units_of(formula.names) if formula.names else f"Write `{text} {expected}`.",
+                f"`{field}` of `{name}` comes out in {unit_text(unit)}, where {wanted[1]} is expected: `{text}`.",
+                hint=self._units_of(formula.names) if formula.names else f"Write `{text} {unit_wanted}`.",
                 at=self._at(place),
             )
         if bare and formula.names and field in {"benefit", "run"}:
             self.notes.append(f"`{field}` of `{name}` has no unit: `{text}` is taken as {money}/month.")
+        self._factors[place] = plain if bare else factor
         self._formulas[place] = formula
-        self._factors[place] = factor if bare else 1.0
 
     def _units_of(self, names: Iterable[str]) -> str:
         told = [f"`{name}` is {unit_text(self._units.get(name, {}))}" for name in sorted(names)]
@@ -149,9 +141,8 @@ class Model:
 
     def used_by(self, scenario: str) -> frozenset[str]:
         """Return the unknowns a scenario's worth depends on, through formulas and through what it needs."""
-        chain = [name for name in self._chain(scenario) if name in self.question.scenarios]
-        places = [f"scenarios.{name}.{field}" for name in chain for field in FIELDS]
-        waiting = [name for place in places if place in self._formulas for name in self._formulas[place].names]
+        places = [place for name in self._chain(scenario) for place in self._places(name)]
+        waiting = [name for place in places for name in self._formulas[place].names]
         seen: set[str] = set()
         while waiting:
             name = waiting.pop()
@@ -175,13 +166,20 @@ class Model:
                 values[name] = np.asarray(formula.value(values))
         return values
 
+    def _places(self, scenario: str) -> list[str]:
+        """Return the fields of a scenario that count, as the places of their formulas."""
+        ignored = {"build", "ready"} if self.question.scenarios[scenario].built else set()
+        places = (f"scenarios.{scenario}.{field}" for field in FIELDS if field not in ignored)
+        return [place for place in places if place in self._formulas]
+
     def flow(self, values: Mapping[str, Array], scenario: str) -> Flow:
         """Return a scenario's own flows."""
-        return Flow(*(self._field(values, scenario, field) for field in ("benefit", "run", "build", "ready")))
+        fields = ("benefit", "run", "build", "ready", "ramp", "obsolescence", "rollback")
+        return Flow(*(self._field(values, scenario, field) for field in fields))
 
     def _field(self, values: Mapping[str, Array], scenario: str, field: str) -> Array:
         place = f"scenarios.{scenario}.{field}"
-        if place not in self._formulas:
+        if place not in self._places(scenario):
             return np.asarray(0.0)
         found = np.asarray(self._formulas[place].value(values), dtype=float) * self._factors[place]
         if not np.all(np.isfinite(found)):
@@ -189,6 +187,13 @@ class Model:
             raise QuestionError(
                 f"`{field}` of `{scenario}` has no finite value in {share:.1%} of the draws.",
                 hint="Look for a division by something that can be 0, or a root or logarithm of a negative number.",
+                at=self._at(place),
+            )
+        if field == "obsolescence" and np.any(found >= 1):
+            share = float(np.mean(found >= 1))
+            raise QuestionError(
+                f"`obsolescence` of `{scenario}` is 100 % a year or more in {share:.1%} of the draws.",
+                hint="It is the share of the benefit lost in a year: write something like `20 %/year`.",
                 at=self._at(place),
             )
         return found
@@ -199,48 +204,86 @@ class Model:
 
     def worth(self, values: Mapping[str, Array], scenario: str, *, delay: float = 0.0) -> Worth:
         """Return a scenario's worth, begun `delay` weeks after today while the end of the horizon stays."""
-        build = self._field(values, scenario, "build")
-        if self.is_lump(scenario):
-            value = self._field(values, scenario, "value")
-            return Worth(value - build, build + 0.0 * value)
-        rate = (1 + self.question.discount) ** (-delay / WEEKS_PER_YEAR)
-        net: Array = np.asarray(0.0)
-        cost: Array = np.asarray(0.0)
-        steps = self._steps(values, scenario, delay)
-        for place, (flow, begins) in enumerate(steps):
-            ends = self.tail(steps[place + 1][1]) if place + 1 < len(steps) else 0.0
-            weeks = self.tail(begins) - ends
-            spent = flow.run * weeks + flow.build * rate
-            net = net + flow.benefit * weeks - spent
-            cost = cost + spent
+        return self.course(values, [Stage(scenario, delay)])
+
+    def course(
+        self, values: Mapping[str, Array], stages: Sequence[Stage], *, built: frozenset[str] = frozenset()
+    ) -> Worth:
+        """Return today's worth of living through stages, all of which end at the horizon.
+
+        From the week a stage begins, one works on its scenario: its build, and that of what it needs, is paid then unless it was
+        built before; until it is ready, what went before goes on; from then on it replaces it. What it needs goes live as soon
+        as it is ready itself, unless it was live before. What was built in an earlier stage goes live at once, or when it is ready
+        if that is later. Going back to the baseline, or to what the present scenario was built on, takes effect at once and
+        costs the `rollback` of each scenario taken back that is live by then. Growth and fading of a benefit are counted
+        from its first going live. A lump `value` has no time: that of the last stage counts, undiscounted.
+
+        Args:
+            values: Every name's value in each draw, as `named` returns it.
+            stages: In the order of their weeks; at least one.
+            built: Scenarios that stand ready, paid for elsewhere.
+        """
+        flows: dict[str, Flow] = {}
+
+        def flow(scenario: str) -> Flow:
+            if scenario not in flows:
+                flows[scenario] = self.flow(values, scenario)
+            return flows[scenario]
+
+        lumps = [stage.scenario for stage in stages if self.is_lump(stage.scenario)]
+        line = Timeline(self.question, months=self._months, flow=flow, built=built | frozenset(lumps))
+        for stage in stages:
+            line.begin(stage)
+        baseline = next(iter(self.question.scenarios))
+        timed = any(stage.scenario != baseline and not self.is_lump(stage.scenario) for stage in stages)
+        worth = line.worth() if timed or not lumps else Worth(np.asarray(0.0), np.asarray(0.0))
+        return self._with_lumps(values, worth, lumps, built, counted=self.is_lump(stages[-1].scenario))
+
+    def _with_lumps(
+        self, values: Mapping[str, Array], worth: Worth, lumps: Sequence[str], built: frozenset[str], *, counted: bool
+    ) -> Worth:
+        """Add what lumps cost to build, and the value of the last one where it counts; neither has time."""
+        net, cost = worth.net, worth.cost
+        for name in dict.fromkeys(lumps):
+            if name not in built:
+                build = self._field(values, name, "build")
+                net, cost = net - build, cost + build
+        if counted:
+            value = self._field(values, lumps[-1], "value")
+            net, cost = net + value, cost + 0.0 * value
         return Worth(net, cost)
 
     def _chain(self, scenario: str) -> list[str]:
         """What goes on before a scenario is ready, then the scenario: baseline, needed ones, itself."""
-        chain = [scenario]
-        while needed := self.question.scenarios[chain[0]].needs:
-            chain.insert(0, needed)
+        chain = built_on(self.question, scenario)
         baseline = next(iter(self.question.scenarios))
-        if chain[0] != baseline and _goes_on(self.question.scenarios[baseline]):
+        if chain[0] != baseline and goes_on(self.question.scenarios[baseline]):
             chain.insert(0, baseline)
         return chain
 
-    def _steps(self, values: Mapping[str, Array], scenario: str, delay: float) -> list[tuple[Flow, Array]]:
-        """The flows in turn, each with the week it begins; nothing begins before what it is built on."""
-        steps: list[tuple[Flow, Array]] = []
-        baseline = next(iter(self.question.scenarios))
-        for name in self._chain(scenario):
-            flow = self.flow(values, name)
-            goes_on = name == baseline and _goes_on(self.question.scenarios[name])
-            begins = np.asarray(0.0) if goes_on else np.maximum(flow.ready, 0.0) + delay
-            if steps:
-                begins = np.maximum(begins, steps[-1][1])
-            steps.append((flow, begins))
-        return steps
+    def averaged(self) -> frozenset[str]:
+        """Return the unknowns in which every scenario's net benefit is affine, each with all others held fixed.
+
+        It is affine in several of them at once only up to their products; those that are independent of all others may
+        therefore be replaced by their means where only mean net benefits count. Told from the formulas alone: an unknown is left
+        out where it is multiplied by itself, divided by, compared, raised to a power or given to a function, and where a
+        `ready`, `ramp` or `obsolescence` depends on it.
+        """
+        degrees: dict[str, Mapping[str, int]] = {name: {name: 1} for name in self.question.unknowns}
+        for name, formula in self._formulas.items():
+            if "." not in name:
+                degrees[name] = formula.degrees(degrees)
+        curved: set[str] = set()
+        for scenario in self.question.scenarios:
+            for place in self._places(scenario):
+                most = 0 if place.rpartition(".")[2] in {"ready", "ramp", "obsolescence"} else 1
+                found = self._formulas[place].degrees(degrees)
+                curved |= {name for name, degree in found.items() if degree > most}
+        return frozenset(self.question.unknowns) - curved
 
     def tail(self, weeks: Array | float) -> Array:
         """Return today's worth of one unit of money per week from `weeks` to the end of the horizon."""
-        return np.asarray(np.interp(weeks, self._knots, self._tail), dtype=float)
+        return self._months.tail(weeks)
 
 
 def value(draws: Mapping[str, Array], scenario: str, *, model: Model, delay: float = 0.0) -> Worth:
@@ -265,18 +308,6 @@ def values(
     net = np.stack([np.broadcast_to(worth.net, (size,)) for worth in worths])
     cost = np.stack([np.broadcast_to(worth.cost, (size,)) for worth in worths])
     return net, cost
-
-
-def _goes_on(baseline: Scenario) -> bool:
-    """Whether the baseline is what happens today: it has flows, and nothing to build or wait for."""
-    return not (baseline.value or baseline.build or baseline.ready or baseline.needs)
-
-
-def _tail_of(horizon: float, discount: float) -> tuple[Array, Array]:
-    months = np.arange(0.0, horizon, WEEKS_PER_MONTH)
-    knots = np.append(months[months < horizon - 1e-6], horizon)
-    worth = np.diff(knots) * (1 + discount) ** (-knots[1:] / WEEKS_PER_YEAR)
-    return knots, np.append(np.cumsum(worth[::-1])[::-1], 0.0)
 
 
 def question_texts(question: Question) -> dict[str, str]:
