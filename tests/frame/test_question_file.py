@@ -1,12 +1,14 @@
 """A question as a file: read whole, or refused with file, line and what to write."""
 
+import dataclasses
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import embellie.app
 from embellie.domain.errors import EmbellieError, QuestionError
-from embellie.frame.question_file import parse_question, read_question
+from embellie.frame.question_file import parse_question, question_from, read_question
 
 TEMPLATES = Path(embellie.app.__file__).parent / "templates"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -130,3 +132,117 @@ def test_the_french_question_is_the_english_one():
     english, french = (read_question(TEMPLATES / name) for name in ("question.toml", "question.fr.toml"))
     assert [u.prior for u in english.unknowns.values()] == [u.prior for u in french.unknowns.values()]
     assert english.warnings == french.warnings == ()
+
+
+WHOLE = """\
+question = "Which?"
+[quantities]
+visits = "4M visit/month"
+[unknowns]
+revenue = { range = "0.006 to 0.011 EUR/visit", asked = "finance", on = 2026-01-12 }
+lift = { range = "-1 % to 3 %", tails = "fat", on = "2026-02-01" }
+season = "discrete(3: 20 %, 1: 50 %, 2: 30 %)"
+[correlations]
+"lift ~ revenue" = 0.2
+[formulas]
+base = "visits * revenue * season"
+[scenarios.nothing]
+benefit = "0 EUR/month"
+[scenarios.act]
+build = "8k to 20k EUR"
+benefit = "base * lift"
+ramp = "2 to 6 weeks"
+obsolescence = "20 %/year"
+rollback = "2k EUR"
+built = true
+[studies.ab]
+measures = "base"
+se = 0.01
+[studies.survey]
+kind = "survey"
+measures = "lift"
+needs = "act"
+bias = "0.5 %"
+transfer = "0.3 to 0.9"
+se = "1 %"
+[studies.omen]
+kind = "expert"
+measures = "season"
+[studies.omen.signals]
+bad = [0.1, 0.6, 0.2]
+good = [0.9, 0.4, 0.8]
+[groups]
+all = ["lift", "revenue"]
+"""
+
+
+def test_time_and_what_is_built_are_read():
+    """Ranges become unknowns named after scenario and key; texts stay; `built` is a flag."""
+    question = parse_question(WHOLE)
+    act = question.scenarios["act"]
+    assert (act.ramp, act.obsolescence, act.rollback, act.built) == ("act.ramp", "20 %/year", "2k EUR", True)
+    assert question.unknowns["act.ramp"].unit == {"week": 1.0}
+    assert not question.scenarios["nothing"].built
+
+
+def test_who_said_it_and_when_is_kept():
+    """A date of TOML and a text of one are the same day."""
+    unknowns = parse_question(WHOLE).unknowns
+    assert (unknowns["revenue"].asked, str(unknowns["revenue"].on)) == ("finance", "2026-01-12")
+    assert str(unknowns["lift"].on) == "2026-02-01"
+    assert unknowns["season"].on is None
+
+
+def test_a_study_may_measure_a_formula_with_a_bias_and_a_transfer():
+    """The transfer's range is an unknown of its own; no warning that no scenario uses it."""
+    question = parse_question(WHOLE)
+    study = question.studies["survey"]
+    assert question.studies["ab"].measures == "base"
+    assert (study.needs, study.bias, study.transfer) == ("act", 0.005, "survey.transfer")
+    assert question.unknowns["survey.transfer"].prior.family == "lognormal"
+    assert question.warnings == ()
+
+
+def test_signals_follow_the_values_however_they_are_written():
+    """Chances are written beside the values in the order of the file, and kept in rising order."""
+    question = parse_question(WHOLE)
+    assert question.unknowns["season"].prior.parameters == (1.0, 2.0, 3.0, 0.5, 0.3, 0.2)
+    assert question.studies["omen"].signals == {"bad": (0.6, 0.2, 0.1), "good": (0.4, 0.8, 0.9)}
+
+
+def test_noise_may_be_written_in_its_unit():
+    """It is kept in the unit of what is measured."""
+    changed = WHOLE.replace('measures = "base"\nse = 0.01', 'measures = "act.ramp"\nse = "7 days"')
+    assert parse_question(changed).studies["ab"].se == pytest.approx(1.0)
+
+
+def test_a_question_from_python_is_the_question_from_its_file():
+    """The same tables through the same reader; lists may be tuples."""
+    tables = tomllib.loads(WHOLE)
+    tables["groups"]["all"] = ("lift", "revenue")
+    lineless = question_from(tables, file="question.toml")
+    assert without_lines(lineless) == without_lines(parse_question(WHOLE))
+
+
+def without_lines(record):
+    """A record as a dictionary, where nothing says on which line it stood."""
+    if dataclasses.is_dataclass(record):
+        names = [field.name for field in dataclasses.fields(record) if field.name not in {"line", "lines"}]
+        return {name: without_lines(getattr(record, name)) for name in names}
+    return {key: without_lines(value) for key, value in record.items()} if isinstance(record, dict) else record
+
+
+def test_a_mistake_in_python_names_its_place():
+    """There is no line; the place says where to look."""
+    tables = tomllib.loads(WHOLE)
+    tables["unknowns"]["lift"] = "3 % to 1 %"
+    with pytest.raises(QuestionError, match="low end first") as error:
+        question_from(tables)
+    assert error.value.at == "question.unknowns.lift"
+
+
+@pytest.mark.parametrize("wrong", [None, [("a", 1)], {1: {}}, {"unknowns": {1: "3 to 7"}}, {"scenarios": 3}])
+def test_what_is_no_table_is_refused(wrong):
+    """A question is a dictionary of dictionaries with names."""
+    with pytest.raises(QuestionError):
+        question_from(wrong)

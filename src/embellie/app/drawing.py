@@ -12,11 +12,11 @@ _WIDTH = 48
 _FAMILIES = {
     "en": {
         "normal": "normal", "lognormal": "log-normal", "beta": "beta", "uniform": "uniform", "t": "fat-tailed (Student t)",
-        "logitnormal": "logit-normal", "metalog": "metalog",
+        "logitnormal": "logit-normal", "metalog": "metalog", "discrete": "a few values",
     },
     "fr": {
         "normal": "normale", "lognormal": "log-normale", "beta": "bêta", "uniform": "uniforme",
-        "t": "à queues épaisses (Student)", "logitnormal": "logit-normale", "metalog": "métalog",
+        "t": "à queues épaisses (Student)", "logitnormal": "logit-normale", "metalog": "métalog", "discrete": "quelques valeurs",
     },
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from embellie.domain.errors import QuestionError, unknown_name
 from embellie.domain.question import Distribution, Family
+from embellie.frame import states
 from embellie.frame.amounts import Range, parse_amount, parse_range
 from embellie.frame.units import parse_unit
 from embellie.stats.distributions import FAMILIES, Z95, chance_below, fat_tailed, metalog_increases
@@ -40,6 +41,9 @@ def read_prior(text: str, *, currency: str, tails: str = "", family: str = "") -
     'normal'
     """
     named = _NAMED.match(text)
+    if named and named[1] in states.NAMES:
+        unit, scale = parse_unit(label := named[3].strip(), currency=currency)
+        return Prior(distribution=states.read_states(named[1], named[2]), unit=unit, scale=scale, label=label)
     if named and named[1] in FAMILIES:
         return _from_name(named, currency)
     if named and re.fullmatch(r"[a-z]+", named[1]) and named[1] in {"norm", "gaussian", "student", "lognorm", "gamma"}:

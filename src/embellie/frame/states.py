@@ -49,3 +49,15 @@ def _number(text: str) -> float:
     if amount is None or amount.unit:
         raise QuestionError(f"`{text.strip()}` is no number.", hint=f"{_FORM} A unit follows the bracket.")
     return amount.value
+
+
+def written_order(text: str) -> tuple[int, ...]:
+    """Return, for each value in rising order, its place in `discrete(…)` or `chance(…)` as written.
+
+    >>> written_order("discrete(200: 20 %, -70: 50 %, 50: 30 %) EUR")
+    (1, 2, 0)
+    """
+    inside = text.partition("(")[2].rpartition(")")[0]
+    parts = [part for part in inside.split(",") if ":" in part]
+    values = [_state(part)[0] for part in parts] or [0.0, 1.0]
+    return tuple(sorted(range(len(values)), key=values.__getitem__))
