@@ -175,7 +175,10 @@ class Conditional:
             return self._by_states(name, held, when)
         if held.tangled or self._is_discrete(name):
             return self._by_regression(name, self.regressed(name, when))
-        return self._by_corners(name, held, when) if self._is_affine(name) else self._by_nodes(name, held, when)
+        free = self.others.together([name]).isdisjoint(held.drawn)
+        return (
+            self._by_corners(name, held, when) if free and self._is_affine(name) else self._by_nodes(name, held, when)
+        )
 
     def _is_affine(self, name: str) -> bool:
         return name in self.others.averaged or name not in self._used

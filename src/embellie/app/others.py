@@ -12,7 +12,7 @@ import numpy as np
 
 from embellie.app.drawn import Array, Sample
 from embellie.decide.curves import FAR, mean_of_curves, smoothed
-from embellie.frame.valuing import values
+from embellie.frame.valuing import Stage, values
 from embellie.stats.distributions import mean, quantile
 from embellie.stats.sampling import SCRAMBLES, by_scramble, correlation_matrix
 
@@ -59,9 +59,7 @@ class Others:
     def __post_init__(self) -> None:
         beliefs, question = self.sample.beliefs, self.sample.question
         names = tuple(question.unknowns)
-        self.averaged = frozenset(getattr(self.sample.model, "averaged", frozenset)()) & frozenset(
-            self._with_mean(names)
-        )
+        self.averaged = self.sample.model.averaged() & frozenset(self._with_mean(names))
         self._correlation = correlation_matrix(names, question.correlations)[0]
         self._measured = frozenset(beliefs.names[at] for at in beliefs.measured)
         self._moved = frozenset(beliefs.names[at] for at in beliefs.moved)
@@ -205,8 +203,6 @@ class Others:
         model, choices = self.sample.model, self.sample.draws.choices
         if not when.built:
             return values(unknowns, choices, model=model, delay=when.weeks)[0]
-        from embellie.frame.valuing import Stage
-
         size = max(np.size(value) for value in unknowns.values())
         named = model.named(unknowns)
         worths = [model.course(named, (Stage(name, when.weeks),), built=when.built).net for name in choices]
