@@ -22,13 +22,13 @@ def rounded(value: float) -> float:
 
 
 def amount(value: float, currency: str, language: str) -> str:
-    """Write an amount of money to three significant digits; whole, unless it is less than one.
+    """Write an amount of money to three significant digits.
 
-    >>> amount(12345.0, "EUR", "en"), amount(0.398, "EUR", "en")
-    ('12,300 EUR', '0.398 EUR')
+    >>> amount(12345.0, "EUR", "en"), amount(2.5, "EUR", "en"), amount(0.398, "EUR", "en")
+    ('12,300 EUR', '2.5 EUR', '0.398 EUR')
     """
     near = rounded(value)
-    text = f"{near:,.0f}" if abs(near) >= 1 else f"{near:,.3g}"
+    text = f"{near:,.0f}" if abs(near) >= 100 else f"{near:,.3g}"
     if language == "fr":
         text = text.replace(",", _SPACE).replace(".", ",")
     return f"{text.replace('-', '−')} {currency}"
