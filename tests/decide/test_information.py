@@ -1,4 +1,4 @@
-"""EVPI, EVPPI, EVSI and ENBS against closed forms."""
+"""EVPI and EVPPI against closed forms."""
 
 import numpy as np
 import pytest
@@ -96,71 +96,6 @@ def test_a_group_is_worth_what_its_members_settle_together(answer):
     )
     assert verdict.groups[0][0] == "both"
     within(verdict.groups[0][1], loss(0, 5**0.5))
-
-
-@pytest.mark.parametrize(
-    ("n", "expected"), [(1, 0.0251272708), (10, 0.0723251203), (100, 0.0821176056), (1000, 0.0831946061)]
-)
-def test_evsi_of_a_sample_mean(answer, n, expected):
-    """U(m, σ²/√(σ² + 1/n)), whatever else is uncertain."""
-    more = f'[studies.s]\nkind = "measurement"\nmeasures = "p"\nsd = 1\nn = {n}'
-    study = answer('p = "normal(1, 1)"\nq = "normal(0, 2)"', "p - q", more).studies[0]
-    within(study.evsi, expected)
-
-
-@pytest.mark.parametrize(("m", "s", "se", "expected"), [(0, 1, 1, 0.2820947918), (-5e4, 1e5, 1e5, 9_982.061419)])
-def test_evsi_with_a_standard_error(answer, m, s, se, expected):
-    """Two published rows."""
-    more = f'[studies.s]\nkind = "measurement"\nmeasures = "x"\nse = {se}'
-    within(answer(f'x = "normal({m}, {s})"', "x", more).studies[0].evsi, expected)
-
-
-def test_evsi_of_a_count_by_enumeration(answer):
-    """A beta prior and 20 trials: the sum over 21 results."""
-    a, b, n, c = 2, 6, 20, 0.3
-    k = np.arange(n + 1)
-    chance = stats.betabinom.pmf(k, n, a, b)
-    expected = chance @ np.maximum((a + k) / (a + b + n) - c, 0) - max(a / (a + b) - c, 0)
-    more = '[studies.s]\nkind = "count"\nmeasures = "p"\nn = 20'
-    within(answer('p = "beta(2, 6)"', "p - 0.3", more).studies[0].evsi, expected)
-
-
-WEEKS = {
-    1: 3413.34,
-    2: 4925.56,
-    3: 5506.30,
-    4: 5661.03,
-    6: 5349.26,
-    8: 4626.06,
-    12: 2649.16,
-    26: -5855.32,
-    52: -22615.38,
-}
-
-
-def test_enbs_of_an_experiment_with_its_delay():
-    """A newspaper's test over 104 weeks, by duration: the published euros, and the best at four weeks."""
-    text = f"""
-    horizon = "104 weeks"
-    [unknowns]
-    theta = "normal(0.005, 0.02)"
-    [scenarios.status_quo]
-    benefit = "0 EUR/week"
-    [scenarios.treat]
-    build = "15000 EUR"
-    benefit = "20000 EUR/week * theta"
-    [studies.ab]
-    measures = "theta"
-    scenario = "treat"
-    sd = 8
-    traffic = "400000 visit/week"
-    weeks = {list(WEEKS)}
-    share = 0.5
-    cost = "2000 EUR + 500 EUR/week"
-    """
-    verdict = decide(parse_question(text))
-    assert {s.weeks: s.enbs.value for s in verdict.studies} == pytest.approx(WEEKS, rel=0.002)
-    assert (verdict.verdict, verdict.next.study, verdict.next.weeks) == ("learn_more", "ab", 4.0)
 
 
 @given(st.lists(st.floats(-3, 3), min_size=9, max_size=9), st.lists(st.floats(-2, 2), min_size=3, max_size=3))

@@ -11,6 +11,7 @@ import numpy as np
 
 from embellie.app.conditional import Conditional
 from embellie.app.drawn import Array, Sample
+from embellie.decide.discrete import conditional_means
 from embellie.decide.judging import Design
 from embellie.decide.preposterior import Noise, Subject
 from embellie.domain.errors import QuestionError
@@ -18,6 +19,7 @@ from embellie.domain.question import Study
 from embellie.domain.verdict import StudyValue
 from embellie.frame.units import Dimensions
 from embellie.frame.valuing import duration_weeks, where
+from embellie.stats.distributions import discrete_law
 
 DEFAULT_SD = 1.0
 """Relative sd of one unit in an experiment that does not say: as wide as its mean."""
@@ -110,9 +112,21 @@ class Studies:
 
     def subject(self, study: Study, weeks: float = 0.0, built: frozenset[str] = frozenset()) -> Subject:
         """Return what a study shows, as it meets it, when what follows begins `weeks` from today and `built` stands ready."""
-        if study.measures in self.question.unknowns and not study.transfer:
+        unknown = self.question.unknowns.get(study.measures)
+        if unknown and not study.transfer:
+            if unknown.prior.family == "discrete":
+                return self._states(unknown.name, weeks, built)
             return self.conditional.subject(study.measures, weeks=weeks, built=built)
         return self.conditional.subject_of(self.shown(study), key=self._key(study), weeks=weeks, built=built)
+
+    def _states(self, name: str, weeks: float, built: frozenset[str]) -> Subject:
+        """Return an unknown that is one of a few states: there is nothing in between."""
+        values, chances = discrete_law(self.question.unknowns[name].prior.parameters)
+        drawn, net = self.sample.draws.values[name], self.sample.net_from(weeks, built)
+        if self.sample.beliefs.touched(name):
+            chances = np.array([np.mean(drawn == value) for value in values])
+        means = conditional_means(drawn, net, values.tolist())
+        return Subject(means[:, 1:] - means[:, :1], values, chances)
 
     def _key(self, study: Study) -> str:
         return f"{study.measures} / {study.transfer}" if study.transfer else study.measures
@@ -124,11 +138,18 @@ class Studies:
         """
         key = self._key(study)
         if key not in self._shown:
-            unknown = study.measures in self.question.unknowns
-            truth = (self.sample.draws.values if unknown else self.sample.named)[study.measures]
-            truth = np.broadcast_to(truth, self.sample.draws.net.shape[1:])
+            truth = np.broadcast_to(self._measured(study), self.sample.draws.net.shape[1:])
             self._shown[key] = truth / self._transfer(study) if study.transfer else truth
         return self._shown[key]
+
+    def _measured(self, study: Study) -> Array:
+        if study.measures in self.question.unknowns:
+            return self.sample.draws.values[study.measures]
+        if study.measures in self.sample.named:
+            return self.sample.named[study.measures]
+        place = f"studies.{study.name}.measures"
+        formula, _ = self.sample.model.expression(study.measures, place, names={})
+        return np.asarray(formula.value(self.sample.named), dtype=float)
 
     def _transfer(self, study: Study) -> Array:
         factor = self.sample.draws.values[study.transfer]
@@ -154,12 +175,14 @@ class Studies:
 
     def noise(self, study: Study, weeks: float, share: float, n: int) -> tuple[Noise, int]:
         """Return how precise a design is, and how many units it takes."""
-        if study.kind in DOUBTS and not study.bias and not study.transfer:
+        if study.kind in DOUBTS and not study.bias and not study.transfer and not study.signals:
             self._warn(
                 study,
                 f"`{study.name}` is taken at its word, yet {DOUBTS[study.kind]}. Write `bias`, the sd of its error that no "
                 "number of units takes away.",
             )
+        if study.signals:
+            return Noise(signals=tuple(study.signals.values())), n
         if study.kind == "count":
             if not n:
                 raise self._wrong(study, f"`{study.name}` counts, yet has no `n`.", "Write `n = 300`, its trials.")

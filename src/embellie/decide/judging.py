@@ -67,7 +67,7 @@ class Design:
 def value_design(design: Design, net: Array) -> StudyValue:
     """Value one design of a study."""
     scale = float(np.mean(np.abs(net)))
-    possible = results(design.now.values, design.noise)
+    possible = results(design.now.values, design.noise, design.now.chances)
     replicates, quadrature = evsi_replicates(design.now, possible)
     after = replicates if design.later is design.now else evsi_replicates(design.later, possible)[0]
     net_worth = enbs(after, later=design.later_net, now=net, earned=design.earned, cost=design.spent, scale=scale)

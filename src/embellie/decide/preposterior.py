@@ -23,18 +23,21 @@ RANKS = np.linspace(-5.5, 5.5, 301)
 _WEIGHTS = np.exp(-0.5 * RANKS**2) / np.exp(-0.5 * RANKS**2).sum()
 _MOST_TRIALS = 2_000
 _FINDINGS = 41
+_MOST_STATES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """How precisely a study shows an unknown: a normal result with standard error `se`, or a count of `trials`.
+    """How precisely a study shows an unknown: a normal result with standard error `se`, a count of `trials`, or a signal.
 
-    `bias` is the sd of an error that stays however many units there are: what is shown is not quite what is meant.
+    `bias` is the sd of an error that stays however many units there are: what is shown is not quite what is meant. `signals`
+    holds, signal by signal, its chance under each state of an unknown that is one of a few.
     """
 
     se: float = 0.0
     trials: int = 0
     bias: float = 0.0
+    signals: tuple[tuple[float, ...], ...] = ()
 
     def around(self, values: Array) -> Array:
         """Return the standard error of a result around each value, bias included: √(se² + τ²)."""
@@ -48,11 +51,13 @@ class Noise:
 class Subject:
     """One unknown as a study meets it: its values at `RANKS`, and there the differences in net benefit to the first option.
 
-    `conditional` is (fits, options - 1, ranks): by all draws, then by each scramble.
+    `conditional` is (fits, options - 1, ranks): by all draws, then by each scramble. Of an unknown that is one of a few states
+    these stand in the place of ranks, and `chances` are their probabilities.
     """
 
     conditional: Array
     values: Array
+    chances: Array | None = None
 
 
 def subject(scores: Array, net: Array, *, carrier: Array, nodes: Array, values: Array) -> Subject:
@@ -77,14 +82,19 @@ class Results:
     coarse: Array
 
 
-def results(values: Array, noise: Noise) -> Results:
-    """Return the distribution of a study's results over an unknown's values at `RANKS`."""
+def results(values: Array, noise: Noise, chances: Array | None = None) -> Results:
+    """Return the distribution of a study's results over an unknown's values at `RANKS`, or over states of such chances."""
+    if chances is not None:
+        each = _outcomes(values, noise, chances)
+        return Results(each, each)
     return Results(_outcomes(values, noise, _WEIGHTS), _outcomes(values[::2], noise, _WEIGHTS[::2] * 2))
 
 
 def evsi_replicates(found: Subject, possible: Results) -> tuple[Array, float]:
     """Return EVSI by all draws and then by each scramble (1 + SCRAMBLES,), and the error of the quadrature."""
     fine = _gain_of_results(found.conditional, possible.fine)
+    if found.chances is not None:
+        return fine, 0.0
     coarse = _gain_of_results(found.conditional[:1, :, ::2], possible.coarse)
     return fine, abs(float(fine[0] - coarse[0]))
 
@@ -103,13 +113,15 @@ def evsi(found: Subject, noise: Noise, *, scale: float = 0.0) -> Figure:
     Formula: Σ_y max_d Σ_j f_d(s_j) p(y | s_j) p(s_j) - max_d Σ_j f_d(s_j) p(s_j), any prior (route of Strong et al. 2015
     with the regression replaced by the preposterior integral, which is one-dimensional).
     """
-    replicates, quadrature = evsi_replicates(found, results(found.values, noise))
+    replicates, quadrature = evsi_replicates(found, results(found.values, noise, found.chances))
     return Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale) + quadrature)
 
 
 def _outcomes(values: Array, noise: Noise, weights: Array) -> Array:
     """Return p(y | s_j) p(s_j) over a grid of results y (results, nodes); each column sums to p(s_j)."""
-    if 0 < noise.trials <= _MOST_TRIALS:
+    if noise.signals:
+        density = np.array(noise.signals)
+    elif 0 < noise.trials <= _MOST_TRIALS:
         density = _counts(np.clip(values, 1e-12, 1 - 1e-12), noise)
     else:
         density = _normal_outcomes(values, noise)
@@ -132,8 +144,11 @@ def _counts(share: Array, noise: Noise) -> Array:
 
 def _normal_outcomes(values: Array, noise: Noise) -> Array:
     se = noise.around(values)
-    low, high = np.interp([-3.5, 3.5], np.linspace(RANKS[0], RANKS[-1], len(values)), values)
-    found = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], len(values))]))
+    many = len(values)
+    low, high = np.interp([-3.5, 3.5], np.linspace(RANKS[0], RANKS[-1], many), values)
+    if many <= _MOST_STATES:
+        many, low, high = 20 * _MOST_STATES, values[0], values[-1]
+    found = np.sort(np.concatenate([values, np.linspace(low - 5 * se[0], high + 5 * se[-1], many)]))
     width = np.gradient(found)
     return np.asarray(np.exp(-0.5 * ((found[:, None] - values) / se) ** 2) / se * width[:, None], dtype=float)
 
@@ -159,13 +174,14 @@ def outlook(found: Subject, noise: Noise, *, shown: Array, net: Array) -> Outloo
         shown: What the study shows in each draw, but for its noise (draws,).
         net: Net benefits (options, draws).
     """
-    joint = results(found.values, noise).fine
+    joint = results(found.values, noise, found.chances).fine
+    likely = _WEIGHTS if found.chances is None else found.chances
     reached = np.cumsum(joint.sum(axis=1))
     parts = np.minimum((_FINDINGS * (reached - joint.sum(axis=1) / 2)).astype(int), _FINDINGS - 1)
     leads = np.einsum("ok,rk->or", found.conditional[0], joint)
     chosen = np.concatenate([np.zeros((1, leads.shape[1])), leads]).argmax(axis=0)
     edges = np.flatnonzero(np.diff(parts, prepend=-1) | np.diff(chosen, prepend=chosen[0]))
-    chance = np.add.reduceat(joint, edges, axis=0) / _WEIGHTS
+    chance = np.add.reduceat(joint, edges, axis=0) / likely
     weights = by_scramble(np.stack([np.interp(shown, found.values, row) for row in chance])) / shown.size
     best = np.einsum("ksr,sr->ks", weights, by_scramble(net.max(axis=0)))
     means = np.einsum("ksr,osr->kos", weights, by_scramble(net))
