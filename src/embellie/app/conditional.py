@@ -20,6 +20,7 @@ from embellie.app.others import NOW, Held, Others, When
 from embellie.decide.curves import FAR, WITHIN, gain_of_curves, gain_of_states
 from embellie.decide.discrete import conditional_means
 from embellie.decide.information import against_first
+from embellie.decide.judging import noise_floor
 from embellie.decide.preposterior import RANKS, Subject
 from embellie.domain.errors import QuestionError
 from embellie.domain.verdict import Figure, Method
@@ -30,6 +31,8 @@ from embellie.stats.splines import fit_curves
 _RANKS: Array = np.asarray(RANKS, dtype=float)
 _NODES = _RANKS[:: (len(RANKS) - 1) // 30]
 _AT_ONCE = 32
+_FEW_DRAWN = 2
+_ROWS_FOR_FEW = 128
 _LINE_ROWS = 512
 _NODE_ROWS = 256
 _ROWS = 2**16
@@ -73,6 +76,7 @@ class Conditional:
         self._levels: dict[tuple[tuple[str, ...], When, int], Array] = {}
         used = (sample.model.used_by(name) for name in sample.question.scenarios)
         self._used: frozenset[str] = frozenset().union(*used)
+        self._floor: float | None = None
 
     # asked for
 
@@ -98,6 +102,19 @@ class Conditional:
         gains = known.gains()
         scale = float(np.mean(np.abs(self.sample.draws.net)))
         return Figure(value=float(gains[0]), error=numerical_error(gains[1:], scale=scale) + known.quadrature)
+
+    def noise_floor(self) -> float:
+        """Return what a regression on these draws finds an unknown worth that is part of no formula; 0 if none was needed."""
+        if not self.regresses:
+            return 0.0
+        if self._floor is None:
+            self._floor = noise_floor(self.sample.draws)
+        return self._floor
+
+    @property
+    def regresses(self) -> bool:
+        """Whether something was found by regression so far."""
+        return bool(self._subjects) or any(known.method == "spline" for known in self._known.values())
 
     def subject(self, name: str, *, weeks: float = 0.0, built: frozenset[str] = frozenset()) -> Subject:
         """Return an unknown as studies meet it, when what follows begins `weeks` from today and `built` stands ready then."""
@@ -196,7 +213,7 @@ class Conditional:
         far = np.array([self._beside(name) for name in names])
         points = np.tile(middle, (len(names) + 1, 1))
         np.fill_diagonal(points[1:], far)
-        rows = self._rows(rows, _LINE_ROWS)
+        rows = self._rows(held, min(rows, _LINE_ROWS))
         net = self.others.mean_net(dict(zip(names, points.T, strict=True)), held, rows=rows, when=when)
         level = net[:, :, :1] + self._level(held, rows, when)
         for at, name in enumerate(names):
@@ -214,7 +231,7 @@ class Conditional:
         for at in range(1, len(together)):
             moved[2 * at : 2 * at + 2, at] = 1.0
         points = middle + wide * moved
-        rows = self._rows(_LINE_ROWS, _LINE_ROWS)
+        rows = self._rows(held, _LINE_ROWS)
         net = self.others.mean_net(dict(zip(together, points.T, strict=True)), held, rows=rows, when=when)
         nodes = self.others.nodes(name, FAR)
         u = (self.others.valued(name, nodes) - middle[0]) / wide[0]
@@ -232,12 +249,12 @@ class Conditional:
         scores = self.others.nodes(name, ranks)
         fixed = {name: self.others.valued(name, scores)}
         fixed |= {other: self.others.mean_given(other, name, scores) for other in held.given}
-        rows = self._rows(_NODE_ROWS, _NODE_ROWS)
+        rows = self._rows(held, _NODE_ROWS)
         net = self.others.mean_net(fixed, held, rows=rows, scores=scores, when=when)
         if not held.drawn:
             return Known(net, FAR, "exact")
         middle = len(ranks) // 2
-        if rows < self._rows(self._every, self._every):
+        if rows < self._every:
             once = {other: value[middle : middle + 1] for other, value in fixed.items()}
             whole = self.others.mean_net(once, held, rows=self._every, scores=scores[middle : middle + 1], when=when)
             net = net + (whole - net[:, :, middle : middle + 1])
@@ -249,7 +266,7 @@ class Conditional:
     def _by_states(self, name: str, held: Held, when: When) -> Known:
         """Find what each scenario is worth in each state of an unknown."""
         values, chances = self._law(name)
-        rows = self._rows(_LINE_ROWS, _LINE_ROWS)
+        rows = self._rows(held, _LINE_ROWS)
         net = self.others.mean_net({name: values}, held, rows=rows, when=when) + self._level(held, rows, when)
         return self._stepped(name, net, chances, "curve" if held.drawn else "exact")
 
@@ -280,9 +297,11 @@ class Conditional:
     def _every(self) -> int:
         return int(self.sample.draws.net.shape[1]) // SCRAMBLES
 
-    def _rows(self, wanted: int, most: int) -> int:
-        """Return how many rows of each scramble are used: a power of two."""
-        return min(1 << (max(min(wanted, most), 8).bit_length() - 1), self._every)
+    def _rows(self, held: Held, wanted: int) -> int:
+        """Return how many rows of each scramble are used: a power of two, fewer where few unknowns are drawn."""
+        if len(held.drawn) <= _FEW_DRAWN:
+            wanted = min(wanted, _ROWS_FOR_FEW)
+        return min(1 << (max(wanted, 8).bit_length() - 1), self._every)
 
     def _beside(self, name: str) -> float:
         """Return a value well apart from the mean."""

@@ -10,7 +10,7 @@ from embellie.app.studying import Studies
 from embellie.app.unknown_values import cross_check, value_groups, value_unknowns
 from embellie.app.verdict_document import frame_document, verdict_document
 from embellie.decide.information import evpi
-from embellie.decide.judging import judge, noise_floor, scenario_values, value_design
+from embellie.decide.judging import judge, scenario_values, value_design
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import StudyValue, Verdict
@@ -52,12 +52,11 @@ class _Answer:
     def verdict(self) -> Verdict:
         """Put the answer together."""
         draws = self.sample.draws
-        floor = noise_floor(draws)
         conditional = Conditional(self.sample)
         asked = Studies(self.sample, conditional)
         valued = [value_design(design, draws.net) for design in asked.every_design()]
         studies = tuple(sorted(valued, key=lambda s: (-s.enbs.value, s.name, s.weeks, s.share, s.n)))
-        unknowns = value_unknowns(self.sample, conditional, self._cheapest(studies), floor=floor)
+        unknowns = value_unknowns(self.sample, conditional, self._cheapest(studies))
         opened = {unknown.name for unknown in unknowns if unknown.open}
         counts = {name: len(opened & self.sample.model.used_by(name)) for name in draws.choices}
         scenarios = scenario_values(draws, counts)
@@ -75,7 +74,7 @@ class _Answer:
             studies=studies,
             groups=value_groups(self.sample, conditional),
             next=chosen,
-            noise_floor=floor,
+            noise_floor=conditional.noise_floor(),
             warnings=(
                 *self.question.warnings,
                 *self.sample.model.notes,

@@ -12,33 +12,36 @@ from embellie.stats.distributions import spread
 _BOUNDED = 8
 """For how many of those valued by regression, worth most first, a lower bound and a floor of their own are found."""
 
-_CHECKED = 3
+_CHECKED = 2
+_MATERIAL = 1e-3
+"""Below this share of EVPI, what an unknown could change is nothing to ask about."""
+
 _WIDE = 3 / 2.364624251592785
 """Three standard errors, in halves of a 95 % interval over eight scrambles."""
 
 
-def value_unknowns(
-    sample: Sample, conditional: Conditional, cheapest: Mapping[str, float], *, floor: float = 0.0
-) -> tuple[UnknownValue, ...]:
+def value_unknowns(sample: Sample, conditional: Conditional, cheapest: Mapping[str, float]) -> tuple[UnknownValue, ...]:
     """Value every unknown of a question, worth most first.
 
     Args:
         sample: Its draws.
         conditional: Its conditional curves.
         cheapest: What the cheapest study of an unknown costs.
-        floor: What these draws find an unknown worth that is part of no formula.
     """
     conditional.know(name for name in sample.question.unknowns if conditional.matters(name))
     found = {name: _worth(conditional, name) for name in sample.question.unknowns}
     ordered = sorted(found, key=lambda name: (-found[name][0].value, name))
-    by_spline = [name for name in ordered if found[name][1] == "spline"][:_BOUNDED]
+    regressed = [name for name in ordered if found[name][1] == "spline"]
+    bounds: dict[str, tuple[Figure | None, float]] = {name: (None, conditional.noise_floor()) for name in regressed}
+    bounds |= {name: _bounds(conditional, name) for name in regressed[:_BOUNDED]}
+    material = _MATERIAL * evpi(sample.draws.net).value
     return tuple(
         _unknown(
             sample,
             name,
             *found[name],
-            least=max(floor, cheapest.get(name, 0.0)),
-            bounds=_bounds(conditional, name) if name in by_spline else (None, floor),
+            least=max(material, cheapest.get(name, 0.0)),
+            bounds=bounds.get(name, (None, 0.0)),
         )
         for name in ordered
     )
@@ -63,18 +66,18 @@ def _unknown(
     unknown = sample.question.unknowns[name]
     mean, p05, p50, p95 = spread(unknown.prior.family, unknown.prior.parameters)
     prior = Spread(mean=mean, p05=p05, p50=p50, p95=p95)
-    lower, own = bounds if method == "spline" else (None, 0.0)
+    lower, floor = bounds
     return UnknownValue(
         name=name,
         kind=unknown.kind,
         ask=unknown.ask,
-        open=is_open(worth, own, least),
+        open=is_open(worth, floor, least),
         prior=prior,
         posterior=spread_of(sample.draws.values[name]) if sample.beliefs.touched(name) else prior,
         evppi=worth,
         method=method,
         lower=lower,
-        floor=own,
+        floor=floor,
     )
 
 
