@@ -18,7 +18,7 @@ from embellie.domain.errors import QuestionError
 from embellie.domain.question import Study
 from embellie.domain.verdict import StudyValue
 from embellie.frame.units import Dimensions
-from embellie.frame.valuing import duration_weeks, where
+from embellie.frame.valuing import duration_weeks, question_texts, where
 from embellie.stats.distributions import discrete_law
 
 DEFAULT_SD = 1.0
@@ -117,7 +117,22 @@ class Studies:
             if unknown.prior.family == "discrete":
                 return self._states(unknown.name, weeks, built)
             return self.conditional.subject(study.measures, weeks=weeks, built=built)
-        return self.conditional.subject_of(self.shown(study), key=self._key(study), weeks=weeks, built=built)
+        return self.conditional.subject_of(
+            self.shown(study), key=self._key(study), weeks=weeks, built=built, uses=self._uses(study)
+        )
+
+    def _uses(self, study: Study) -> frozenset[str]:
+        """Return the unknowns that what a study shows is made of."""
+        texts = question_texts(self.question)
+        seen: set[str] = set()
+        waiting = [study.measures, *([study.transfer] if study.transfer else [])]
+        while waiting:
+            name = waiting.pop()
+            if name in texts and name not in seen:
+                formula, _ = self.sample.model.expression(texts[name], f"studies.{study.name}.measures", names={})
+                waiting += formula.names
+            seen.add(name)
+        return frozenset(seen & set(self.question.unknowns))
 
     def _states(self, name: str, weeks: float, built: frozenset[str]) -> Subject:
         """Return an unknown that is one of a few states: there is nothing in between."""
@@ -145,11 +160,7 @@ class Studies:
     def _measured(self, study: Study) -> Array:
         if study.measures in self.question.unknowns:
             return self.sample.draws.values[study.measures]
-        if study.measures in self.sample.named:
-            return self.sample.named[study.measures]
-        place = f"studies.{study.name}.measures"
-        formula, _ = self.sample.model.expression(study.measures, place, names={})
-        return np.asarray(formula.value(self.sample.named), dtype=float)
+        return self.sample.named[study.measures]
 
     def _transfer(self, study: Study) -> Array:
         factor = self.sample.draws.values[study.transfer]
@@ -299,7 +310,10 @@ class Studies:
         return float(np.mean(self.earning(study, share)) * (model.tail(begins) - model.tail(begins + weeks)))
 
     def earning(self, study: Study, share: float) -> Array:
-        """Return what an experiment brings in a week, in each draw: half of its readers see the scenario, which runs throughout."""
+        """Return what an experiment brings in a week, in each draw: half of its readers see the scenario, which runs throughout.
+
+        They see it as it is once it has grown and before it fades.
+        """
         model = self.sample.model
         nothing = np.zeros(self.sample.draws.net.shape[1])
         baseline = self.sample.draws.choices[0]
