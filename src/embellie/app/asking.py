@@ -1,5 +1,8 @@
 """Asking: which question is meant, and what its project's log already knows about it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from embellie.app.config import FILE as CONFIG_FILE
@@ -7,7 +10,7 @@ from embellie.app.config import read_config
 from embellie.app.newsroom import Newsroom
 from embellie.domain.errors import InputError
 from embellie.domain.evidence import Evidence
-from embellie.domain.question import Question
+from embellie.domain.question import Question, QuestionFiled
 from embellie.frame.question_file import read_question
 from embellie.store.log import FILE as LOG_FILE
 
@@ -27,14 +30,44 @@ def ask(file: Path | None, project: Path | None) -> tuple[Question, list[Evidenc
     if file is not None and project is not None:
         raise InputError(f"Both a question, `{file}`, and a project, `{project}`, are given.", hint="Name one of them.")
     folder = project or file or Path()
-    if project is None and not (folder / CONFIG_FILE).is_file():
+    if project is None and not is_project(folder):
         return read_question(folder / QUESTION_FILE if folder.is_dir() else folder), []
-    return _of_project(folder)
+    known = of_project(folder)
+    return known.question, list(known.evidence)
 
 
-def _of_project(folder: Path) -> tuple[Question, list[Evidence]]:
+def is_project(folder: Path) -> bool:
+    """Whether a folder is that of a project."""
+    return (folder / CONFIG_FILE).is_file()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a project knows: its question, now and as it was written over time; what studies found, and since when.
+
+    `since` is when each experiment began that evidence names as its source: from then on, something of it could be seen.
+    """
+
+    question: Question
+    evidence: tuple[Evidence, ...] = ()
+    versions: tuple[tuple[datetime, QuestionFiled], ...] = ()
+    since: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def of_project(folder: Path) -> Known:
+    """Read a project's question, and what its log knows about it.
+
+    Raises:
+        InputError: The question or the configuration is wrong.
+    """
     config = read_config(folder)
     if not (folder / config.data / LOG_FILE).is_file():
-        return read_question(folder / config.question), []
+        return Known(question=read_question(folder / config.question))
     with Newsroom.open(folder) as newsroom:
-        return newsroom.question(), list(newsroom.evidence())
+        experiments = [one for site in newsroom.sites for one in newsroom.experiments(site)]
+        return Known(
+            question=newsroom.question(),
+            evidence=tuple(newsroom.evidence()),
+            versions=tuple(newsroom.question_history()),
+            since={one.experiment: one.started_at for one in experiments if one.started_at is not None},
+        )

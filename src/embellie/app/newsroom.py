@@ -14,13 +14,13 @@ from typing import Any, Self
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.observing import Observatory
-from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons
+from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
 from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, EmbellieError, EventError, QuestionError, unknown_name
 from embellie.domain.event import PUBLIC_KINDS, Body, Event, fact_id, new_id
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment, Variant
-from embellie.domain.question import Question
+from embellie.domain.question import Question, QuestionFiled
 from embellie.domain.release import Release, Setting, release_id
 from embellie.domain.rollout import Rollout
 from embellie.domain.rule import Rule
@@ -28,7 +28,7 @@ from embellie.domain.scorecard import Scorecard
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Consent, Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
-from embellie.frame.question_file import read_question
+from embellie.frame.question_file import parse_question, read_question
 from embellie.ports import Clock, LedgerRow, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import build_policy
@@ -84,6 +84,7 @@ class Newsroom:
         data.mkdir(parents=True, exist_ok=True)
         newsroom = cls(folder, config, SqliteLog(data / LOG_FILE), clock=clock, simulated=simulated)
         newsroom._replay()
+        newsroom._file_question()  # before any experiment begins: what was believed then is a forecast
         newsroom._declare()
         threading.Thread(target=newsroom._follow, name="embellie-follow", daemon=True).start()
         return newsroom
@@ -238,12 +239,22 @@ class Newsroom:
     # decide
 
     def question(self) -> Question:
-        """Read the question as it is written now.
+        """Read the question as it is written now; what is released already need not be built any more.
+
+        A text that the log does not know yet is put in it: who believed what, and when, is to be found there.
 
         Raises:
             QuestionError: With file, line and what to write.
         """
-        return read_question(self.folder / self.config.question)
+        question = read_question(self.folder / self.config.question)
+        self._file_question()
+        return self._as_built(question)
+
+    def question_history(self) -> list[tuple[datetime, QuestionFiled]]:
+        """List the question as it was written over time, oldest first."""
+        with self._lock:
+            found = [one for site in self.sites for one in self._operations.of(site).questions]
+        return sorted(found, key=lambda one: one[0])
 
     def evidence(self) -> Sequence[Evidence]:
         """List what studies have found: filed in the log, and from the running experiments."""
@@ -262,6 +273,37 @@ class Newsroom:
         return self._observatory.verdict_history(
             self.question(), self._all_experiments(), filed=self._filed(), now=self.clock()
         )
+
+    def _as_built(self, question: Question) -> Question:
+        """Mark the scenarios whose policy a rollout has put before readers: what building them cost is spent."""
+        with self._lock:
+            live = [one for site in self.sites for one in put_before_readers(self._operations.of(site))]
+        policies = [(one.policy, dict(one.settings)) for one in live]
+        built = {
+            name
+            for name in question.scenarios
+            if (own := self.config.scenarios.get(name)) and (own.policy, dict(own.settings)) in policies
+        }
+        for name in tuple(built):
+            while name := question.scenarios[name].needs:
+                built.add(name)
+        scenarios = {
+            name: replace(scenario, built=True) if name in built else scenario
+            for name, scenario in question.scenarios.items()
+        }
+        return replace(question, scenarios=scenarios) if built else question
+
+    def _file_question(self) -> None:
+        """Put the question in the log when its text is new; one that cannot be read is no belief of anybody's."""
+        file = self.folder / self.config.question
+        with contextlib.suppress(OSError, UnicodeDecodeError, EmbellieError):
+            text, known = file.read_text(encoding="utf-8"), self.question_history()
+            if (known and known[-1][1].text == text) or not self.sites:
+                return
+            filed = QuestionFiled(question=parse_question(text, file=file.name).question, text=text)
+            site = next(iter(self.sites))
+            id_ = fact_id(site, "question", str(len(known)), text)
+            self._submit([self._event(site, filed, now=self.clock(), consent="none", id_=id_)]).result()
 
     def _all_experiments(self) -> list[Experiment]:
         return [one for site in self.sites for one in self.experiments(site)]

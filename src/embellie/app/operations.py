@@ -31,6 +31,7 @@ class SiteOperations:
     experiments: dict[str, Experiment] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     evidence: list[Evidence] = field(default_factory=list)
+    questions: list[tuple[datetime, QuestionFiled]] = field(default_factory=list)
     history: list[Event] = field(default_factory=list)
 
 
@@ -69,8 +70,9 @@ class Operations:
         match event.body:
             case Evidence() as evidence:
                 own.evidence.append(evidence)
-            case QuestionFiled():
-                pass
+            case QuestionFiled() as filed:
+                own.questions.append((event.at, filed))
+                own.questions.sort(key=lambda one: one[0])
             case Release() as release if self._is_latest(event, release.release):
                 own.releases[release.release] = release
             case Experiment() as experiment if self._is_latest(event, experiment.experiment):
@@ -102,6 +104,12 @@ class Operations:
             experiments={one.placement: one for one in own.experiments.values() if one.state == "running"},
             rollouts={one.placement: one for one in own.rollouts.values() if one.state in ("running", "held")},
         )
+
+
+def put_before_readers(own: SiteOperations) -> list[Release]:
+    """List the releases that a rollout has put before readers, at any step, whatever became of it since."""
+    names = dict.fromkeys(rollout.canary for rollout in own.rollouts.values())
+    return [own.releases[name] for name in names if name in own.releases]
 
 
 def comparisons(history: Sequence[Event]) -> dict[str, Experiment]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": "3. the server: API, widget, dashboard",
     "measure": "4. scorecard of an experiment, or of any table",
     "decide": "5. verdict, value of information, what to learn next",
+    "beliefs": "who believed what, when, and how it turned out",
     "release": "6. build, start, advance, roll back",
     "log": "import, export, ledger, replay, quarantine",
     "catalogue": "bring in articles from feeds, pages and files",
