@@ -22,6 +22,12 @@ from embellie.frame.amounts import parse_amount, parse_range
         ("−5 %", -0.05, ""),
         ("1e-3", 0.001, ""),
         ("8 %/year", 0.08, "/year"),
+        ("8 % par an", 0.08, "/an"),
+        ("3 millions d'euros", 3e6, "euros"),
+        ("3 million EUR", 3e6, "EUR"),
+        ("1,5 milliard €", 1.5e9, "€"),
+        ("20 mille visites/mois", 20e3, "visites/mois"),
+        ("1'234'567.5 CHF", 1_234_567.5, "CHF"),
     ],
 )
 def test_amounts_are_read_as_written(text, value, unit):
@@ -40,6 +46,10 @@ def test_amounts_are_read_as_written(text, value, unit):
         ("0.5 to 3 %", (0.005, 0.03)),
         ("250k .. 450k", (250e3, 450e3)),
         ("3 – 7", (3, 7)),
+        ("entre 3 et 7 €", (3, 7)),
+        ("between 3k and 7k EUR", (3e3, 7e3)),
+        ("de 3 % à 7 %", (0.03, 0.07)),
+        ("from 3 to 7", (3, 7)),
         ("60k / 110k / 220k EUR", (60e3, 110e3, 220e3)),
     ],
 )
@@ -57,6 +67,8 @@ def test_ranges_are_read_as_written(text, points):
         ("1,234 to 2,000", "1234 for the thousands"),
         ("250 to 450k", "Write it on each"),
         ("5m to 7m", "Write `M`"),
+        ("3 billion to 5 billion", "Write `bn`"),
+        ("3 à 5 millions", "Write it on each"),
         ("7 to 3", "do not rise"),
         ("3 EUR to 7 USD", "mixes the units"),
     ],

@@ -11,7 +11,7 @@ WEEKS_PER_YEAR = 52.1775
 WEEKS_PER_MONTH = WEEKS_PER_YEAR / 12
 
 _TIME = {
-    "hour": 1 / 168, "heure": 1 / 168, "day": 1 / 7, "jour": 1 / 7, "week": 1.0, "semaine": 1.0,
+    "hour": 1 / 168, "heure": 1 / 168, "day": 1 / 7, "jour": 1 / 7, "journée": 1 / 7, "week": 1.0, "semaine": 1.0,
     "month": WEEKS_PER_MONTH, "mois": WEEKS_PER_MONTH, "quarter": 3 * WEEKS_PER_MONTH, "trimestre": 3 * WEEKS_PER_MONTH,
     "year": WEEKS_PER_YEAR, "an": WEEKS_PER_YEAR, "année": WEEKS_PER_YEAR,
 }  # fmt: skip
@@ -19,44 +19,18 @@ _FRENCH = {
     "visite": "visit", "lecteur": "reader", "lectrice": "reader", "lecture": "read", "clic": "click", "page": "page",
     "abonnement": "subscription", "abonné": "subscriber", "abonnée": "subscriber", "site": "site", "personne": "person",
 }  # fmt: skip
-_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "euro": "EUR"}
+_SIGNS = {
+    "€": "EUR", "$": "USD", "£": "GBP", "euro": "EUR", "eur": "EUR", "Euro": "EUR", "dollar": "USD", "usd": "USD",
+    "gbp": "GBP", "chf": "CHF",
+}  # fmt: skip
 _CURRENCIES = frozenset(
-    [
-        "AUD",
-        "BRL",
-        "CAD",
-        "CHF",
-        "CNY",
-        "CZK",
-        "DKK",
-        "EUR",
-        "GBP",
-        "HKD",
-        "HUF",
-        "IDR",
-        "ILS",
-        "INR",
-        "JPY",
-        "KRW",
-        "MAD",
-        "MXN",
-        "MYR",
-        "NOK",
-        "NZD",
-        "PHP",
-        "PLN",
-        "RON",
-        "SEK",
-        "SGD",
-        "THB",
-        "TND",
-        "TRY",
-        "USD",
-        "XAF",
-        "XOF",
+    {
+        "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KRW",
+        "MAD", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SEK", "SGD", "THB", "TND", "TRY", "USD", "XAF", "XOF",
         "ZAR",
-    ]
-)
+    }
+)  # fmt: skip
+_THOUSANDS = re.compile(r"([kKM])([A-Z]{3})\Z")
 _WORD = re.compile(r"[^\W\d]+\Z|[€$£]\Z")
 
 
@@ -79,6 +53,11 @@ def _base(word: str, currency: str) -> tuple[str, float]:
                 hint=f"Convert it and write {currency}.",
             )
         return currency, 1.0
+    if (thousands := _THOUSANDS.match(word)) and thousands[2] in _CURRENCIES:
+        raise QuestionError(
+            f"`{word}` is no unit: the {thousands[1]} belongs to the number.",
+            hint=f"Write `60{thousands[1]} {thousands[2]}`.",
+        )
     for form in (word, word[:-1] if word.endswith("s") and len(word) > 2 else word):
         if form in _TIME:
             return "week", _TIME[form]
