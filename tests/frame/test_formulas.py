@@ -72,3 +72,17 @@ def test_a_misspelt_name_is_met_with_the_nearest():
     """The message proposes what was meant."""
     with pytest.raises(QuestionError, match="Did you mean `horizon`"):
         parse_formula("2 * horizn", names=NAMES, currency="EUR")
+
+
+@pytest.mark.parametrize(
+    ("text", "degrees"),
+    [
+        ("v * x + x", {"v": 1, "x": 1}), ("v * v", {"v": 2}), ("x / v", {"x": 1, "v": 2}), ("-x + 3", {"x": 1}),
+        ("x ** 2 + v", {"x": 2, "v": 1}), ("2 ** x", {"x": 2}), ("min(x, 2) * v", {"x": 2, "v": 1}), ("x - x", {"x": 1}),
+        ("v if x > 1 else 2 * v", {"v": 1, "x": 2}), ("(x < v) * 1", {"x": 2, "v": 2}), ("2 % + 3 * 4", {}), ("x", {"x": 1}),
+    ],
+)  # fmt: skip
+def test_a_formula_says_in_what_it_is_affine(text, degrees):
+    """1 where it is, 2 where it is not or cannot be told; what it does not use is left out."""
+    known = {"v": {"v": 1}, "x": {"x": 1}}
+    assert parse_formula(text, names=NAMES, currency="EUR").degrees(known) == degrees

@@ -62,7 +62,7 @@ class Months:
         )
         shape = np.broadcast_shapes(begins.shape, ends.shape, live.shape, ramp.shape, fading.shape)
         last = self._knots[-1]
-        begins, ends = np.clip(begins, 0.0, last), np.clip(ends, 0.0, last)
+        begins, ends, live = np.clip(begins, 0.0, last), np.clip(ends, 0.0, last), np.minimum(live, last)
         whole = np.clip(live + np.maximum(ramp, 0.0), begins, np.maximum(ends, begins))
         decay = _Decay(-np.log1p(-fading) / WEEKS_PER_YEAR, self._knots, self._rates)
         found = decay.tail(whole, live) - decay.tail(ends, live)
@@ -78,14 +78,19 @@ class _Decay:
     def __init__(self, speed: Array, knots: Array, rates: Array) -> None:
         self._speed = speed
         self._knots, self._rates = knots, rates
-        lam = np.atleast_1d(speed)
-        starts, lengths = knots[:-1, None], np.diff(knots)[:, None]
-        each = rates[:, None] * np.exp(-lam * starts)
-        zero = lengths * _phi1(lam * lengths)
-        first = starts * zero + lengths**2 * _phi2(lam * lengths)
-        nothing = np.zeros((1, lam.size))
-        self._zero = np.concatenate([np.cumsum((each * zero)[::-1], axis=0)[::-1], nothing])
-        self._first = np.concatenate([np.cumsum((each * first)[::-1], axis=0)[::-1], nothing])
+        lam, lengths = np.atleast_1d(speed), np.diff(knots)
+        same = [round(length, 9) for length in lengths]  # months are alike but for rounding, and the last one is cut
+        pieces = {
+            key: (length * _phi1(lam * length), length**2 * _phi2(lam * length))
+            for key, length in dict(zip(same, lengths, strict=True)).items()
+        }
+        shape = (len(knots), lam.size)
+        self._zero, self._first = np.zeros(shape), np.zeros(shape)
+        for month in range(len(lengths) - 1, -1, -1):
+            zero, first = pieces[same[month]]
+            worth = rates[month] * np.exp(-lam * knots[month])
+            self._zero[month] = self._zero[month + 1] + worth * zero
+            self._first[month] = self._first[month + 1] + worth * (knots[month] * zero + first)
 
     def tail(self, weeks: Array, live: Array) -> Array:
         """Return ∫ e^(-λ(t-L)) D(t) dt from `weeks` to the horizon."""

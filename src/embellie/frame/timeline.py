@@ -1,7 +1,8 @@
 """Timeline: what is built, goes live, is replaced and is taken back, week by week, in each draw.
 
 Between stages nothing is chosen: from the week a stage begins one works on its scenario, and what went before goes on until it
-is ready. What a scenario needs is built with it, and goes live as soon as it is ready itself, unless it was live before.
+is ready. What a scenario needs is built with it, and goes live as soon as it is ready itself, unless an earlier stage
+had begun it: then what went before goes on.
 """
 
 from collections.abc import Callable

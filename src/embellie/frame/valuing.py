@@ -213,7 +213,7 @@ class Model:
 
         From the week a stage begins, one works on its scenario: its build, and that of what it needs, is paid then unless it was
         built before; until it is ready, what went before goes on; from then on it replaces it. What it needs goes live as soon
-        as it is ready itself, unless it was live before. What was built in an earlier stage goes live at once, or when it is ready
+        as it is ready itself, unless an earlier stage had begun it. What was built in an earlier stage goes live at once, or when it is ready
         if that is later. Going back to the baseline, or to what the present scenario was built on, takes effect at once and
         costs the `rollback` of each scenario taken back that is live by then. Growth and fading of a benefit are counted
         from its first going live. A lump `value` has no time: that of the last stage counts, undiscounted.
