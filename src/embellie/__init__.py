@@ -3,7 +3,7 @@
 frame → recommend → serve → measure → decide → release, and again
 
 The names below are the public face: they keep their meaning, each is loaded when it is asked for, and everything else
-may move. To decide a question or to measure a table from Python, ask the wiring: `embellie.app.deciding.decide`,
+may move. `answer` decides a question; to measure a table from Python, ask the wiring:
 `embellie.app.measuring_tables.table_scorecard`.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from embellie.app.answering import Answer, answer
     from embellie.domain.article import Article
     from embellie.domain.errors import EmbellieError
     from embellie.domain.event import Event
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from embellie.recommend.state import State
 
 __all__ = [
+    "Answer",
     "Article",
     "EmbellieError",
     "Event",
@@ -52,6 +54,7 @@ __all__ = [
     "State",
     "Unavailable",
     "Verdict",
+    "answer",
     "build_policy",
     "parse_question",
     "plan_experiment",
@@ -60,6 +63,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
+    "app.answering": ("Answer", "answer"),
     "domain.article": ("Article",),
     "domain.errors": ("EmbellieError",),
     "domain.event": ("Event",),

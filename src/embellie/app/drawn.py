@@ -144,3 +144,20 @@ def unknown_quantiles(
             "posterior": quantile(prior.family, prior.parameters, now).tolist(),
         }
     return found
+
+
+def cost_benefit_cloud(
+    question: Question,
+    *,
+    evidence: Sequence[Evidence] = (),
+    draws: int = DRAWS,
+    seed: int | None = None,
+    points: int = 256,
+) -> dict[str, list[tuple[float, float]]]:
+    """Return what each scenario costs and what it brings in a few draws, for drawing; they differ by its net benefit."""
+    sample = take_sample(question, evidence, draws=draws, seed=seed)
+    few = slice(0, points)  # the beginning of a Sobol sequence fills the space evenly
+    return {
+        name: list(zip(cost[few].tolist(), (net[few] + cost[few]).tolist(), strict=True))
+        for name, net, cost in zip(sample.draws.choices, sample.draws.net, sample.draws.cost, strict=True)
+    }
