@@ -3,7 +3,7 @@
 EVPPI = ∫ max_d f_d(r) φ(r) dr - max_d ∫ f_d(r) φ(r) dr,      f_d(r) = E[NB_d | unknown at rank r]
 
 Between two ranks the integrand is smooth, where no two options cross: ∫ f φ by a four-point rule, of order 5. Where they cross,
-each is taken up to the crossing of the chords; since the integral is flat in that place, its error is of second order.
+each is taken up to the crossing, found from the same four points.
 """
 
 import numpy as np
@@ -63,17 +63,38 @@ def gain_of_curves(curves: Array, ranks: Array) -> Array:
     before, after = top[:, :-1], top[:, 1:]
     chosen = np.take_along_axis(pieces, before[:, None, :], axis=1)[:, 0].sum(axis=1)
     fit, place = np.nonzero(before != after)
-    one, other = before[fit, place], after[fit, place]
-    behind = curves[fit, one, place] - curves[fit, other, place]
-    ahead = curves[fit, other, place + 1] - curves[fit, one, place + 1]
-    start, end = ranks[place], ranks[place + 1]
-    width = end - start
-    crossing = start + width * behind / np.maximum(behind + ahead, 1e-300)
-    steep = (behind + ahead) / width
-    # ∫ s (r - c) φ(r) dr from the crossing c to the next rank
-    won = steep * (_density(crossing) - _density(end) - crossing * (special.ndtr(end) - special.ndtr(crossing)))
+    near = np.clip(place + np.arange(-1, 3)[:, None], 0, len(ranks) - 1)
+    won = _switched(curves[fit, :, near], start=ranks[place], width=float(ranks[1] - ranks[0]))
     gains = chosen + np.bincount(fit, won, len(curves)) - pieces.sum(axis=2).max(axis=1)
     return np.asarray(np.maximum(gains, 0.0), dtype=float)
+
+
+def _switched(near: Array, *, start: Array, width: float) -> Array:
+    """Return what changing over brings between two ranks, against keeping to the best at the first of them.
+
+    `near` (4, places, options) are the curves at the rank before, at the two, and at the one after. Of the two options best at
+    the ends it is ∫ D(r) φ(r) dr from their crossing c to the second rank e, with D their difference: a chord S (r - c₀) bent by
+    its second differences κ. What a third option adds, best only in between, is summed along chords.
+    """
+    at = np.arange(near.shape[1])
+    one, other = near[1].argmax(axis=1), near[2].argmax(axis=1)
+    apart = near[:, at, other] - near[:, at, one]
+    slope = np.maximum(apart[2] - apart[1], 1e-300) / width
+    bend = (apart[0] - apart[1] - apart[2] + apart[3]) / (2 * width**2)
+    end, chord = start + width, start - apart[1] / slope
+    into = chord - start
+    into = np.clip(into + 0.5 * bend * into * (width - into) / slope, 0.0, width)
+    crossing = start + into
+    share = special.ndtr(end) - special.ndtr(crossing)
+    won = slope * (_density(crossing) - _density(end) - chord * share)
+    left_out = width**3 / 6 - width * into**2 / 2 + into**3 / 3  # ∫ (r - start)(end - r) dr from the crossing
+    won -= 0.5 * bend * left_out * _density(start + width / 2)
+    if near.shape[2] > 2:
+        shares = np.linspace(0.0, 1.0, 33)
+        chords = near[1][:, :, None] + (near[2] - near[1])[:, :, None] * shares
+        more = chords.max(axis=1) - np.maximum(chords[at, one], chords[at, other])
+        won += more[:, 1:-1].sum(axis=1) * (width / 32) * _density(start + width / 2)
+    return np.asarray(won, dtype=float)
 
 
 def gain_of_states(curves: Array, chances: Array) -> Array:
