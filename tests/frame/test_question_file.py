@@ -35,42 +35,99 @@ measures = "lift"
 se = 0.01
 """
 
+REVENUE = 'revenue = "0.006 to 0.011 EUR/visit"'
+LIFT = 'lift = "-1 % to 3 %"'
+BENEFIT = 'benefit = "base * lift"'
+BASE = 'base = "visits * revenue"'
+MEASURES = 'measures = "lift"'
+STUDY = "[studies.ab]"
+
 WRONG = [
-    ('currency = "EUR"', 'currency = "euros"', 2, "not a currency"),
-    ('horizon = "24 months"', 'horizon = "24"', 3, "24 months"),
-    ('discount = "8 %/year"', 'discount = "8"', 4, "8 %/year"),
-    ('question = "Ship it?"', "question = [1]", 1, "between quotes"),
-    ('question = "Ship it?"', 'qestion = "Ship it?"', 1, "Did you mean `question`"),
-    ('visits = "4M visit/month"', 'visits = "4M to 5M visit/month"', 6, "[unknowns]"),
-    ('visits = "4M visit/month"', 'visits = "4m visit/month"', 6, "Write `M`"),
-    ('revenue = "0.006 to 0.011 EUR/visit"', 'revenue = "900-1150 EUR/visit"', 8, "900 to 1150"),
-    ('revenue = "0.006 to 0.011 EUR/visit"', 'revenue = "0.006 EUR/visit"', 8, "[quantities]"),
-    ('revenue = "0.006 to 0.011 EUR/visit"', 'revenue = "0.006 to 0.011 USD/visit"', 8, "another currency"),
-    ('revenue = "0.006 to 0.011 EUR/visit"', 'revenue = "0.006 to 0.011 EUR/article"', 16, "benefit"),
-    ('lift = "-1 % to 3 %"', 'lift = "3 % to -1 %"', 9, "low end first"),
-    ('lift = "-1 % to 3 %"', 'lift = "normal(0, 0)"', 9, "above 0"),
-    ('lift = "-1 % to 3 %"', 'lift = { range = "-1 % to 3 %", tail = "fat" }', 9, "Did you mean `tails`"),
-    ('lift = "-1 % to 3 %"', 'lift = { range = "-1 % to 3 %", kind = "readers" }', 9, "Did you mean `reader`"),
-    ('lift = "-1 % to 3 %"', '"my lift" = "-1 % to 3 %"', 9, "cannot be a name"),
-    ('base = "visits * revenue"', 'base = "visits * revenu"', 11, "Did you mean `revenue`"),
-    ('base = "visits * revenue"', 'base = "visits + revenue"', 11, "same unit"),
-    ('base = "visits * revenue"', 'base = "visits * base"', 11, "in a circle"),
-    ('base = "visits * revenue"', 'base = "visits * revenue ^ 2"', 11, "Use `**`"),
-    ('base = "visits * revenue"', 'base = "__import__(\'os\')"', 11, "function"),
-    ('base = "visits * revenue"', 'lift = "visits * revenue"', 11, "declared twice"),
-    ('benefit = "base * lift"', 'benefits = "base * lift"', 16, "Did you mean `benefit`"),
-    ('benefit = "base * lift"', 'benefit = "base * lift"\nneeds = "nothin"', 17, "Did you mean `nothing`"),
-    ('benefit = "base * lift"', 'benefit = "base * lift"\nneeds = "act"', 17, "in a circle"),
-    ('benefit = "base * lift"', 'benefit = "lift * visits"', 16, "expected"),
-    ('benefit = "base * lift"', 'benefit = "base * lift"\nvalue = "3"', 16, "lump"),
-    ('benefit = "base * lift"', "", 14, "what it brings"),
-    ('measures = "lift"', 'measures = "lft"', 18, "Did you mean `lift`"),
-    ('measures = "lift"', 'measures = "lift"\nkind = "abtest"', 19, "Available"),
-    ("se = 0.01", "se = -1", 19, "above 0"),
-    ("[studies.ab]", "[studies.ab", 17, "TOML"),
-    ("[studies.ab]", '[correlations]\n"lift ~ revenu" = 0.3\n[studies.ab]', 18, "Did you mean `revenue`"),
-    ("[studies.ab]", '[correlations]\n"lift ~ revenue" = 1.3\n[studies.ab]', 18, "between -1 and 1"),
-    ("[studies.ab]", '[groups]\nall = ["lift", "cost"]\n[studies.ab]', 18, "Unknown unknown"),
+    ('currency = "EUR"', 'currency = "euros"', 2, "`euros` is not a currency", "a code such as `EUR`"),
+    ('currency = "EUR"', 'currency = "EUR', 2, "Not valid TOML", "between quotes"),
+    ('horizon = "24 months"', 'horizon = "24"', 3, "`24` is no duration", "24 months"),
+    ('horizon = "24 months"', 'horizon = "0 months"', 3, "`horizon` is `0 months`", "up to 50 years"),
+    ('horizon = "24 months"', 'horizon = "24 visits"', 3, "is no duration", "24 months"),
+    ('discount = "8 %/year"', 'discount = "8"', 4, "would be 800% a year", "8 %/year"),
+    ('discount = "8 %/year"', 'discount = "8 %/month"', 4, "is no discount", "a yearly rate"),
+    ('discount = "8 %/year"', 'discount = "8 %/year"\nseed = -3', 5, "`seed` is `-3`", "from 0"),
+    ('question = "Ship it?"', "question = [1]", 1, "must be a text", "between quotes"),
+    ('question = "Ship it?"', 'qestion = "Ship it?"', 1, "Unknown key `qestion`", "Did you mean `question`"),
+    ('visits = "4M visit/month"', 'visits = "4M to 5M visit/month"', 6, "has one value", "[unknowns]"),
+    ('visits = "4M visit/month"', 'visits = "4m visit/month"', 6, "milli or million", "Write `M`"),
+    ('visits = "4M visit/month"', 'visits = { source = "me" }', 6, "has no value", "value ="),
+    ('visits = "4M visit/month"', "visits = [4]", 6, "not `list`", "between quotes"),
+    ('visits = "4M visit/month"', f'visits = "{"4" * 3000}"', 6, "3000 characters", "At most 2000"),
+    (REVENUE, 'revenue = "900-1150 EUR/visit"', 8, "a range or a subtraction", "900 to 1150"),
+    (REVENUE, 'revenue = "0.006 EUR/visit"', 8, "is no range", "[quantities]"),
+    (REVENUE, 'revenue = "0.006 to 0.011 EUR / "', 8, "is no range", "3 to 7 EUR"),
+    (REVENUE, 'revenue = "0.006 to 0.011 USD/visit"', 8, "another currency", "write EUR"),
+    (REVENUE, 'revenue = "0.006 to 0.011 EUR/article"', 16, "where EUR/month is expected", "Check the units"),
+    (REVENUE, 'revenue = "60kEUR to 70kEUR"', 8, "belongs to the number", "60k EUR"),
+    (REVENUE, 'revenue = "3 billion to 5 billion EUR/visit"', 8, "is unclear", "Write `bn`"),
+    (REVENUE, 'revenue = "1,234 to 2,000 EUR/visit"', 8, "can be read two ways", "Write 1234"),
+    (REVENUE, 'revenue = "6 to 11k EUR/visit"', 8, "only the last number", "250k to 450k"),
+    (REVENUE, 'revenue = "1 / 1.1 / 9 EUR/visit (unbounded)"', 8, "too close to one end", "Change the numbers"),
+    (REVENUE, 'revenue = "1 / 2 / 3 EUR/visit (0 to 2.5)"', 8, "above the last point", "Change the numbers"),
+    (REVENUE, "revenue = { p05 = 1, p90 = 2 }", 8, "has p05, p90", "`p10` and `p90`"),
+    (REVENUE, 'revenue = { ask = "how much?" }', 8, "has no range", 'range = "3 to 7"'),
+    (REVENUE, 'revenue = { range = "1 to 2", p50 = 1.5 }', 8, "both `range` and `p50`", "Keep one"),
+    (REVENUE, 'revenue = { range = "1 to 2", on = "yesterday" }', 8, "is no day", "2026-01-12"),
+    (REVENUE, 'revenue = { range = "1 / 2 / 3", tails = "fat" }', 8, "three points", "two points"),
+    (LIFT, 'lift = "3 % to -1 %"', 9, "do not rise", "low end first"),
+    (LIFT, 'lift = "normal(0, 0)"', 9, "must be above 0", "Change the numbers"),
+    (LIFT, 'lift = "norm(0, 1)"', 9, "Unknown distribution `norm`", "Did you mean `normal`"),
+    (LIFT, 'lift = "discrete(1: 50 %, 2: 40 %)"', 9, "add up to 0.9", "add up to 100 %"),
+    (LIFT, 'lift = "85%: 1 to 2"', 9, "85% is not understood", "80, 90"),
+    (LIFT, 'lift = { range = "-1 % to 3 %", tail = "fat" }', 9, "key of an unknown `tail`", "Did you mean `tails`"),
+    (LIFT, 'lift = { range = "-1 % to 3 %", kind = "readers" }', 9, "kind of unknown", "Did you mean `reader`"),
+    (LIFT, '"my lift" = "-1 % to 3 %"', 9, "cannot be a name", "letters, digits and _"),
+    (LIFT, 'max = "-1 % to 3 %"', 9, "already means something", "another name"),
+    (BASE, 'base = "visits * revenu"', 11, "Unknown name `revenu`", "Did you mean `revenue`"),
+    (BASE, 'base = "visits + revenue"', 11, "adds `visits` in visit/week", "same unit"),
+    (BASE, 'base = "visits * base"', 11, "in a circle", "without the others"),
+    (BASE, 'base = "visits * revenue ^ 2"', 11, "is no power", "Use `**`"),
+    (BASE, "base = \"__import__('os')\"", 11, "Unknown function", "Available: abs"),
+    (BASE, 'lift = "visits * revenue"', 11, "declared twice", "One name"),
+    (BENEFIT, 'benefits = "base * lift"', 16, "key of a scenario `benefits`", "Did you mean `benefit`"),
+    (BENEFIT, BENEFIT + '\nneeds = "nothin"', 17, "Unknown scenario", "Did you mean `nothing`"),
+    (BENEFIT, BENEFIT + '\nneeds = "act"', 17, "in a circle", "Remove one `needs`"),
+    (BENEFIT, 'benefit = "lift * visits"', 16, "where EUR/month is expected", "`visits` is visit/week"),
+    (BENEFIT, BENEFIT + '\nvalue = "3"', 16, "both `value` and `benefit`", "A lump `value` has no time"),
+    (BENEFIT, "", 14, "says nothing of what it brings", "in money per month"),
+    (BENEFIT, BENEFIT + '\nramp = "3"', 17, "without a unit", "3 months"),
+    (BENEFIT, BENEFIT + '\nramp = "3 to 9 EUR"', 17, "in EUR", "3 months"),
+    (BENEFIT, BENEFIT + '\nobsolescence = "20 %"', 17, "without a unit", "20 %/year"),
+    (BENEFIT, BENEFIT + '\nobsolescence = "-10 %/year"', 17, "does not grow", "in `benefit`"),
+    (BENEFIT, BENEFIT + '\nobsolescence = "120 %/year"', 17, "more than all of it", "below 100 %/year"),
+    (BENEFIT, BENEFIT + '\nbuilt = "yes"', 17, "is `yes`", "without quotes"),
+    (BENEFIT, BENEFIT + '\nbuilt = true\nneeds = "nothing"', 18, "which it needs, is not", "Add `built = true`"),
+    (MEASURES, 'measures = "lft"', 18, "No unknown or formula is called `lft`", "Did you mean `lift`"),
+    (MEASURES, 'measures = "visits"', 18, "one known value", "Give it a range"),
+    (MEASURES, 'scenario = "act"', 17, "does not say what it measures", 'measures = "interest"'),
+    (MEASURES, MEASURES + '\nkind = "abtest"', 19, "Unknown kind of study", "Available"),
+    (MEASURES, MEASURES + '\nneeds = "atc"', 19, "Unknown scenario `atc`", "Did you mean `act`"),
+    (MEASURES, MEASURES + "\nbias = -0.1", 19, "`bias` is -0.1", "0 or above"),
+    (MEASURES, MEASURES + '\nbias = "1 EUR"', 19, "`bias` is in EUR", "the unit of what is measured"),
+    (MEASURES, MEASURES + '\ntransfer = "revenu"', 19, "No unknown is called `revenu`", "Did you mean `revenue`"),
+    (MEASURES, MEASURES + "\ntransfer = 0.5", 19, "`transfer` of `ab` is `0.5`", "0.3 to 0.9"),
+    (MEASURES, MEASURES + "\nweeks = [1, 0]", 19, "`weeks` is `[1, 0]`", "above 0, up to 520"),
+    (MEASURES, MEASURES + "\nshare = 2", 19, "`share` is `2`", "up to 1"),
+    (MEASURES, MEASURES + "\nn = 2.5", 19, "`n` is `2.5`", "whole numbers"),
+    (MEASURES, MEASURES + "\nsignals = { a = [0.5, 0.5] }", 19, "has a few values", "discrete("),
+    (MEASURES, MEASURES + '\nmesures = "lift"', 19, "key of a study `mesures`", "Did you mean `measures`"),
+    ("se = 0.01", "se = -1", 19, "`se` is -1", "above 0"),
+    ("se = 0.01", "se = nan", 19, "is no number", "0.05"),
+    (STUDY, "[studies.ab", 17, "Not valid TOML", "brackets"),
+    (STUDY, f'[correlations]\n"lift ~ revenu" = 0.3\n{STUDY}', 18, "No unknown is called", "Did you mean `revenue`"),
+    (STUDY, f'[correlations]\n"lift ~ revenue" = 1.3\n{STUDY}', 18, "is 1.3", "between -1 and 1"),
+    (STUDY, f'[correlations]\n"lift" = 0.3\n{STUDY}', 18, "is no pair", '"interest ~ ml_gain" = 0.3'),
+    (STUDY, f'[correlations]\n"lift~revenue" = 0.3\n"revenue ~ lift" = 0.2\n{STUDY}', 19, "given twice", "Keep one"),
+    (STUDY, f'[groups]\nall = ["lift", "cost"]\n{STUDY}', 18, "No unknown is called `cost`", "Available"),
+    (STUDY, f'[groups]\nall = "lift"\n{STUDY}', 18, "must list unknowns", 'costs = ["a", "b"]'),
+    (STUDY, f'[cases.bad]\nlft = "1 %"\n{STUDY}', 18, "name to set in a case `lft`", "Did you mean `lift`"),
+    (STUDY, f'[cases.bad]\nrevenue = "1 EUR/article"\n{STUDY}', 18, "this case sets it in", "EUR/visit"),
+    (STUDY, f'[cases]\nbad = "1 %"\n{STUDY}', 18, "must be a table", "[cases.bad]"),
 ]  # fmt: skip
 
 
@@ -84,14 +141,16 @@ def test_a_good_question_is_read():
     assert question.warnings == ()
 
 
-@pytest.mark.parametrize(("good", "bad", "line", "said"), WRONG)
-def test_a_wrong_file_says_where_and_what_to_write(good, bad, line, said):
-    """Each names the file, the line, and the way out."""
+@pytest.mark.parametrize(("good", "bad", "line", "said", "fix"), WRONG)
+def test_a_wrong_file_says_where_what_and_what_to_write(good, bad, line, said, fix):
+    """Each names the file, the line, what is wrong, and the way out."""
+    assert good in GOOD
     with pytest.raises(EmbellieError) as error:
         parse_question(GOOD.replace(good, bad, 1), file="question.toml")
     assert isinstance(error.value, QuestionError)
-    assert said in str(error.value)
     assert error.value.at == f"question.toml:{line}"
+    assert said in error.value.message
+    assert fix in error.value.hint
 
 
 def test_one_scenario_is_no_choice():

@@ -54,7 +54,8 @@ def read_prior(text: str, *, currency: str, tails: str = "", family: str = "") -
     if named and named[1] in FAMILIES:
         return _from_name(named, currency)
     if named and re.fullmatch(r"[a-z]+", named[1]) and named[1] in {"norm", "gaussian", "student", "lognorm", "gamma"}:
-        raise QuestionError(*_two(unknown_name("distribution", named[1], FAMILIES)))
+        wrong = unknown_name("distribution", named[1], FAMILIES)
+        raise QuestionError(wrong.message, hint=wrong.hint)
     written = parse_range(text)
     if written is None:
         return None
@@ -69,10 +70,6 @@ def read_prior(text: str, *, currency: str, tails: str = "", family: str = "") -
         label=written.unit,
         warnings=tuple(_warnings(distribution, written, text)),
     )
-
-
-def _two(error: Exception) -> tuple[str]:
-    return (str(error),)
 
 
 def _unit(text: str) -> str:

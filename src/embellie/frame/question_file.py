@@ -63,6 +63,10 @@ def parse_question(text: str, *, file: str = "question.toml") -> Question:
             hint="Texts such as 250k to 450k stand between quotes; check brackets and quotes there.",
             at=f"{file}:{line[1]}" if line else file,
         ) from None
+    except ValueError:
+        raise QuestionError(
+            "Holds a number of thousands of digits.", hint="Write it as `1e9`, or `4M`.", at=file
+        ) from None
     except RecursionError:
         raise QuestionError(
             "Nested too deep to be a question.", hint="See docs/reference/question.md.", at=file

@@ -6,6 +6,7 @@ from typing import Any
 from embellie.domain.question import Scenario, Unknown, UnknownKind
 from embellie.frame.question_tables import Tables
 from embellie.frame.question_unknowns import unknown_of
+from embellie.frame.units import WEEKS_PER_YEAR, parse_unit
 
 SCENARIO_TEXTS = ("value", "benefit", "build", "run", "ready", "ramp", "obsolescence", "rollback")
 """Each a formula, an amount or a range; a range becomes an unknown of its own."""
@@ -88,13 +89,25 @@ def _text(tables: Tables, scenario: str, key: str, given: Any, unknowns: dict[st
 def _check_time(tables: Tables, key: str, text: str, place: str) -> None:
     """A ramp is a duration, obsolescence a yearly rate: said here, where the right way to write it is known."""
     if key == "ramp":
-        tables.in_unit(text, place, unit={"week": 1.0}, such_as="3 months")
+        tables.in_unit(text, place, unit={"week": 1.0}, hint="Write a duration such as `3 months`.")
     elif key == "obsolescence":
-        tables.in_unit(text, place, unit={"week": -1.0}, such_as="20 %/year")
-        if text.lstrip().startswith(("-", "−")) and tables.prior(text, place) is None:
-            raise tables.wrong(
-                f"`obsolescence` is `{text}`, and what fades does not grow.", "Write the growth in `benefit`.", place
-            )
+        tables.in_unit(text, place, unit={"week": -1.0}, hint="Write a yearly rate such as `20 %/year`.")
+        _check_rate(tables, text, place)
+
+
+def _check_rate(tables: Tables, text: str, place: str) -> None:
+    """One plain rate of obsolescence: from nothing to less than all of it a year."""
+    if tables.is_range(text, place) or (amount := tables.plain(text, place)) is None:
+        return
+    yearly = amount.value * parse_unit(amount.unit, currency=tables.currency)[1] * WEEKS_PER_YEAR
+    if yearly < 0:
+        raise tables.wrong(
+            f"`obsolescence` is `{text}`, and what fades does not grow.", "Write the growth in `benefit`.", place
+        )
+    if yearly >= 1:
+        raise tables.wrong(
+            f"`obsolescence` is `{text}`: more than all of it fades in a year.", "Write a rate below 100 %/year.", place
+        )
 
 
 def _check_needs(tables: Tables, name: str, scenarios: Mapping[str, Scenario]) -> None:

@@ -86,7 +86,7 @@ def _measures(tables: Tables, name: str, table: Mapping[str, Any], around: Aroun
         )
     if measures not in around.unknowns and measures not in around.formulas:
         known = [*around.unknowns, *around.formulas]
-        raise tables.unknown_word("unknown or formula to measure", measures, known, f"{place}.measures")
+        raise tables.no_such("unknown or formula", measures, known, f"{place}.measures")
     return measures
 
 
@@ -105,7 +105,7 @@ def _transfer(tables: Tables, name: str, table: Mapping[str, Any], around: Aroun
         return text
     prior = tables.prior(text, place)
     if prior is None and text.isidentifier():
-        raise tables.unknown_word("unknown to transfer by", text, around.unknowns, place)
+        raise tables.no_such("unknown", text, around.unknowns, place)
     if prior is None:
         raise tables.wrong(
             f"`transfer` of `{name}` is `{text}`.",

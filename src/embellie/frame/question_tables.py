@@ -11,6 +11,9 @@ from embellie.frame.amounts import Amount, parse_amount, parse_range
 from embellie.frame.priors import Prior, read_prior
 from embellie.frame.units import parse_unit, unit_text
 
+LONGEST = 2_000
+"""Characters in an amount, a range or a formula."""
+
 _TAKEN = frozenset({"horizon", "min", "max", "sqrt", "log", "exp", "abs", "clip", "weeks", "share", "n"})
 
 
@@ -53,6 +56,10 @@ class Tables:
         """Build the error for a word that is none of those known."""
         wrong = unknown_name(kind, name, known)
         return self.wrong(wrong.message, wrong.hint, place)
+
+    def no_such(self, what: str, name: str, known: Iterable[str], place: str) -> QuestionError:
+        """Build the error for a name that nothing has."""
+        return self.wrong(f"No {what} is called `{name}`.", unknown_name(what, name, known).hint, place)
 
     # tables
 
@@ -125,12 +132,17 @@ class Tables:
         except ValueError:
             raise self.wrong(f"`{given}` is no day.", "Write one such as `2026-01-12`.", place) from None
 
+    def short(self, text: str, place: str) -> str:
+        """Refuse what is too long to be read as an amount, a range or a formula."""
+        if len(text) > LONGEST:
+            raise self.wrong(
+                f"`{place}` has {len(text)} characters.", f"At most {LONGEST}: split it into [formulas].", place
+            )
+        return text
+
     def amount(self, given: Any, place: str) -> Amount:
         """Read one number, with its unit if it has one."""
-        try:
-            amount = parse_amount(self.text(given, place))
-        except QuestionError as error:
-            raise self.wrong(error.message, error.hint, place) from None
+        amount = self.plain(self.text(given, place), place)
         if amount is None:
             key = place.rpartition(".")[2]
             raise self.wrong(f"`{given}` of `{key}` is no number.", "Write a number such as `0.05` or `5 %`.", place)
@@ -155,7 +167,7 @@ class Tables:
     def prior(self, text: str, place: str, *, tails: str = "", family: str = "") -> Prior | None:
         """Read a range or a named distribution, None when the text is neither; keep what its writer should be told."""
         try:
-            prior = read_prior(text, currency=self.currency, tails=tails, family=family)
+            prior = read_prior(self.short(text, place), currency=self.currency, tails=tails, family=family)
         except QuestionError as error:
             raise self.wrong(error.message, error.hint, place) from None
         if prior:
@@ -165,27 +177,24 @@ class Tables:
     def is_range(self, text: str, place: str) -> bool:
         """Whether a text is a range of two points or three."""
         try:
-            return parse_range(text) is not None
+            return parse_range(self.short(text, place)) is not None
         except QuestionError as error:
             raise self.wrong(error.message, error.hint, place) from None
 
-    def in_unit(self, text: str, place: str, *, unit: Mapping[str, float], such_as: str) -> None:
+    def in_unit(self, text: str, place: str, *, unit: Mapping[str, float], hint: str) -> None:
         """Refuse an amount or a range in another unit; formulas are checked when they are compiled."""
         written = self.prior(text, place) if self.is_range(text, place) else None
         amount = None if written else self.plain(text, place)
         found = written.unit if written else parse_unit(amount.unit, currency=self.currency)[0] if amount else unit
         if dict(found) != dict(unit):
             key = place.rpartition(".")[2]
-            raise self.wrong(
-                f"`{key}` is `{text}`, in {unit_text(found)}.",
-                f"Write it in {unit_text(unit)}, as in `{such_as}`.",
-                place,
-            )
+            told = f"in {unit_text(found)}" if found else "without a unit"
+            raise self.wrong(f"`{key}` is `{text}`, {told}.", hint, place)
 
     def plain(self, text: str, place: str) -> Amount | None:
         """Read one amount, None when the text is none."""
         try:
-            return parse_amount(text)
+            return parse_amount(self.short(text, place))
         except QuestionError as error:
             raise self.wrong(error.message, error.hint, place) from None
 
@@ -198,7 +207,8 @@ def lines_of(text: str) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     table = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, whole in enumerate(text.splitlines(), start=1):
+        line = whole[:LONGEST]
         header = re.match(r"\s*\[+\s*([^\]#]+?)\s*\]+", line)
         key = re.match(r"""\s*("[^"]*"|'[^']*'|[\w.\-]+)\s*=""", line)
         if header:

@@ -9,7 +9,10 @@ from embellie.frame.question_tables import Tables
 
 MOST_UNKNOWNS = 1_000
 
-POINTS = ("p05", "p50", "p95")
+PAIRS = {("p05", "p95"): "", ("p10", "p90"): "80%: ", ("p25", "p75"): "50%: "}
+"""The outer points a range may be given by, and the level they stand for as it is written before a range."""
+
+POINTS = ("p05", "p10", "p25", "p50", "p75", "p90", "p95")
 SHAPE = ("range", *POINTS, "tails", "family")
 """The keys that say what is believed."""
 
@@ -92,10 +95,15 @@ def _written(tables: Tables, table: Mapping[str, Any], place: str) -> str:
         if odd:
             raise tables.wrong(f"`{place}` has both `range` and `{odd[0]}`.", "Keep one of them.", f"{place}.{odd[0]}")
         return tables.text(table["range"], f"{place}.range")
-    points = [tables.text(table[key], f"{place}.{key}") for key in POINTS if key in table]
-    if "p05" not in table or "p95" not in table:
-        raise tables.wrong(f"`{place}` has no range.", 'Write `range = "3 to 7"`, or `p05` and `p95`.', place)
-    return (" / " if len(points) == 3 else " to ").join(points)
+    given = {key: tables.text(table[key], f"{place}.{key}") for key in POINTS if key in table}
+    for (low, high), level in PAIRS.items():
+        if {low, high} == given.keys() - {"p50"}:
+            return level + (" / " if "p50" in given else " to ").join(given.values())
+    raise tables.wrong(
+        f"`{place}` has no range." if not given else f"`{place}` has {', '.join(given)}.",
+        'Write `range = "3 to 7"`, or `p05` and `p95` (or `p10` and `p90`), with `p50` or without.',
+        place,
+    )
 
 
 def read_correlations(tables: Tables, unknowns: Mapping[str, Unknown]) -> dict[tuple[str, str], float]:
@@ -108,7 +116,7 @@ def read_correlations(tables: Tables, unknowns: Mapping[str, Unknown]) -> dict[t
             raise tables.wrong(f"`{key}` is no pair.", 'Write `"interest ~ ml_gain" = 0.3`.', place)
         for name in pair:
             if name not in unknowns:
-                raise tables.unknown_word("unknown", name, unknowns, place)
+                raise tables.no_such("unknown", name, unknowns, place)
         if (pair[0], pair[1]) in found or (pair[1], pair[0]) in found:
             raise tables.wrong(f"`{key}` is given twice.", "Keep one of them.", place)
         value = tables.number(given, place)
@@ -132,6 +140,6 @@ def read_groups(tables: Tables, unknowns: Mapping[str, Unknown]) -> dict[str, tu
             raise tables.wrong(f"`{place}` must list unknowns.", 'Write `costs = ["a", "b"]`.', place)
         for member in members:
             if member not in unknowns:
-                raise tables.unknown_word("unknown", str(member), unknowns, place)
+                raise tables.no_such("unknown", str(member), unknowns, place)
         found[name] = tuple(dict.fromkeys(members))
     return found
