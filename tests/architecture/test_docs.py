@@ -17,7 +17,7 @@ import pytest
 from embellie.app import config as config_module
 from embellie.app.config import Config, parse_config
 from embellie.cli.main import COMMANDS
-from embellie.domain import metric, question, rollout, verdict
+from embellie.domain import metric, plan, question, rollout, verdict
 from embellie.domain.event import KINDS
 from embellie.recommend.policies import POLICIES
 
@@ -98,6 +98,22 @@ def test_every_key_of_the_configuration_is_documented(struct):
     missing = [key for key in keys_of(struct) if f"`{key}`" not in text and key not in tables]
     missing += [table for table in tables if f"`[{table}" not in text]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        one
+        for module in (verdict, plan)
+        for one in vars(module).values()
+        if isinstance(one, type) and dataclasses.is_dataclass(one) and one.__module__ == module.__name__
+    ],
+    ids=lambda record: record.__name__,
+)
+def test_every_field_of_a_verdict_is_documented(record):
+    """The reference of the verdict's JSON names each key."""
+    text = page("reference/verdict.md")
+    assert [field.name for field in dataclasses.fields(record) if f"`{field.name}`" not in text] == []
 
 
 def test_the_reference_of_commands_is_the_commands():
