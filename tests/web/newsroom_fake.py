@@ -1,5 +1,6 @@
 """A newsroom that answers from plausible records, for the dashboard's tests."""
 
+import importlib.util
 import math
 import random
 import statistics
@@ -31,7 +32,22 @@ from embellie.domain.scorecard import (
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.domain.unavailable import Unavailable
-from embellie.domain.verdict import Figure, NextAction, ScenarioValue, Spread, StudyValue, UnknownValue, Verdict
+from embellie.domain.verdict import (
+    Figure,
+    NextAction,
+    Prospect,
+    ScenarioValue,
+    Spread,
+    StudyValue,
+    Swing,
+    TippingPoint,
+    UnknownValue,
+    Verdict,
+)
+
+_spec = importlib.util.spec_from_file_location("whole_answer", Path(__file__).parents[1] / "whole_answer.py")
+whole_answer = importlib.util.module_from_spec(_spec)  # type: ignore[arg-type]
+_spec.loader.exec_module(whole_answer)  # type: ignore[union-attr]
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 START = NOW - timedelta(days=12)
@@ -228,6 +244,26 @@ def verdict_at(look: int) -> Verdict:
             study="" if ships else "ab_heuristic",
             weeks=0.0 if ships else 4.0,
             share=0.0 if ships else 0.5,
+        ),
+        curves=whole_answer.curves(),
+        tipping=(
+            TippingPoint(unknown="interest", value=0.0087, below="status_quo", above="heuristic", chance_above=0.65),
+        ),
+        tornado=(
+            Swing(unknown="interest", best="heuristic", rival="status_quo", at_p05=-18_000, at_p95=170_000),
+            Swing(unknown="revenue", best="heuristic", rival="status_quo", at_p05=40_000, at_p95=120_000),
+        ),
+        tops=whole_answer.tops(),
+        stopping=whole_answer.stopping(),
+        plan=whole_answer.plan(),
+        stress=whole_answer.stress(),
+        cases=whole_answer.cases(),
+        prospect=Prospect(
+            study="ab_heuristic",
+            weeks=4,
+            share=0.5,
+            now=evpi,
+            after=Spread(mean=0.4 * evpi, p05=0, p50=0.2 * evpi, p95=evpi),
         ),
     )
 

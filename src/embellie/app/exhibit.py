@@ -30,11 +30,11 @@ class Exhibit:
 
     def svg(self, width: float = WIDE) -> str:
         """Return the drawing as one SVG element with a name and a description."""
-        key = f"{self.key}-{'narrow' if width < WIDE else 'wide'}"
+        key = f"{self.key}-{'narrow' if width <= NARROW else 'wide'}"
         return self.draw(width).svg(title=self.title, description=self.sentence, key=key)
 
-    def pair(self, *, named: bool = True) -> str:
+    def pair(self, *, wide: float = WIDE, named: bool = True) -> str:
         """Return it for a desk and for a phone; a style sheet shows one. `named=False` when what holds them has the name."""
         if named:
-            return self.svg(WIDE) + self.svg(NARROW)
-        return self.draw(WIDE).svg() + self.draw(NARROW).svg()
+            return self.svg(wide) + self.svg(NARROW)
+        return self.draw(wide).svg() + self.draw(NARROW).svg()

@@ -184,6 +184,7 @@ _PLOTS: dict[str, tuple[str, str]] = {
     "stop.keep": ("enough: stop, keep {the}", "assez : arrêter, garder {the}"),
     "stop.enough": ("enough is known: act", "on en sait assez : agir"),
     "burn.title": ("How fast doubt shrinks", "À quelle vitesse le doute diminue"),
+    "burn.title_next": ("What the next study may leave of doubt", "Ce que la prochaine étude laisserait du doute"),
     "burn.past": (
         "Not knowing cost {first}; after {n} findings it costs {now}.",
         "Ne pas savoir coûtait {first} ; après {n} résultats, cela coûte {now}.",

@@ -265,7 +265,7 @@ def burn_down(verdict: Verdict, history: Sequence[Known], voice: Voice) -> Exhib
             said.append(voice("burn.may_rise", high=voice.money(prospect.after.p95)))
     return Exhibit(
         key="burn-down",
-        title=voice("burn.title"),
+        title=voice("burn.title" if len(points) > 1 else "burn.title_next"),
         sentence=" ".join(said),
         note=voice("burn.note"),
         draw=lambda width: _burn_down(Canvas(width), points, prospect, voice),

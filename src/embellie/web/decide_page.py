@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from embellie.app.knowing_plots import curves, tornado
+from embellie.app.plan_tree import plan_tree
+from embellie.app.stress_plots import stress
+from embellie.app.study_plots import burn_down as doubt_to_come
+from embellie.app.study_plots import flat_top, stopping
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable
@@ -16,14 +21,28 @@ from embellie.web.money_pictures import (
     worth_text,
 )
 from embellie.web.picture import drawn
+from embellie.web.verdict_pictures import Maker, drawings, exhibits, pictures, plan_in_words
 from embellie.web.view import View, iso, quantity_text
+
+SHARED: tuple[Maker, ...] = (
+    plan_tree,
+    curves,
+    flat_top,
+    stopping,
+    tornado,
+    stress,
+    lambda verdict, voice: doubt_to_come(verdict, (), voice),
+)
+"""What this page draws as the mailed report does."""
 
 
 def decide_page(view: View) -> dict[str, Any]:
     """The verdict, what it rests on, and what would change it."""
     verdict, words = view.verdict(), view.words
+    shared = exhibits(view, verdict, SHARED)
     return {
         "answer": answer(view, verdict),
+        "plan": plan_in_words(view, verdict),
         "facts": facts(view, verdict)[:3],
         "changes": would_change(view, verdict),
         "evidence": evidence_rows(view),
@@ -32,7 +51,9 @@ def decide_page(view: View) -> dict[str, Any]:
             "worth": drawn(words("worth.title"), of_verdict(view, verdict, worth_of_knowing_picture)),
             "studies": drawn(words("studies.title"), of_verdict(view, verdict, studies_picture)),
             "burndown": drawn(words("burndown.title"), burn_down(view)),
+            **pictures(shared),
         },
+        "drawings": drawings(shared),
     }
 
 

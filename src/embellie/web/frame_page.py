@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from embellie.app.knowing_plots import curves, kinds, tornado
+from embellie.app.stress_plots import cases
 from embellie.domain.question import Question, QuestionFiled
 from embellie.domain.unavailable import Unavailable
 from embellie.web.front_page import of_verdict
 from embellie.web.money_pictures import net_benefit_picture, ranges_picture, worth_of_knowing_picture
 from embellie.web.picture import drawn
+from embellie.web.verdict_pictures import Maker, drawings, exhibits, pictures
 from embellie.web.view import View
+
+SHARED: tuple[Maker, ...] = (kinds, tornado, curves, cases)
+"""What this page draws as the mailed page does."""
 
 ASPECTS = ("value", "benefit", "build", "run", "ready", "needs")
 
@@ -15,6 +21,7 @@ ASPECTS = ("value", "benefit", "build", "run", "ready", "needs")
 def frame_page(view: View) -> dict[str, Any]:
     """The question as written, drawn."""
     verdict, words = view.verdict(), view.words
+    shared = exhibits(view, verdict, SHARED)
     return {
         "question": asked(view, view.question()),
         "file": question_text(view),
@@ -23,7 +30,9 @@ def frame_page(view: View) -> dict[str, Any]:
             "net_benefit": drawn(words("net_benefit.short"), of_verdict(view, verdict, net_benefit_picture)),
             "worth": drawn(words("worth.title"), of_verdict(view, verdict, worth_of_knowing_picture)),
             "ranges": drawn(words("ranges.title"), of_verdict(view, verdict, ranges_picture)),
+            **pictures(shared),
         },
+        "drawings": drawings(shared),
     }
 
 

@@ -329,6 +329,7 @@ _MONEY: dict[str, tuple[str, str]] = {
     "aspect.run": ("run", "fonctionnement"),
     "aspect.ready": ("ready in", "prêt en"),
     "aspect.needs": ("needs", "s’appuie sur"),
+    "decide.plan": ("What to do, step by step", "Que faire, étape par étape"),
     "decide.changes": ("What would change the verdict", "Ce qui changerait le verdict"),
     "decide.evidence": ("What has been found so far", "Ce qu’on a trouvé jusqu’ici"),
     "decide.no_evidence": (
