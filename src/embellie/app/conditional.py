@@ -58,11 +58,16 @@ class Known:
         """The curves at `RANKS`."""
         return self.curves[:, :, WITHIN] if len(self.ranks) == len(FAR) else self.curves
 
-    def gains(self) -> Array:
-        """Return EVPPI by all draws, and by each scramble."""
+    def evppi(self, *, scale: float) -> Figure:
+        """Return what knowing the unknown is worth; `scale` is the size of the numbers, for the rounding error."""
         if self.states is not None and self.chances is not None:
-            return gain_of_states(self.states, self.chances)
-        return gain_of_curves(self.curves, self.ranks)
+            gains, apart = gain_of_states(self.states, self.chances), 0.0
+        else:
+            gains = gain_of_curves(self.curves, self.ranks)
+            coarse = gain_of_curves(self.curves[:1, :, ::2], self.ranks[::2])
+            apart = abs(float(gains[0] - coarse[0])) / 3  # twice the step, at least four times the error
+        error = numerical_error(gains[1:], scale=scale) + self.quadrature + apart
+        return Figure(value=float(gains[0]), error=error)
 
 
 class Conditional:
@@ -75,7 +80,7 @@ class Conditional:
         self._subjects: dict[tuple[str, When], Array] = {}
         self._levels: dict[tuple[tuple[str, ...], When, int], Array] = {}
         used = (sample.model.used_by(name) for name in sample.question.scenarios)
-        self._used: frozenset[str] = frozenset().union(*used)
+        self.used: frozenset[str] = frozenset().union(*used)
         self._floor: float | None = None
 
     # asked for
@@ -94,14 +99,11 @@ class Conditional:
 
     def matters(self, name: str) -> bool:
         """Whether an unknown, or one it is tied to, is part of what a scenario is worth."""
-        return bool(self._used & self.others.together([name]))
+        return bool(self.used & self.others.together([name]))
 
     def evppi(self, name: str) -> Figure:
         """Return what knowing an unknown is worth, by its curve."""
-        known = self.known(name)
-        gains = known.gains()
-        scale = float(np.mean(np.abs(self.sample.draws.net)))
-        return Figure(value=float(gains[0]), error=numerical_error(gains[1:], scale=scale) + known.quadrature)
+        return self.known(name).evppi(scale=float(np.mean(np.abs(self.sample.draws.net))))
 
     def noise_floor(self) -> float:
         """Return what a regression on these draws finds an unknown worth that is part of no formula; 0 if none was needed."""
@@ -198,7 +200,7 @@ class Conditional:
         )
 
     def _is_affine(self, name: str) -> bool:
-        return name in self.others.averaged or name not in self._used
+        return name in self.others.averaged or name not in self.used
 
     def _is_discrete(self, name: str) -> bool:
         return self.sample.question.unknowns[name].prior.family == "discrete"

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from embellie.app.conditional import Conditional
 from embellie.app.drawn import DRAWS, net_benefit_draws, seed_of, take_sample, unknown_quantiles
+from embellie.app.durations import flat_tops, prospect, stoppings
 from embellie.app.evidence_file import read_evidence
+from embellie.app.plans import make_plan
 from embellie.app.studying import Studies
-from embellie.app.unknown_values import cross_check, value_groups, value_unknowns
+from embellie.app.unknown_values import cross_check, value_everything, value_groups, value_unknowns
 from embellie.app.verdict_document import frame_document, verdict_document
-from embellie.decide.information import evpi
 from embellie.decide.judging import judge, scenario_values, value_design
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
@@ -23,7 +26,12 @@ __all__ = [
 
 
 def decide(
-    question: Question, *, evidence: Sequence[Evidence] = (), draws: int = DRAWS, seed: int | None = None
+    question: Question,
+    *,
+    evidence: Sequence[Evidence] = (),
+    draws: int = DRAWS,
+    seed: int | None = None,
+    whole: bool = False,
 ) -> Verdict:
     """Answer a question: value its scenarios, its unknowns and its studies, and say what to do next.
 
@@ -32,12 +40,13 @@ def decide(
         evidence: What studies found; priors stay as they are, beliefs move.
         draws: A power of two, at least 64.
         seed: The question's own when None, else 7. Same question, evidence, draws and seed: same answer to the last byte.
+        whole: Work out the plan, the durations, the tipping points, the cases and the stress tests too.
 
     Raises:
         QuestionError: A formula without a finite value, or a study whose noise cannot be told.
         InputError: `draws` is no power of two, or evidence is impossible.
     """
-    return _Answer(question, evidence, draws, seed_of(question, seed)).verdict()
+    return _Answer(question, evidence, draws, seed_of(question, seed)).verdict(whole=whole)
 
 
 class _Answer:
@@ -49,7 +58,7 @@ class _Answer:
         self.seed = seed
         self.sample = take_sample(question, evidence, draws=draws, seed=seed)
 
-    def verdict(self) -> Verdict:
+    def verdict(self, *, whole: bool) -> Verdict:
         """Put the answer together."""
         draws = self.sample.draws
         conditional = Conditional(self.sample)
@@ -60,9 +69,18 @@ class _Answer:
         opened = {unknown.name for unknown in unknowns if unknown.open}
         counts = {name: len(opened & self.sample.model.used_by(name)) for name in draws.choices}
         scenarios = scenario_values(draws, counts)
-        everything = evpi(draws.net)
-        chosen = judge(self.question, draws, scenarios=scenarios, evpi=everything, unknowns=unknowns, studies=studies)
-        return Verdict(
+        everything = value_everything(self.sample, conditional)
+        plan = make_plan(self.sample, asked, studies) if whole else None
+        chosen = judge(
+            self.question,
+            draws,
+            scenarios=scenarios,
+            evpi=everything,
+            unknowns=unknowns,
+            studies=studies,
+            plan=plan,
+        )
+        verdict = Verdict(
             question=self.question.question,
             currency=self.question.currency,
             draws=self.size,
@@ -80,9 +98,19 @@ class _Answer:
                 *self.sample.model.notes,
                 *self.sample.beliefs.warnings,
                 *asked.warnings,
-                *cross_check(conditional, unknowns),
+                *cross_check(conditional, unknowns, everything),
             ),
+            plan=plan,
         )
+        return replace(verdict, **self._durations(asked, verdict)) if whole else verdict
+
+    def _durations(self, asked: Studies, verdict: Verdict) -> dict[str, Any]:
+        """Return how long to study, when to stop, and what then is left to learn."""
+        tops, first = flat_tops(asked), verdict.next
+        begun = (first.study, first.weeks, first.share)
+        best = next((row for row in verdict.studies if (row.name, row.weeks, row.share) == begun), None)
+        left = prospect(asked, asked.chosen(best)) if best else None
+        return {"tops": tops, "stopping": stoppings(asked, tops), "prospect": left}
 
     def _cheapest(self, studies: Sequence[StudyValue]) -> dict[str, float]:
         """Return what the cheapest study of each unknown costs."""

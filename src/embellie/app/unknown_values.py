@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from embellie.app.conditional import Conditional
 from embellie.app.drawn import Sample
-from embellie.decide.information import evpi, evppi, evppi_bound, evppi_group, permutation_floor
+from embellie.decide.information import evpi, evppi, evppi_bound, evppi_group, normal_loss, permutation_floor
 from embellie.decide.judging import is_open, spread_of
 from embellie.domain.verdict import Figure, Method, Spread, UnknownValue
 from embellie.stats.distributions import spread
@@ -13,6 +15,7 @@ _BOUNDED = 8
 """For how many of those valued by regression, worth most first, a lower bound and a floor of their own are found."""
 
 _CHECKED = 2
+_MOST_NORMALS = 64
 _MATERIAL = 1e-3
 """Below this share of EVPI, what an unknown could change is nothing to ask about."""
 
@@ -81,6 +84,44 @@ def _unknown(
     )
 
 
+def value_everything(sample: Sample, conditional: Conditional) -> Figure:
+    """Value knowing everything: EVPI, in closed form where there is one.
+
+    Where one unknown is all there is, it is that one's EVPPI. Where two scenarios differ by a sum of normals, which no evidence
+    has touched, it is the unit normal loss of that difference. Else it is the mean over the draws.
+    """
+    sampled = evpi(sample.draws.net)
+    if len(conditional.used) == 1:
+        return conditional.evppi(next(iter(conditional.used)))
+    apart = _sum_of_normals(sample, conditional)
+    if apart is None:
+        return sampled
+    return Figure(value=normal_loss(*apart), error=1e-9 * abs(sampled.value) + 1e-12 * abs(apart[0]))
+
+
+def _sum_of_normals(sample: Sample, conditional: Conditional) -> tuple[float, float] | None:
+    """Return mean and sd of the difference of two scenarios that is a sum of normals, to the last digit of every draw."""
+    question, draws = sample.question, sample.draws
+    names = [name for name in question.unknowns if name in conditional.used]
+    normal = all(question.unknowns[name].prior.family == "normal" for name in names)
+    if (
+        len(draws.net) != 2
+        or not 0 < len(names) <= _MOST_NORMALS
+        or not normal
+        or any(sample.beliefs.touched(name) for name in names)
+    ):
+        return None
+    scores = np.stack([draws.scores[name] for name in names])
+    apart = draws.net[1] - draws.net[0]
+    few = slice(None, None, max(len(apart) // 512, 1))
+    basis = np.concatenate([np.ones((1, len(apart))), scores])
+    weights, *_ = np.linalg.lstsq(basis[:, few].T, apart[few], rcond=None)
+    if np.max(np.abs(weights @ basis - apart)) > 1e-9 * max(float(np.max(np.abs(apart))), 1e-300):
+        return None
+    ties = np.array([[conditional.others.correlation(one, other) for other in names] for one in names])
+    return float(weights[0]), float(np.sqrt(max(weights[1:] @ ties @ weights[1:], 0.0)))
+
+
 def value_groups(sample: Sample, conditional: Conditional) -> tuple[tuple[str, Figure], ...]:
     """Value every named group of unknowns, worth most first."""
     found = [(name, _of_group(sample, conditional, members)) for name, members in sample.question.groups.items()]
@@ -95,18 +136,21 @@ def _of_group(sample: Sample, conditional: Conditional, members: Sequence[str]) 
     return evpi(net) if drawn == frozenset(members) else evppi_group([sample.draws.scores[m] for m in members], net)
 
 
-def cross_check(conditional: Conditional, unknowns: Sequence[UnknownValue]) -> tuple[str, ...]:
-    """Value the unknowns worth most a second way, by regression on the draws, and say where the two are far apart."""
-    notes = []
+def cross_check(conditional: Conditional, unknowns: Sequence[UnknownValue], everything: Figure) -> tuple[str, ...]:
+    """Value everything, and the unknowns worth most, a second way from the draws, and say where the two are far apart."""
     sample, draws = conditional.sample, conditional.sample.draws
+    notes = [_disagreement("everything", everything, evpi(draws.net))]
     for unknown in [unknown for unknown in unknowns if unknown.method in {"exact", "curve"}][:_CHECKED]:
-        if sample.question.unknowns[unknown.name].prior.family == "discrete":
-            continue
-        second = evppi(draws.scores[unknown.name], draws.net, carrier=draws.values[unknown.name])
-        apart = abs(second.value - unknown.evppi.value)
-        if apart > _WIDE * (second.error + unknown.evppi.error) + 0.02 * unknown.evppi.value:
-            notes.append(
-                f"Two ways of valuing `{unknown.name}` disagree: {unknown.evppi.value:,.0f} by its curve, "
-                f"{second.value:,.0f} by regression. Ask for more draws before relying on either."
-            )
-    return tuple(notes)
+        if sample.question.unknowns[unknown.name].prior.family != "discrete":
+            second = evppi(draws.scores[unknown.name], draws.net, carrier=draws.values[unknown.name])
+            notes.append(_disagreement(f"`{unknown.name}`", unknown.evppi, second))
+    return tuple(note for note in notes if note)
+
+
+def _disagreement(subject: str, first: Figure, second: Figure) -> str:
+    if abs(second.value - first.value) <= _WIDE * (second.error + first.error) + 0.02 * first.value:
+        return ""
+    return (
+        f"Two ways of valuing {subject} disagree: {first.value:,.6g} by the formulas, {second.value:,.6g} by the draws. "
+        "Ask for more draws before relying on either."
+    )

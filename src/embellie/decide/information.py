@@ -61,6 +61,18 @@ def _choosing_bias(net: Array, best: int) -> float:
     return float(np.max(s * (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - z * special.ndtr(-z)), initial=0.0))
 
 
+def normal_loss(mean: float, sd: float) -> float:
+    """Return EVPI of {0, N(mean, sd²)}: U(m, s) = s [φ(z) - z Φ(-z)], z = |m| / s.
+
+    >>> round(normal_loss(-50_000, 100_000), 5)
+    19779.65574
+    """
+    if sd <= 0:
+        return 0.0
+    z = abs(mean) / sd
+    return float(sd * (np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - z * special.ndtr(-z)))
+
+
 def evppi(scores: Array, net: Array, *, carrier: Array | None = None) -> Figure:
     """Return the value of settling one unknown, by a penalised spline on its normal scores.
 
