@@ -32,7 +32,11 @@ PRIORS = {
         stats.lognorm(np.log(6) / (2 * 1.6448536269514722), scale=0.06**0.5 / 10),
         (0.01, 0.03),
     ),
-    "fat-tailed": ('"t(3, 0.01, 0.015)"', stats.t(3, 0.01, 0.015), (0.01, 0.03)),
+    "fat-tailed": (
+        '{ range = "-3 % to 5 %", tails = "fat" }',
+        stats.t(4, 0.01, 0.04 / stats.t(4).ppf(0.95)),
+        (0.01, 0.03),
+    ),
 }
 WORTH = stats.lognorm(np.log(4) / (2 * 1.6448536269514722), scale=1.0)
 """The other unknown: what a unit of gain is worth, 0.5 to 2."""
