@@ -17,6 +17,11 @@ from embellie.stats.distributions import quantile
 
 _PRIOR_DRAWS = 4096
 
+_SLOW = ("beta", "t")
+"""Families whose quantiles take long: where draws are moved they are read from a table, to a millionth."""
+
+_TABLE = np.linspace(-9.0, 9.0, 12_001)
+
 
 def believe(
     question: Question, evidence: Sequence[Evidence], *, model: Model, independent: Array, seed: int
@@ -47,7 +52,8 @@ def believe(
         return beliefs, beliefs.scores(independent)
     columns = _columns(beliefs, shown)
     if not columns:
-        return beliefs, beliefs.scores(independent)
+        notes = _conflicts(question, shown, independent)
+        return beliefs.moving((), notes=notes), beliefs.scores(independent)
     start = np.ascontiguousarray(independent[:, columns])
     found = _tempered(start, _fit(question, beliefs, shown, columns), shown, seed=seed)
     moved = independent.copy()
@@ -70,13 +76,19 @@ def _fit(
 ) -> Callable[[Array], Array]:
     """Return how well values of some columns of the independent scores explain what is still to be taken into account."""
     used = sorted({name for one in shown for name in one.unknowns}, key=beliefs.names.index)
+    tables = {
+        name: drawn_values(question, {name: _TABLE})[name]
+        for name in used
+        if question.unknowns[name].prior.family in _SLOW
+    }
 
     def fit(own: Array) -> Array:
         whole = np.zeros((len(own), len(beliefs.names)))
         whole[:, list(columns)] = own
         total = beliefs.mismatch(whole) if beliefs.mismatch is not None else np.zeros(len(own))
-        scores = beliefs.scores(whole)
-        drawn = drawn_values(question, {name: scores[:, beliefs.names.index(name)] for name in used})
+        scores = dict(zip(beliefs.names, beliefs.scores(whole).T, strict=True))
+        drawn = drawn_values(question, {name: scores[name] for name in used if name not in tables})
+        drawn |= {name: np.interp(scores[name], _TABLE, table) for name, table in tables.items()}
         for one in shown:
             total = total + log_likelihood(one.value(drawn), one.result)
         return total
@@ -158,6 +170,7 @@ def _conflicts(question: Question, shown: Sequence[Shown], independent: Array) -
     notes, by_subject = [], dict[str, list[Result]]()
     for one in shown:
         value = one.value(drawn_values(question, {name: prior[name] for name in one.unknowns}))
+        value = np.broadcast_to(value, weights.shape)
         notes.append(surprise(value, weights, one.result, prior="the priors it rests on"))
         by_subject.setdefault(one.result.evidence.measures, []).append(one.result)
     return [note for note in (*notes, *map(disagreement, by_subject.values())) if note]

@@ -43,8 +43,8 @@ _EXPLORERS = 4096
 class Tempered:
     """Draws from the posterior, all of one weight, and how they were found.
 
-    `share` is the effective share of the prior's draws, `kept` that of the draws in the end, `steps` how many powers of the
-    likelihood were gone through (0: weights did).
+    `share` is the effective share of the prior's draws, `kept` that of the draws in the end (of moved ones, how many differ),
+    `steps` how many powers of the likelihood were gone through (0: weights did).
     """
 
     scores: Array
@@ -94,7 +94,8 @@ def temper(start: Array, fit: Fit, *, seed: int) -> Tempered:
     if share >= ENOUGH:
         return Tempered(_resampled(start, log, rng), share, share)
     particles = _resampled(start, log, rng) if not steps else _multiplied(explored, len(start))
-    return Tempered(_moved(particles, fit, 1.0, rng, turns=24), share, 1.0, max(steps, 1))
+    moved = _moved(particles, fit, 1.0, rng, turns=24)
+    return Tempered(moved, share, len(np.unique(moved[:, 0])) / len(moved), max(steps, 1))
 
 
 def effective_share(log: Array) -> float:
@@ -118,7 +119,10 @@ def _moments(scores: Array, weights: Array) -> tuple[Array, Array]:
     mean = weights @ scores
     apart = scores - mean
     covariance = (apart * weights[:, None]).T @ apart
-    return mean, covariance + 1e-12 * np.eye(len(covariance))
+    many, columns = 1 / float(weights @ weights), scores.shape[1]
+    if many < 50 * columns:  # too few to tell how columns hang together: lean towards not at all
+        covariance += columns / (columns + many) * (np.diag(np.diag(covariance)) - covariance)
+    return mean, covariance + 1e-12 * np.eye(columns)
 
 
 def _fitted(start: Array, fit: Fit, mean: Array, covariance: Array) -> tuple[Array, Array]:
