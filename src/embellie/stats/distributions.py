@@ -204,6 +204,111 @@ def fat_tailed(low: float, high: float, *, df: float = 4.0) -> tuple[float, floa
     return df, (low + high) / 2, (high - low) / (2 * float(special.stdtrit(df, 0.95)))
 
 
+def widened(family: str, parameters: Parameters, factor: float) -> tuple[str, Parameters]:
+    """Return the distribution with every range around its median `factor` times as wide, in the space its family lives in.
+
+    On the line (normal, t, metalog), on the logarithm (lognormal, metalog with one bound) or on the log-odds (logitnormal,
+    metalog with two bounds, uniform between its ends): there the value at each score is m + factor (x - m), m the median; so
+    bounds stay where they are. A beta keeps its mean, its sd grows as far as a share can. Of a discrete one, the scores at which
+    one value gives way to the next are divided by `factor`: its values stay, the outer ones gain.
+
+    >>> widened("normal", (1.0, 2.0), 1.5)
+    ('normal', (1.0, 3.0))
+    >>> [round(x, 6) for x in spread(*widened("lognormal", (5.0, 20.0), 2.0))][1:]
+    [2.5, 10.0, 40.0]
+    """
+    return (family, parameters) if factor == 1 else _WIDENINGS[family](parameters, factor)
+
+
+def _widened_log(parameters: Parameters, factor: float) -> tuple[str, Parameters]:
+    middle, _ = _between(*map(np.log, parameters))
+    return "lognormal", tuple(float(np.exp(middle + factor * (np.log(end) - middle))) for end in parameters)
+
+
+def _widened_odds(parameters: Parameters, factor: float) -> tuple[str, Parameters]:
+    middle, _ = _between(*map(special.logit, parameters))
+    return "logitnormal", tuple(
+        float(special.expit(middle + factor * (special.logit(end) - middle))) for end in parameters
+    )
+
+
+def _widened_uniform(parameters: Parameters, factor: float) -> tuple[str, Parameters]:
+    low, high = parameters
+    inside = special.expit(np.array([-1.0, 0.0, 1.0]) * factor * _LOGIT95)
+    return "metalog", (*(low + (high - low) * inside).tolist(), low, high)
+
+
+def _widened_metalog(parameters: Parameters, factor: float) -> tuple[str, Parameters]:
+    bounds = _bounds(parameters)
+    low, middle, high = (_inward(value, *bounds) for value in parameters[:3])
+    three = (_outward(middle + factor * (value - middle), *bounds) for value in (low, middle, high))
+    return "metalog", (*three, *parameters[3:])
+
+
+def _widened_beta(parameters: Parameters, factor: float) -> tuple[str, Parameters]:
+    share = parameters[0] / sum(parameters)
+    units = max((sum(parameters) + 1) / factor**2 - 1, _FEWEST)
+    return "beta", (share * units, (1 - share) * units)
+
+
+def _widened_discrete(parameters: Parameters, factor: float) -> tuple[str, Parameters]:
+    values, chances = discrete_law(parameters)
+    steps = special.ndtr(special.ndtri(np.minimum(np.cumsum(chances[:-1]), 1.0)) / factor)
+    return "discrete", (*values.tolist(), *np.diff(np.concatenate([[0.0], steps, [1.0]])).tolist())
+
+
+_FEWEST = 0.05
+
+_WIDENINGS: dict[str, Callable[[Parameters, float], tuple[str, Parameters]]] = {
+    "normal": lambda parameters, factor: ("normal", (parameters[0], parameters[1] * factor)),
+    "t": lambda parameters, factor: ("t", (*parameters[:2], parameters[2] * factor)),
+    "lognormal": _widened_log,
+    "logitnormal": _widened_odds,
+    "uniform": _widened_uniform,
+    "metalog": _widened_metalog,
+    "beta": _widened_beta,
+    "discrete": _widened_discrete,
+}
+
+
+def _outward(value: float, lower: float, upper: float) -> float:
+    """Undo `_inward`."""
+    if np.isfinite(lower) and np.isfinite(upper):
+        return float(lower + (upper - lower) * special.expit(value))
+    return float(lower + np.exp(value)) if np.isfinite(lower) else value
+
+
+def fattened(family: str, parameters: Parameters) -> tuple[str, Parameters]:
+    """Return the fat-tailed distribution with the same median and the same 5th and 95th percentiles.
+
+    For a normal, Student's t with 4 degrees of freedom. For a lognormal, the log-logistic, whose tail falls as a power of the
+    value (the exponential of a t would have no mean); where its ends lie so far apart that its mean would hang on what never
+    happens, a metalog that ends at p50 (p95 / p50)^4. For a logitnormal, logistic log-odds. Others stay as they are: their tails
+    were chosen, or they have none.
+
+    >>> [round(x, 6) for x in spread(*fattened("lognormal", (5.0, 20.0)))][1:]
+    [5.0, 10.0, 20.0]
+    >>> fattened("uniform", (0.0, 1.0))
+    ('uniform', (0.0, 1.0))
+    """
+    if family == "normal":
+        centre, sd = parameters
+        return "t", fat_tailed(centre - Z95 * sd, centre + Z95 * sd)
+    if family == "logitnormal":
+        middle = float(special.expit(sum(map(special.logit, parameters)) / 2))
+        return "metalog", (parameters[0], middle, parameters[1], 0.0, 1.0)
+    if family == "lognormal":
+        low, high = parameters
+        middle = float(np.sqrt(low) * np.sqrt(high))
+        steep = np.log(high / low) / (2 * _LOGIT95) > _STEEPEST
+        bounds = (0.0, middle * (high / middle) ** 4) if steep else (0.0,)
+        return "metalog", (low, middle, high, *bounds)
+    return family, parameters
+
+
+_STEEPEST = 0.8
+
+
 def metalog_increases(parameters: Parameters) -> bool:
     """Whether three points make a distribution: the quantile function must rise all the way.
 
