@@ -146,9 +146,9 @@ def draw_truth(question, rng):
 def find(question, study, noise, truth, rng):
     """Run a study on the truth."""
     named = Model(question).named(truth)
-    shown = float(truth[study.measures][0] if study.measures in truth else named[study.measures][0])
+    shown = _at(truth[study.measures] if study.measures in truth else named[study.measures])
     if study.transfer:
-        shown /= float(truth[study.transfer][0])
+        shown /= _at(truth[study.transfer])
     if noise.trials:
         found = {"successes": int(rng.binomial(noise.trials, min(max(shown, 0.0), 1.0))), "trials": noise.trials}
     else:
@@ -208,7 +208,7 @@ class Course:
     weeks: float = 0.0
 
     def worth(self, model, truth):
-        return float(np.ravel(model.course(model.named(truth), self.stages, built=frozenset(self.built)).net)[0])
+        return _at(model.course(model.named(truth), self.stages, built=frozenset(self.built)).net)
 
 
 def follow(question, first, truth, rng, *, draws, whole):
@@ -226,7 +226,7 @@ def follow(question, first, truth, rng, *, draws, whole):
         study = now.studies[advice.study]
         evidence.append(_run(question, now, study, advice, truth, rng, course=course, evidence=evidence, draws=draws))
         done.append(study.name)
-        now = _later(question, now, study, course, release)
+        now = _later(question, now, study, course)
         if now.horizon_weeks < 2:
             break
     act = verdict.next.scenario or verdict.best
@@ -240,34 +240,40 @@ def answer(question, evidence=(), *, draws, whole):
 
 
 def _run(question, now, study, advice, truth, rng, *, course, evidence, draws):
-    """Run the study advised: wait, pay, earn by the truth; return what it found."""
+    """Run the study advised: wait, pay, earn by the truth; return what it found.
+
+    Half of an experiment's readers see what is tried, half see nothing, and all others what is live.
+    """
     sample = take_sample(now, evidence, draws=draws)
     asked = Studies(sample, Conditional(sample))
     designs = asked.designs(study)
     design = next((one for one in designs if (one.weeks, one.share) == (advice.weeks, advice.share)), designs[0])
     model, named = Model(question), Model(question).named(truth)
     rate = (1 + question.discount) ** (-course.weeks / 52.1775)
-    for name in sorted(design.built):
+    begun = {stage.scenario for stage in course.stages}
+    for name in sorted(design.built - begun):  # what is released is paid in its course
         course.built.add(name)
-        if not any(stage.scenario == name for stage in course.stages):
-            course.spent += float(np.ravel(model.flow(named, name).build)[0]) * rate
-    begins = course.weeks + (
-        max((float(np.ravel(model.flow(named, name).ready)[0]) for name in design.built), default=0.0)
-    )
-    ends = begins + design.weeks
-    live = course.stages[-1].scenario if course.stages else next(iter(question.scenarios))
-    if study.kind == "experiment" and study.scenario and study.scenario != live:
-        tried, today = (model.flow(named, name) for name in (study.scenario, live))
-        weekly = (tried.benefit - today.benefit) * design.share / 2 - tried.run
-        course.spent -= float(np.ravel(weekly)[0]) * float(model.tail(begins) - model.tail(ends))
+        course.spent += _at(model.flow(named, name).build) * rate
+    begins = course.weeks + max((_at(model.flow(named, name).ready) for name in design.built), default=0.0)
+    if study.kind == "experiment" and study.scenario:
+        nothing = next(iter(question.scenarios))
+        live = course.stages[-1].scenario if course.stages else nothing
+        tried, today, before = (model.flow(named, name) for name in (study.scenario, live, nothing))
+        weekly = (tried.benefit - today.benefit + before.benefit - today.benefit) * design.share / 2
+        weekly = weekly - (tried.run if study.scenario != live else 0.0)
+        course.spent -= _at(weekly) * float(model.tail(begins) - model.tail(begins + design.weeks))
     course.spent += design.cost * rate
     course.weeks = begins + design.weeks + asked.delay(study)
     return find(question, study, design.noise, truth, rng)
 
 
-def _later(question, now, study, course, release):
+def _at(value):
+    return float(np.ravel(value)[0])
+
+
+def _later(question, now, study, course):
     """Return the question as it stands after a study: later, with what is built, and the study not to be run again."""
-    built = course.built | ({release} if release else set())
+    built = course.built | {stage.scenario for stage in course.stages}
     scenarios = {name: replace(one, built=one.built or name in built) for name, one in now.scenarios.items()}
     studies = now.studies | {study.name: replace(study, cost=NEVER)}
     left = max(question.horizon_weeks - course.weeks, 1.0)
