@@ -11,12 +11,13 @@ from embellie.app.durations import flat_tops, prospect, stoppings
 from embellie.app.evidence_file import read_evidence
 from embellie.app.plans import make_plan
 from embellie.app.studying import Studies
+from embellie.app.tipping_points import curves, tipping, tornado
 from embellie.app.unknown_values import cross_check, value_everything, value_groups, value_unknowns
 from embellie.app.verdict_document import frame_document, verdict_document
 from embellie.decide.judging import judge, scenario_values, value_design
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
-from embellie.domain.verdict import StudyValue, Verdict
+from embellie.domain.verdict import StudyValue, UnknownValue, Verdict
 from embellie.frame.question_file import parse_question, read_question
 
 __all__ = [
@@ -102,7 +103,18 @@ class _Answer:
             ),
             plan=plan,
         )
-        return replace(verdict, **self._durations(asked, verdict)) if whole else verdict
+        if not whole:
+            return verdict
+        return replace(verdict, **self._durations(asked, verdict), **self._along(conditional, unknowns))
+
+    def _along(self, conditional: Conditional, unknowns: Sequence[UnknownValue]) -> dict[str, Any]:
+        """Return how the choice depends on each unknown, those worth most first."""
+        names = [unknown.name for unknown in unknowns]
+        return {
+            "curves": curves(conditional, unknowns),
+            "tipping": tipping(conditional, names),
+            "tornado": tornado(conditional, names),
+        }
 
     def _durations(self, asked: Studies, verdict: Verdict) -> dict[str, Any]:
         """Return how long to study, when to stop, and what then is left to learn."""
