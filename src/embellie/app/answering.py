@@ -45,8 +45,7 @@ class Answer:
         voice = Voice(self.language, self.question)
         said = [f"{headline(self.verdict, voice)}. {voice.said(self.verdict.next.because[self.language])}"]
         if self.verdict.plan is not None:
-            steps = self.verdict.plan.words.get(self.language, ())
-            said += [f"{number}. {voice.said(step)}" for number, step in enumerate(steps, start=1)]
+            said += [voice.said(sentence) for sentence in self.verdict.plan.words.get(self.language, ())]
         return "\n".join(said)
 
     def __repr__(self) -> str:
@@ -81,5 +80,8 @@ def answer(
     asked = question if isinstance(question, Question) else read_question(Path(question))
     known = tuple(read_evidence(Path(evidence)) if isinstance(evidence, str | PathLike) else evidence)
     return Answer(
-        question=asked, evidence=known, verdict=decide(asked, evidence=known, draws=draws, seed=seed), language=language
+        question=asked,
+        evidence=known,
+        verdict=decide(asked, evidence=known, draws=draws, seed=seed, whole=True),
+        language=language,
     )

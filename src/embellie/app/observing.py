@@ -119,7 +119,7 @@ class Observatory:
 
         def judge() -> Verdict:
             evidence = self.evidence(question, experiments, filed=filed, now=now)
-            return decide(question, evidence=evidence)
+            return decide(question, evidence=evidence, whole=True)
 
         key = ("verdict", repr(question), tuple(one.experiment for one in experiments), len(filed))
         return self._fresh_or(key, judge)

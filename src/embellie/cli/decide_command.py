@@ -74,7 +74,7 @@ def command(
     if found:
         click.echo(f"Evidence in the log about: {', '.join(sorted({one.measures for one in found}))}.", err=True)
     found += read_evidence(evidence) if evidence else []
-    verdict = decide(question, evidence=found, draws=draws, seed=seed)
+    verdict = decide(question, evidence=found, draws=draws, seed=seed, whole=True)
     for warning in verdict.warnings:
         click.echo(f"Note: {warning}", err=True)
     if html:
