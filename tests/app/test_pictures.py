@@ -176,6 +176,12 @@ def test_the_region_names_what_to_do_on_each_side(question, verdict):
     assert all(said in markup for said in ("enough: ship the heuristic", "enough: stop, keep the status quo", "go on"))
 
 
+def test_a_study_that_does_not_pay_has_no_region(question, verdict):
+    """There is no week in which to go on with what should not be begun."""
+    costly = tuple(replace(each, enbs=replace(each.enbs, value=-10.0)) for each in verdict.stopping)
+    assert "stopping-ab-heuristic" not in drawn(question, replace(verdict, stopping=costly))
+
+
 def test_the_plan_shows_every_way_it_can_end(question, verdict):
     """Each branch with its chance, each end with its value, from the first step to the last."""
     exhibit = drawn(question, verdict)["plan"]
@@ -252,6 +258,10 @@ def test_names_and_amounts_are_set_as_on_the_dashboard(question):
     english, french = Voice("en", question), Voice("fr", question)
     assert english.said("Stop. `ml` loses 1,200 EUR, `ab` 3 %.") == "Stop. The ML model loses €1,200, `ab` 3%."
     assert french.said("`ml` perd 1\u202f200 EUR : 3 %.") == "Le modèle appris perd 1\u202f200\u202f€\u202f: 3\u202f%."
+    assert (
+        french.said("Construisez `heuristic`, mettez-le en ligne.")
+        == "Construisez la règle simple, mettez-la en ligne."
+    )
     assert english.ask("ml.build") == "What does building the ML model cost?"
     assert french.quantity("revenue", 0.0125) == "0,0125 €/article"
     formulas = {"both": "interest * ml_gain", "mixed": "interest * revenue"}

@@ -63,7 +63,7 @@ def tipping_sentence(verdict: Verdict, name: str, tips: Sequence[TippingPoint], 
             "tipping.sentence",
             above=voice.the(tip.above),
             below=voice.the(tip.below),
-            value=voice.quantity(name, tip.value),
+            value=voice.about(name, tip.value),
             p=voice.percent(tip.chance_above),
         )
         for tip in tips[:3]
@@ -110,7 +110,7 @@ def _tipping_lines(
     canvas: Canvas, name: str, tips: Sequence[TippingPoint], x: Scale, *, top: float, bottom: float, voice: Voice
 ) -> None:
     for row, tip in enumerate(tips):
-        label = voice("tipping.label", above=voice.scenario(tip.above), value=voice.quantity(name, tip.value))
+        label = voice("tipping.label", above=voice.scenario(tip.above), value=voice.about(name, tip.value))
         y = top - 20 * (len(tips) - 1 - row) - 5
         place = x(tip.value)
         canvas.line((place, y + 5), (place, bottom), stroke="ink", width=1.2)

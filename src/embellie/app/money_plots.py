@@ -213,7 +213,7 @@ def _bar(canvas: Canvas, unknown: UnknownValue, scale: Scale, top: float, *, ver
     floor = max(unknown.floor, verdict.noise_floor)
     value = voice.worth(unknown.evppi.value, floor)
     right = width_of(value, 14, bold=True)
-    lines = wrap(voice.ask(unknown.name), canvas.width - right - 18, size=14, lines=2)
+    lines = wrap(voice.ask(unknown.name), canvas.width - right - 18, size=14, lines=3)
     y = canvas.words((0, top + 15), lines, fill="ink", size=14)
     canvas.text((canvas.width, top + 15), value, fill="ink", size=14, bold=True, anchor="end")
     y -= 8
@@ -311,9 +311,11 @@ def _cloud(canvas: Canvas, verdict: Verdict, points: Cloud, voice: Voice) -> Can
         if value.scenario in points:
             middle = x(value.cost), y(value.net_benefit.mean + value.cost)
             canvas.dot(middle, 6, fill=paints[value.scenario], ring="paper", ring_width=2)
-    at = 0.62 * end
-    canvas.text((x(at) - 6, y(at) - 8), voice("cloud.pays"), fill="ink", anchor="end", halo=True)
-    canvas.text((x(at) + 10, y(at) + 16), voice("cloud.loses"), fill="ink", halo=True)
+    steep = end < x.high
+    beside = (x(end) - 10, y(end) + 16) if steep else (canvas.width - 4, y(end) - 9)
+    canvas.text(beside, voice("cloud.pays"), fill="ink", anchor="end", halo=True)
+    beside = (x(end) + 2, y(end) + 34) if steep else (canvas.width - 4, y(end) + 20)
+    canvas.text(beside, voice("cloud.loses"), fill="ink", anchor="start" if steep else "end", halo=True)
     money_axis(canvas, x, bottom, bottom, voice)
     canvas.text((canvas.width, bottom + 36), f"{voice('cloud.cost_axis')} →", size=12, anchor="end")
     canvas.text((0, top + 2), f"↑ {voice('cloud.gain_axis')}", size=12, halo=True)

@@ -148,8 +148,8 @@ _PLOTS: dict[str, tuple[str, str]] = {
     "kinds.count_one": ("{n} unknown, {open} open", "{n} inconnue, ouverte : {open}"),
     "top.title": ("How long to ask", "Combien de temps chercher"),
     "top.sentence": (
-        "{study}: {low} to {high} are as good as equal; the best is {best}, worth {enbs} net.",
-        "{study} : de {low} à {high}, c’est pratiquement égal ; le mieux est {best}, pour {enbs} nets.",
+        "{study}: {span} are as good as equal; the best is {best}, worth {enbs} net.",
+        "{study} : de {span}, c’est pratiquement égal ; le mieux est {best}, pour {enbs} nets.",
     ),
     "top.never": (
         "{study} does not repay its price at any duration; its best is {enbs}.",
@@ -166,14 +166,12 @@ _PLOTS: dict[str, tuple[str, str]] = {
     ),
     "stop.title": ("When to stop asking: {study}", "Quand cesser de chercher : {study}"),
     "stop.sentence": (
-        (
-            "After {weeks}, go on only while the result so far lies from {low} to {high}. It lasts {expected} on average, and being "
-            "free to stop is worth {gain} more than the best fixed duration."
-        ),
-        (
-            "Après {weeks}, ne continuez que si le résultat est entre {low} et {high}. Elle dure {expected} en moyenne, et pouvoir "
-            "l’arrêter vaut {gain} de plus que la meilleure durée fixée."
-        ),
+        "After {weeks}, go on only while the result so far lies from {low} to {high}. It lasts {expected} on average.",
+        "Après {weeks}, ne continuez que si le résultat est entre {low} et {high}. Elle dure {expected} en moyenne.",
+    ),
+    "stop.gain": (
+        "Being free to stop is worth {gain} more than the best fixed duration.",
+        "Pouvoir l’arrêter vaut {gain} de plus que la meilleure durée fixée.",
     ),
     "stop.note": (
         "Across: weeks run; upwards: the result so far. Inside the shaded region, going on is worth its price.",

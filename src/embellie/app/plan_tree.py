@@ -46,11 +46,15 @@ def plan_tree(verdict: Verdict, voice: Voice) -> Exhibit | None:
                 _condition(node, voice) or voice("word.today"),
                 voice.percent(_reached(nodes, node)),
                 "; ".join(_doing(node.step, voice)),
-                voice.money(node.branch.value if node.branch else plan.value.value),
+                _amount(node, plan, voice),
             ]
             for node in nodes
         ],
     )
+
+
+def _amount(node: _Node, plan: Plan, voice: Voice) -> str:
+    return voice.money(node.branch.value if node.branch else plan.value.value)
 
 
 def _walk(first: Step, voice: Voice) -> Iterator[_Node]:
@@ -82,8 +86,10 @@ def _condition(node: _Node, voice: Voice) -> str:
         return ""
     low, high = node.branch.low, node.branch.high
     ends = {
-        name: "" if end is None else voice.quantity(node.measured, end) for name, end in (("low", low), ("high", high))
+        name: "" if end is None else voice.about(node.measured, end) for name, end in (("low", low), ("high", high))
     }
+    if node.branch.signals:
+        return ", ".join(signal.replace("_", " ") for signal in node.branch.signals)
     if low is None and high is None:
         return voice("plan.whatever")
     key = "plan.below" if low is None else "plan.above" if high is None else "plan.between"
@@ -135,7 +141,7 @@ def _branch_words(canvas: Canvas, node: _Node, left: float, top: float, voice: V
 
 def _box(canvas: Canvas, node: _Node, left: float, top: float, plan: Plan, *, order: list[str], voice: Voice) -> float:
     step = node.step
-    value = voice.money(node.branch.value if node.branch else plan.value.value)
+    value = _amount(node, plan, voice)
     right = width_of(value, 13, bold=True)
     lines: list[tuple[str, bool]] = []
     room = canvas.width - left - 26

@@ -211,10 +211,7 @@ def _plan(verdict: Verdict, plan: Sequence[Exhibit], voice: Voice) -> str:
     if verdict.plan is None:
         return ""
     said = verdict.plan.words.get(voice.language) or verdict.plan.words.get("en", ())
-    steps = "".join(f"<li>{_ticked(voice.said(text))}</li>" for text in said)
-    words = (
-        f'<ol class="steps">{steps}</ol>' if len(said) > 1 else f"<p>{_ticked(voice.said(said[0]))}</p>" if said else ""
-    )
+    words = "".join(f"<p>{_ticked(voice.said(text))}</p>" for text in said)
     drawn = "".join(_figure(exhibit, voice, heading="") for exhibit in plan)
     rivals = [
         [

@@ -37,12 +37,11 @@ def flat_top(verdict: Verdict, voice: Voice) -> Exhibit | None:
     said = voice(
         "top.sentence" if pays else "top.never",
         study=voice.study(top.study),
-        low=voice.weeks(top.low),
-        high=voice.weeks(top.high),
+        span=voice.span(top.low, top.high),
         best=voice.weeks(top.best.weeks),
         enbs=voice.money(top.best.enbs),
     )
-    if weekly is not None and pays:
+    if weekly is not None and weekly.enbs.value > top.best.enbs > 0:
         said += " " + voice(
             "top.weekly", weekly=voice.money(weekly.enbs.value), weeks=voice.weeks(weekly.expected_weeks)
         )
@@ -59,7 +58,7 @@ def flat_top(verdict: Verdict, voice: Voice) -> Exhibit | None:
                 voice.study(each.study),
                 voice.percent(each.share) if each.share else "–",
                 voice.weeks(each.best.weeks),
-                voice("range", low=voice.weeks(each.low), high=voice.weeks(each.high)),
+                voice.span(each.low, each.high),
                 voice.money(each.best.enbs),
             ]
             for each in tops
@@ -78,11 +77,11 @@ def _flat_top(canvas: Canvas, top: FlatTop, beside: Sequence[FlatTop], weekly: S
     keys += [(voice("top.weekly_key"), "sun")] if weekly else []
     start = key_row(canvas, keys)
     bottom = start + (200 if canvas.narrow else 230)
-    worths = [each.enbs for line in (top, *beside) for each in line.durations]
+    last = _last(top, voice)
+    worths = [each.enbs for line in (top, *beside) for each in line.durations if each.weeks <= last]
     worths += [weekly.enbs.value] if weekly else []
     low, high = _clipped(worths)
     room = 0.08 * (high - low or 1.0)
-    last = max(each.weeks for each in top.durations)
     x = Scale(0.0, last, LEFT, canvas.width - 12)
     y = Scale(low - room, high + 2.4 * room, bottom, start + 4)
     canvas.rect((x(top.low), start + 4), (max(x(top.high) - x(top.low), 2.0), bottom - start - 4), fill="accent-soft")
@@ -105,6 +104,14 @@ def _flat_top(canvas: Canvas, top: FlatTop, beside: Sequence[FlatTop], weekly: S
     return canvas
 
 
+def _last(top: FlatTop, voice: Voice) -> float:
+    """Return the last week to draw: well past the flat top and every design that was asked for."""
+    asked = voice.question.studies.get(top.study)
+    far = max(3.0 * top.high, 2.5 * top.best.weeks, 1.1 * max(asked.weeks, default=0.0) if asked else 0.0)
+    weeks = sorted(each.weeks for each in top.durations)
+    return next((week for week in weeks if week >= far), weeks[-1])
+
+
 def _clipped(worths: Sequence[float]) -> tuple[float, float]:
     """Keep the picture on what matters: a very long study may lose far more than any could win."""
     high = max(0.0, *worths)
@@ -114,7 +121,7 @@ def _clipped(worths: Sequence[float]) -> tuple[float, float]:
 def _worth_line(
     canvas: Canvas, durations: Sequence[Duration], x: Scale, y: Scale, *, stroke: str, width: float
 ) -> None:
-    points = [(x(each.weeks), y(each.enbs)) for each in durations if each.enbs >= y.low]
+    points = [(x(each.weeks), y(each.enbs)) for each in durations if each.enbs >= y.low and each.weeks <= x.high]
     canvas.curve(points, stroke=stroke, width=width)
     if len(points) <= 14:
         for point in points:
@@ -139,7 +146,8 @@ def weeks_axis(canvas: Canvas, x: Scale, bottom: float, voice: Voice) -> None:
 
 def stopping(verdict: Verdict, voice: Voice) -> list[Exhibit]:
     """Draw, for each study one may end any week, which results so far are a reason to go on."""
-    found = sorted(verdict.stopping, key=lambda each: -each.enbs.value)
+    pays = [each for each in verdict.stopping if each.enbs.value > each.enbs.error]
+    found = sorted(pays, key=lambda each: -each.enbs.value)
     drawn: dict[str, Stopping] = {}
     for each in found:
         if sum(boundary.low is not None for boundary in each.boundaries) > 1:
@@ -150,18 +158,22 @@ def stopping(verdict: Verdict, voice: Voice) -> list[Exhibit]:
 def _stopping(verdict: Verdict, stop: Stopping, voice: Voice) -> Exhibit:
     open_ = [each for each in stop.boundaries if each.low is not None and each.high is not None]
     measured = voice.question.studies[stop.study].measures if stop.study in voice.question.studies else ""
-    ends = _choices(verdict, measured)
-    first = open_[0]
+    ends = _choices(verdict, stop.study, measured)
+    first, gain = open_[0], stop.enbs.value - stop.fixed
     return Exhibit(
         key=f"stopping-{''.join(letter if letter.isalnum() else '-' for letter in stop.study)}",
         title=voice("stop.title", study=voice.study(stop.study)),
-        sentence=voice(
-            "stop.sentence",
-            weeks=voice.weeks(first.weeks),
-            low=voice.quantity(measured, first.low or 0.0),
-            high=voice.quantity(measured, first.high or 0.0),
-            expected=voice.weeks(stop.expected_weeks),
-            gain=voice.money(stop.enbs.value - stop.fixed),
+        sentence=" ".join(
+            [
+                voice(
+                    "stop.sentence",
+                    weeks=voice.weeks(first.weeks),
+                    low=voice.about(measured, first.low or 0.0),
+                    high=voice.about(measured, first.high or 0.0),
+                    expected=voice.weeks(stop.expected_weeks),
+                ),
+                *([voice("stop.gain", gain=voice.money(gain))] if gain > stop.enbs.error else []),
+            ]
         ),
         note=voice("stop.note"),
         draw=lambda width: _region(Canvas(width), stop, open_, measured, ends, voice=voice),
@@ -169,22 +181,25 @@ def _stopping(verdict: Verdict, stop: Stopping, voice: Voice) -> Exhibit:
         rows=[
             [
                 voice.weeks(each.weeks),
-                "–" if each.low is None else voice.quantity(measured, each.low),
-                "–" if each.high is None else voice.quantity(measured, each.high),
+                "–" if each.low is None else voice.about(measured, each.low),
+                "–" if each.high is None else voice.about(measured, each.high),
             ]
             for each in stop.boundaries
         ],
     )
 
 
-def _choices(verdict: Verdict, measured: str) -> tuple[str, str]:
+def _choices(verdict: Verdict, study: str, measured: str) -> tuple[str, str]:
     """Return the best scenario where what is measured proves low, and where it proves high; empty when it cannot be told."""
     tips = sorted((tip for tip in verdict.tipping if tip.unknown == measured), key=lambda tip: tip.value)
     if tips:
         return tips[0].below, tips[-1].above
     curve = next((each for each in verdict.curves if each.unknown == measured), None)
     if curve is None:
-        return "", ""
+        first = verdict.plan.first if verdict.plan is not None else None
+        if first is None or first.study != study or len(first.branches) < 2:
+            return "", ""
+        return first.branches[0].then.live, first.branches[-1].then.live
     low, high = (
         max(curve.net_benefit, key=lambda name, end=end: curve.net_benefit[name][end])  # type: ignore[misc]
         for end in (0, -1)
@@ -206,7 +221,7 @@ def _region(
     least, most = min(low for _, low in lows), max(high for _, high in highs)
     room = 0.32 * (most - least or 1.0)
     top, bottom = 4.0, 224.0 if canvas.narrow else 264.0
-    last = max(stop.most_weeks, lows[-1][0])
+    last = min(max(stop.most_weeks, lows[-1][0]), 1.3 * lows[-1][0] + 1)
     x = Scale(0.0, last, LEFT, canvas.width - 12)
     y = Scale(least - room, most + room, bottom, top)
     upper, lower = ([(x(week), y(value)) for week, value in line] for line in (highs, lows))
@@ -223,11 +238,34 @@ def _region(
     low_zone, high_zone = (_zone(end, voice, baseline) for end in ends)
     _zone_words(canvas, (canvas.width - 8, top + 20), high_zone, anchor="end")
     _zone_words(canvas, (canvas.width - 8, bottom - 12), low_zone, anchor="end", up=True)
-    widest = max(range(len(upper)), key=lambda at: lower[at][1] - upper[at][1])
-    middle = (upper[widest][1] + lower[widest][1]) / 2
-    canvas.text((upper[widest][0] + 14, middle + 5), voice("stop.go_on"), fill="ink", size=14, bold=True)
+    _go_on(canvas, upper, lower, voice("stop.go_on"))
     weeks_axis(canvas, x, bottom, voice)
     return canvas
+
+
+def _go_on(
+    canvas: Canvas, upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]], text: str
+) -> None:
+    """Name the region inside it, where it is high enough all along the word, or else beyond its tip."""
+    wide = width_of(text, 14, bold=True)
+    for at in range(len(upper)):
+        start = upper[at][0] + 8
+        over = [each for each in range(at, len(upper)) if upper[each][0] <= start + wide] or [at]
+        ceiling, floor = max(upper[each][1] for each in over), min(lower[each][1] for each in over)
+        if floor - ceiling > 26 and start + wide < upper[-1][0]:
+            canvas.text((start, (ceiling + floor) / 2 + 5), text, fill="ink", size=14, bold=True)
+            return
+    x, y = upper[-1][0], (upper[-1][1] + lower[-1][1]) / 2
+    end = x + 12 + wide > canvas.width
+    canvas.text(
+        (x - 4 if end else x + 10, y + (26 if end else 5)),
+        text,
+        fill="ink",
+        size=14,
+        bold=True,
+        anchor="end" if end else "start",
+        halo=True,
+    )
 
 
 def _zone_words(canvas: Canvas, place: tuple[float, float], text: str, *, anchor: str, up: bool = False) -> None:

@@ -1,5 +1,6 @@
 """Voice: how pictures and reports say names, amounts, chances and times, in English and in French."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -50,7 +51,7 @@ class Voice:
     def ticks(self, values: tuple[float, ...]) -> list[str]:
         """Write the amounts of an axis, short and alike: `−€50k`, `0`, `€50k`."""
         most = max((abs(value) for value in values), default=0.0)
-        scale, suffix = (1e6, "M") if most >= 2e6 else (1e3, "k") if most >= 2e3 else (1.0, "")
+        scale, suffix = (1e6, "M") if most >= 1e6 else (1e3, "k") if most >= 2e3 else (1.0, "")
         return [self._tick(value / scale, suffix) for value in values]
 
     def _tick(self, value: float, suffix: str) -> str:
@@ -83,6 +84,17 @@ class Voice:
     def weeks(self, weeks: float) -> str:
         """Write a duration in weeks, to a tenth."""
         return duration(round(weeks, 1) if weeks < 10 else round(weeks), self.language)
+
+    def about(self, name: str, value: float) -> str:
+        """Write a value that divides two answers: to two figures, which is as much as one can tell them apart."""
+        if not value:
+            return self.quantity(name, value)
+        return self.quantity(name, round(value, 1 - math.floor(math.log10(abs(value)))))
+
+    def span(self, low: float, high: float) -> str:
+        """Write a range of durations, its unit once: `1.2 to 3.8 weeks`."""
+        first = self.number(round(low, 1) if low < 10 else round(low))
+        return self("range", low=first, high=self.weeks(high))
 
     def quantity(self, name: str, value: float, *, unit: bool = True) -> str:
         """Write a value of an unknown as its range is written: a share in percent, or a number with its unit."""
@@ -162,6 +174,8 @@ class Voice:
             for begun in ("", ". ", "! ", "? "):
                 text = _begin(text, begun, f"`{name}`", f"{the[0].upper()}{the[1:]}")
             text = text.replace(f"`{name}`", the)
+            if the.startswith("la "):  # what was written of a name without a gender
+                text = re.sub(rf"({re.escape(the)}(?: et|,) \w+-)le\b", r"\1la", text, flags=re.IGNORECASE)
         return self.typeset(text)
 
     def typeset(self, text: str) -> str:
