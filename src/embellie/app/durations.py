@@ -25,7 +25,9 @@ LOST = 0.05
 MOST_WEEKS = 52
 """An experiment that may be ended any week lasts no longer."""
 
-_KNOTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+_KNOTS = (0.25, 0.5, 0.75, 1.0)
+"""Parts of the longest duration at which what follows is valued, besides the shortest and longest design of the file."""
+
 _COARSE, _FINE = 12, 16
 
 
@@ -95,7 +97,8 @@ class _Passing:
 
     def _trial(self) -> Trial:
         """Gather what is known of the experiment week by week; decisions in between are taken as on a straight line."""
-        knots = np.array(_KNOTS) * self.most
+        written = [weeks for weeks in self.study.weeks if weeks < self.most]
+        knots = np.unique([*(np.array(_KNOTS) * self.most), *written[:1], *written[-1:]])
         ends = [self.before.weeks + self.delay + weeks for weeks in knots]
         subjects = [self.studies.subject(self.study, weeks, self.before.built) for weeks in ends]
         nets = [self.studies.sample.net_from(weeks, self.before.built) for weeks in ends]
@@ -107,6 +110,7 @@ class _Passing:
             knots=knots,
             leads=np.stack([subject.conditional[0] for subject in subjects]),
             means=np.stack([net.mean(axis=1) for net in nets]),
+            now=self.studies.subject(self.study).conditional[0],
             earning=self._earning_known(subjects[0].values),
         )
 
@@ -125,27 +129,26 @@ class _Passing:
     def _tail(self, weeks: float) -> float:
         return float(self.studies.sample.model.tail(self.before.weeks + weeks))
 
-    def duration(self, weeks: float, leads: Array) -> Duration:
+    def duration(self, weeks: float) -> Duration:
         """Return what so many weeks are worth."""
         earned = float(self.earning.mean()) * (self._tail(0.0) - self._tail(weeks))
         worth = self.durations.deciding_after(weeks) + earned - self._cost(weeks) - self.before.upfront - self.now
-        return Duration(weeks=weeks, evsi=self.durations.evsi(weeks, leads), enbs=float(worth))
+        return Duration(weeks=weeks, evsi=self.durations.evsi(weeks), enbs=float(worth))
 
     def top(self) -> FlatTop:
         """Return ENBS by duration, from half a week to where it stays negative or half of the horizon."""
-        leads = self.studies.subject(self.study).conditional[0]
-        found = {weeks: self.duration(weeks, leads) for weeks in np.geomspace(SHORTEST, self.most, _COARSE).tolist()}
+        found = {weeks: self.duration(weeks) for weeks in np.geomspace(SHORTEST, self.most, _COARSE).tolist()}
         positive = [weeks for weeks, one in found.items() if one.enbs > 0]
         end = min((weeks for weeks in found if weeks > max(positive)), default=self.most) if positive else self.most
         more = np.linspace(SHORTEST, end, _FINE + 2)[1:-1].tolist()
         found = {weeks: one for weeks, one in found.items() if weeks <= end}
-        found |= {weeks: self.duration(weeks, leads) for weeks in more}
+        found |= {weeks: self.duration(weeks) for weeks in more}
         for _ in range(2):
             weeks = sorted(found)
             place = weeks.index(max(found.values(), key=lambda one: one.enbs).weeks)
             near = weeks[max(place - 1, 0) : place + 2]
             middles = [(one + other) / 2 for one, other in itertools.pairwise(near)]
-            found |= {middle: self.duration(middle, leads) for middle in middles}
+            found |= {middle: self.duration(middle) for middle in middles}
         durations = tuple(found[weeks] for weeks in sorted(found))
         best = max(durations, key=lambda one: one.enbs)
         low, high = _within(durations, best, best.enbs - LOST * abs(best.enbs))

@@ -22,12 +22,15 @@ from embellie.decide.preposterior import RANKS
 Array = npt.NDArray[np.float64]
 
 _WEIGHTS = np.exp(-0.5 * RANKS**2) / np.exp(-0.5 * RANKS**2).sum()
-_OUTERMOST = 4.5
-"""Beyond this rank an unknown is taken to be seen as if it were there: its worth counts whole, its place does not."""
+_OUTERMOST = 4.0
+"""Beyond this rank the places of an unknown are drawn together, so that the grid need not reach as far as a fat tail does.
 
-_LEAST, _MOST = 2**10, 2**14
-_PLAUSIBLE = 1e-6
-"""Results less likely than the likeliest by this factor are on no boundary."""
+Its worth there counts whole: what is so far out is seen for what it is in any case.
+"""
+
+_LEAST, _MOST = 2**10, 2**12
+_IMPLAUSIBLE = 1e-4
+"""A boundary beyond which no more than this part of all results would lie is drawn there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Trial:
         knots: Weeks of study, rising, at which `leads` and `means` are given; straight between them.
         leads: E[NB_d - NB_first | unknown] when decided after so many weeks, (knots, options - 1, ranks).
         means: E[NB_d] likewise, (knots, options).
+        now: The leads of what is decided today, (options - 1, ranks).
         earning: What the study earns in a week, were the unknown known, (ranks,).
     """
 
@@ -50,6 +54,7 @@ class Trial:
     knots: Array
     leads: Array
     means: Array
+    now: Array
     earning: Array
 
     def around(self, weeks: float) -> float:
@@ -83,7 +88,7 @@ class Durations:
 
     def __init__(self, trial: Trial, *, shortest: float, most: float) -> None:
         self.trial = trial
-        inside = np.clip(trial.values, *np.interp([-_OUTERMOST, _OUTERMOST], RANKS, trial.values))
+        inside = _drawn_together(trial.values)
         margin = 6 * trial.around(shortest)
         low, high = float(inside[0]) - margin, float(inside[-1]) + margin
         size = _grid_size(high - low, trial, inside, most)
@@ -94,6 +99,7 @@ class Durations:
         middles = np.concatenate([[-np.inf], (RANKS[1:] + RANKS[:-1]) / 2, [np.inf]])
         self._sides = np.interp(middles, RANKS, inside)
         self._leads = self._spectrum(trial.leads)
+        self._now = self._spectrum(trial.now)
         self._chance = self._spectrum(np.ones_like(RANKS))
         self._earning = self._spectrum(trial.earning)
 
@@ -104,6 +110,10 @@ class Durations:
         cells = np.diff([np.interp(self._edges, self._sides, row) for row in rows], axis=-1)
         cells[:, -1] += rows[:, -1] - cells.sum(axis=-1)
         return np.asarray(np.fft.rfft(cells.reshape(*outcome.shape[:-1], -1)), dtype=complex)
+
+    def _around(self, weeks: float) -> float:
+        """Return the standard error of a result, as fine as the grid tells."""
+        return max(self.trial.around(weeks), self.step)
 
     def _blurred(self, spectrum: npt.NDArray[np.complex128], se: float) -> Array:
         return np.asarray(np.fft.irfft(spectrum * np.exp(-0.5 * self._squared * se**2), len(self.results)), dtype=float)
@@ -128,13 +138,12 @@ class Durations:
     def deciding_after(self, weeks: float) -> float:
         """Return E[max_d E[NB_d | result]] of deciding after so many weeks of study."""
         leads, base = self._at(weeks)
-        return float(self._best(leads, self.trial.around(weeks)).sum() + base)
+        return float(self._best(leads, self._around(weeks)).sum() + base)
 
-    def evsi(self, weeks: float, leads: Array) -> float:
-        """Return EVSI of so many weeks for the choice whose leads (options - 1, ranks) are given."""
-        spectrum = self._spectrum(leads)
-        mean = max(float(spectrum[:, 0].real.max()), 0.0)
-        return max(float(self._best(spectrum, self.trial.around(weeks)).sum()) - mean, 0.0)
+    def evsi(self, weeks: float) -> float:
+        """Return EVSI of so many weeks, for what is decided today."""
+        mean = max(float(self._now[:, 0].real.max()), 0.0)
+        return max(float(self._best(self._now, self._around(weeks)).sum()) - mean, 0.0)
 
     def stopping(self, periods: Array, costs: Array) -> Stopped:
         """Return the best rule for when to end the study.
@@ -150,14 +159,14 @@ class Durations:
         worth, further = np.zeros_like(self.results), np.zeros_like(self.results)
         for week in range(most, 0, -1):
             leads, base = self._at(week)
-            se = self.trial.around(week)
+            se = self._around(week)
             likely = self._blurred(self._chance, se)
             stop = self._best(leads, se) + base * likely
             fixed[week - 1] = stop.sum() + flows[:week].sum()
             if week == most:
                 worth = stop
                 continue
-            between = self.trial.se / np.sqrt(week * (week + 1))
+            between = float(np.sqrt(se**2 - self._around(week + 1) ** 2))
             earned = periods[week] * self._blurred(self._earning, se) - costs[week] * likely
             more = self._blurred(np.fft.rfft(worth), between) + earned - stop
             on = (more > 0) & (likely > 1e-12 * likely.max())
@@ -168,8 +177,8 @@ class Durations:
 
     def _bounds(self, more: Array, likely: Array) -> tuple[float, float]:
         """Return the lowest and highest result at which going on is worth more; a gap between two regions is bridged."""
-        plausible = likely > _PLAUSIBLE * likely.max()
-        on = np.flatnonzero((more > 0) & plausible)
+        below = np.cumsum(likely)
+        on = np.flatnonzero((more > 0) & (below > _IMPLAUSIBLE) & (below < 1 - _IMPLAUSIBLE))
         if not len(on):
             return float("nan"), float("nan")
         return self._crossing(more, on[0], -1), self._crossing(more, on[-1], 1)
@@ -182,9 +191,17 @@ class Durations:
         return float(self.results[inner] + towards * self.step * part)
 
 
+def _drawn_together(values: Array) -> Array:
+    low, high = np.interp([-_OUTERMOST, _OUTERMOST], RANKS, values)
+    unit = (high - low) / 8 or 1.0
+    above, below = np.maximum(values - high, 0.0), np.maximum(low - values, 0.0)
+    inside = np.clip(values, low, high)
+    return np.asarray(inside + unit * (np.log1p(above / unit) - np.log1p(below / unit)), dtype=float)
+
+
 def _grid_size(width: float, trial: Trial, inside: Array, most: float) -> int:
     """Return how many results resolve what the last week shows, and the prior itself."""
     spread = float(np.sqrt(_WEIGHTS @ (inside - _WEIGHTS @ inside) ** 2))
     finest = min(trial.se / np.sqrt(most * max(most - 1, 1.0)), max(spread, 1e-300) / 8)
-    wanted = width / max(0.75 * finest, width / _MOST)
+    wanted = width / max(0.4 * finest, width / _MOST)
     return int(2 ** np.ceil(np.log2(np.clip(wanted, _LEAST, _MOST))))
