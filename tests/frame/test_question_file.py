@@ -1,6 +1,7 @@
 """A question as a file: read whole, or refused with file, line and what to write."""
 
 import dataclasses
+import time
 import tomllib
 from pathlib import Path
 
@@ -177,6 +178,58 @@ def test_a_file_of_a_megabyte_is_refused_at_once(tmp_path):
     path.write_text("#" * 1_100_000)
     with pytest.raises(QuestionError, match="1 MB"):
         read_question(path)
+
+
+TWO = '[scenarios.a]\nvalue = "0"\n[scenarios.b]\nvalue = "1"\n'
+
+LARGE = {
+    "digits": "seed = " + "1" * 990_000,
+    "digits in a line that may be": "seed = " + "1" * 19_000,
+    "a name of many dots": ".".join("a" * 9_000) + " = 1",
+    "many names of many dots": "\n".join(f"a{'.a' * 200}.b{i} = 1" for i in range(2_000)),
+    "brackets": "x = " + "[" * 19_000,
+    "tables in tables": "x = " + "{a=" * 6_000,
+    "tables": "[[a]]\n" * 150_000,
+    "spaces after a bracket": 'question = """\n' + ("[" + " " * 19_000 + "\n") * 50 + '"""',
+    "spaces in a range": TWO + '[unknowns]\nx = "1' + " " * 19_000 + '"',
+    "a formula": TWO + '[formulas]\nx = "' + "1+" * 9_000 + '1"',
+    "formulas in a chain": '[formulas]\nx0 = "1"\n' + "".join(f'x{i} = "x{i - 1}"\n' for i in range(1, 35_000)) + TWO,
+    "unknowns": TWO + "[unknowns]\n" + "".join(f'x{i} = "1 to 2"\n' for i in range(50_000)),
+    "scenarios": "".join(f'[scenarios.s{i}]\nvalue = "1"\n' for i in range(25_000)),
+    "studies": TWO + '[unknowns]\nx = "1 to 2"\n' + "".join(f'[studies.s{i}]\nmeasures = "x"\n' for i in range(25_000)),
+    "units": TWO + "[unknowns]\n" + "".join(f'x{i} = "1 to 2 {"a/" * 450}!"\n' for i in range(900)),
+    "groups": TWO + "[groups]\n" + "".join(f'g{i} = ["a"]\n' for i in range(60_000)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_what_is_too_large_is_refused_within_seconds(name):
+    """However it is nested or repeated, up to a megabyte."""
+    begun = time.process_time()
+    with pytest.raises(QuestionError) as error:
+        parse_question(LARGE[name])
+    assert error.value.hint
+    assert len(LARGE[name]) <= 1_000_000
+    assert time.process_time() - begun < 5
+
+
+def test_a_thousand_unknowns_are_read():
+    """Within seconds; a thousand and one are refused."""
+    unknowns = "".join(f'x{i} = "1 to {i + 2}"\n' for i in range(1_000))
+    begun = time.process_time()
+    question = parse_question(f"{TWO}[unknowns]\n{unknowns}")
+    assert time.process_time() - begun < 5
+    assert len(question.unknowns) == 1_000
+    with pytest.raises(QuestionError, match="1001 unknowns"):
+        parse_question(f'{TWO}[unknowns]\n{unknowns}one_more = "1 to 2"')
+
+
+def test_a_long_text_is_broken_into_lines():
+    """A megabyte of comment is nobody's question, and a thousand lines of it are one that reads."""
+    note = "\n".join(["why we ask " * 50] * 1_000)
+    question = parse_question(f'{TWO}[unknowns]\nx = {{ range = "1 to 2", note = """{note}""" }}')
+    assert question.unknowns["x"].written == "1 to 2"
 
 
 def test_the_example_is_the_file_that_init_writes():

@@ -12,12 +12,15 @@ from embellie.frame.question_cases import MOST_CASES, MOST_UNKNOWNS_AND_CASES, c
 from embellie.frame.question_scenarios import read_scenarios
 from embellie.frame.question_studies import Around, read_studies
 from embellie.frame.question_tables import Tables, lines_of
-from embellie.frame.question_unknowns import check_count, read_correlations, read_groups, read_unknowns
+from embellie.frame.question_unknowns import read_correlations, read_groups, read_unknowns
 from embellie.frame.units import currency_code
 from embellie.frame.valuing import Model, duration_weeks
 
 LARGEST = 1_000_000
 """Bytes in a file."""
+
+LONGEST_LINE = 20_000
+DEEPEST_NAME = 30
 
 _TOP = ("question", "currency", "horizon", "discount", "seed")
 _TABLES = ("quantities", "unknowns", "correlations", "formulas", "scenarios", "studies", "groups", "cases")
@@ -54,6 +57,7 @@ def parse_question(text: str, *, file: str = "question.toml") -> Question:
     """
     if len(text) > LARGEST:
         raise QuestionError(f"`{file}` is larger than 1 MB.", hint="A question fits on a few pages.", at=file)
+    _check_lines(text, file)
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -72,6 +76,24 @@ def parse_question(text: str, *, file: str = "question.toml") -> Question:
             "Nested too deep to be a question.", hint="See docs/reference/question.md.", at=file
         ) from None
     return _read(Tables(raw, file=file, lines=lines_of(text) or {"": 1}))
+
+
+def _check_lines(text: str, file: str) -> None:
+    """Refuse lines and dotted names so long that reading them alone would take minutes."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line) > LONGEST_LINE:
+            raise QuestionError(
+                f"A line of {len(line)} characters.", hint=f"At most {LONGEST_LINE}: break it.", at=f"{file}:{number}"
+            )
+        dots = 0
+        for part in line.split(".") if line.count(".") > DEEPEST_NAME else ():
+            dots = 0 if re.search(r"\s", part.strip()) else dots + 1
+            if dots > DEEPEST_NAME:
+                raise QuestionError(
+                    f"A name with more than {DEEPEST_NAME} dots.",
+                    hint="Names have a few, as in `cases.late.scenarios.ml.ready`.",
+                    at=f"{file}:{number}",
+                )
 
 
 def question_from(tables: Mapping[str, object], *, file: str = "question") -> Question:
@@ -123,7 +145,7 @@ def _read_one(tables: Tables) -> Question:
                 raise tables.wrong(f"`{name}` is declared twice.", "One name is one quantity.", f"{table}.{name}")
     around = Around(unknowns, scenarios, formulas, quantities)
     studies = read_studies(tables, around)
-    check_count(tables, len(unknowns))
+    tables.check_count("unknowns", len(unknowns))
     question = Question(
         question=tables.text(tables.raw.get("question", tables.file.removesuffix(".toml")), "question"),
         currency=tables.currency,

@@ -14,6 +14,9 @@ from embellie.frame.units import parse_unit, unit_text
 LONGEST = 2_000
 """Characters in an amount, a range or a formula."""
 
+MOST = {"unknowns": 1_000, "quantities": 1_000, "formulas": 1_000, "scenarios": 50, "studies": 200, "groups": 200}
+"""Entries of a table."""
+
 _TAKEN = frozenset({"horizon", "min", "max", "sqrt", "log", "exp", "abs", "clip", "weeks", "share", "n"})
 
 
@@ -78,7 +81,15 @@ class Tables:
         for key in table:
             if not isinstance(key, str):
                 raise self.wrong(f"`{key!r}` of `{name}` cannot be a name.", "A name is a text.", name)
+        self.check_count(name, len(table))
         return table
+
+    def check_count(self, name: str, count: int) -> None:
+        """Refuse more of something than anyone can hold in mind."""
+        if count > MOST.get(name, count):
+            raise self.wrong(
+                f"{count} {name}.", f"At most {MOST[name]}: keep those that could change the choice.", name
+            )
 
     def tables(self, name: str) -> list[tuple[str, Mapping[str, Any]]]:
         """Return the tables inside a table, by name."""
@@ -209,7 +220,7 @@ def lines_of(text: str) -> dict[str, int]:
     table = ""
     for number, whole in enumerate(text.splitlines(), start=1):
         line = whole[:LONGEST]
-        header = re.match(r"\s*\[+\s*([^\]#]+?)\s*\]+", line)
+        header = re.match(r"\s*\[{1,2}([^\[\]#]+)\]", line)
         key = re.match(r"""\s*("[^"]*"|'[^']*'|[\w.\-]+)\s*=""", line)
         if header:
             table = header[1].replace('"', "").replace(" ", "")

@@ -7,8 +7,6 @@ from embellie.domain.question import Unknown, UnknownKind
 from embellie.frame.priors import Prior
 from embellie.frame.question_tables import Tables
 
-MOST_UNKNOWNS = 1_000
-
 PAIRS = {("p05", "p95"): "", ("p10", "p90"): "80%: ", ("p25", "p75"): "50%: "}
 """The outer points a range may be given by, and the level they stand for as it is written before a range."""
 
@@ -26,17 +24,7 @@ def read_unknowns(tables: Tables) -> dict[str, Unknown]:
     Raises:
         QuestionError: With file and line, what was expected and what to write.
     """
-    table = tables.table("unknowns")
-    check_count(tables, len(table))
-    return {name: _unknown(tables, name, given) for name, given in table.items()}
-
-
-def check_count(tables: Tables, count: int) -> None:
-    """Refuse more unknowns than anyone can hold in mind."""
-    if count > MOST_UNKNOWNS:
-        raise tables.wrong(
-            f"{count} unknowns.", f"At most {MOST_UNKNOWNS}: keep those that could change the choice.", "unknowns"
-        )
+    return {name: _unknown(tables, name, given) for name, given in tables.table("unknowns").items()}
 
 
 def unknown_of(
