@@ -6,13 +6,14 @@ depends on the earlier results too; its thresholds are those that serve best on 
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from embellie.decide.looking_ahead import Node
-from embellie.decide.simulated_results import Basis, Clue
+from embellie.decide.simulated_results import Clue
+from embellie.decide.revealing import Basis
 
 Array = npt.NDArray[np.float64]
 
@@ -48,15 +49,16 @@ class _Run:
     option: int
 
 
-def outcomes(node: Node, tests: Sequence[Clue], *, tolerance: float) -> tuple[Outcome, ...]:
+def outcomes(node: Node, tests: Sequence[Clue], *, realised: Array, tolerance: float) -> tuple[Outcome, ...]:
     """Return the outcomes of a plan's first study, each with what follows.
 
     Args:
         node: The plan, explained.
         tests: The designs by number.
+        realised: What following it brings in each draw, in the money that outcomes are to be valued in.
         tolerance: Outcomes are joined while that costs less than this on average.
     """
-    return _outcomes(node, tests, np.arange(len(node.realised)), node.realised, tolerance)
+    return _outcomes(node, tests, np.arange(len(realised)), realised, tolerance)
 
 
 def _outcomes(
@@ -86,7 +88,25 @@ def _outcomes(
                 after=_outcomes(move, tests, run.rows, realised, tolerance) if move else (),
             )
         )
-    return tuple(made)
+    return _plainest(made)
+
+
+def _plainest(made: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Leave out further studies after which one thing is done whatever they show, and join what then is done alike."""
+    found: list[Outcome] = []
+    for outcome in made:
+        alike = outcome.move is not None and len(outcome.after) == 1 and outcome.after[0].move is None
+        plain = replace(outcome, choice=outcome.after[0].choice, move=None, after=()) if alike else outcome
+        twin = next((at for at, one in enumerate(found) if one.choice == plain.choice >= 0), -1)
+        if twin >= 0 and (plain.signals or twin == len(found) - 1):
+            one = found[twin]
+            chance = one.chance + plain.chance
+            value = (one.chance * one.value + plain.chance * plain.value) / chance
+            signals = tuple(sorted(one.signals + plain.signals))
+            found[twin] = replace(one, high=plain.high, signals=signals, chance=chance, value=value)
+        else:
+            found.append(plain)
+    return tuple(found)
 
 
 def _expected(node: Node, found: Clue, rows: npt.NDArray[np.intp]) -> Array:

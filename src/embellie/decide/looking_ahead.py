@@ -12,17 +12,18 @@ that had no say in it; what is left of the error makes a plan look worse, never 
 The search is a beam: every first move is valued as the only one, the best of them with a second, the best of those with a third.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from embellie.decide.cross_fitting import Fit
-from embellie.decide.simulated_results import Basis, Clue
+from embellie.decide.cross_fitting import Fit, without
+from embellie.decide.simulated_results import Clue
+from embellie.decide.revealing import Basis, strata
 from embellie.domain.verdict import Figure
-from embellie.stats.sampling import by_scramble, numerical_error
+from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
 
 Array = npt.NDArray[np.float64]
 
@@ -66,14 +67,18 @@ class Prospects:
 class Node:
     """What to do after a path: `options` are choices to settle on (by number) and further moves (by their nodes).
 
-    `realised` (draws,) is what following the plan from here on brings, the whole path included; `taken` (draws,) which option
-    each draw comes to; `fitted` (options, draws) what one expects of each option by the results so far, by one fit on all draws.
+    All money is above acting at once on the best choice. `settled` (choices, draws) is what settling on each choice brings;
+    `realised` (draws,) what following the plan from here on brings, the whole path included; `taken` (draws,) which option each
+    draw comes to; `fitted` (options, draws) what one expects of each option by the results so far, by one fit on all draws.
+    `worth` is the mean of what is realised, by scramble; where it is a first move's, freed of how the draws differ from the
+    laws of what its studies show.
     """
 
     path: Path
     settled: Array
     realised: Array
     taken: npt.NDArray[np.intp]
+    worth: Array
     moves: list["Node"] = field(default_factory=list)
     fitted: Array | None = None
 
@@ -84,29 +89,24 @@ class Node:
 
     @property
     def value(self) -> float:
-        """The mean net benefit of all that is done."""
-        return float(self.realised.mean())
+        """What all that is done brings on average."""
+        return float(self.worth.mean())
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What was found: the net benefits of acting at once (choices, draws), and the first moves, best first."""
+    """What was found: the net benefits of acting at once on the choice `best` (draws,), and the first moves, best first."""
 
-    now: Array
+    best: int
+    at_once: Array
     firsts: tuple[Node, ...]
-
-    @property
-    def best(self) -> int:
-        """The choice that is best at once."""
-        return int(np.argmax(self.now.mean(axis=1)))
 
     def gain(self, node: Node | None) -> Figure:
         """Return what a first move and all that follows is worth above acting at once on the best choice."""
         if node is None:
             return Figure(value=0.0, error=0.0)
-        more = by_scramble(node.realised - self.now[self.best]).mean(axis=1)
-        scale = float(np.mean(np.abs(self.now)))
-        return Figure(value=float(more.mean()), error=numerical_error(more, scale=scale))
+        scale = float(np.mean(np.abs(self.at_once)))
+        return Figure(value=node.value, error=numerical_error(node.worth, scale=scale))
 
 
 def look_ahead(prospects: Prospects, *, depth: int = DEPTH) -> Outlook:
@@ -120,7 +120,7 @@ def look_ahead(prospects: Prospects, *, depth: int = DEPTH) -> Outlook:
 
 
 def follow(node: Node, prospects: Prospects, *, fresh: Prospects) -> Array:
-    """Follow a plan in draws it has not been made from; return what it brings in each (draws,).
+    """Follow a plan in draws it has not been made from; return the net benefit of each (draws,).
 
     Args:
         node: The plan's first move.
@@ -144,15 +144,18 @@ class _Search:
         self.prospects = prospects
         self.tests = prospects.tests
         self._basis = Basis(prospects.tests)
+        now = prospects.settled(())
+        self.best = int(np.argmax(now.mean(axis=1)))
+        self.at_once = now[self.best]
+        self._strata: dict[str, Array] = {}
         self._fits: dict[frozenset[int], Fit] = {}
 
     def outlook(self, depth: int) -> Outlook:
-        now = self.prospects.settled(())
         every = [Move(live, test) for live in self.prospects.lives for test in range(len(self.tests))]
         alone = sorted((self.node((move,)) for move in every), key=lambda node: -node.value)
         kept = self._best_of_each(alone)
         candidates = [node.path[0] for node in kept]
-        least = max(float(now.mean(axis=1).max()), kept[0].value) if kept else 0.0
+        least = max(0.0, kept[0].value) if kept else 0.0
         # what one would settle on, knowing all, once the first study is over: no second one can bring more
         promising = [node for node in kept if node.settled.max(axis=0).mean() > least]
         for node in promising[:_FIRST] if depth > 1 else ():
@@ -163,8 +166,10 @@ class _Search:
                 self.extend(second, candidates)
             self.choose(node)
         kept.sort(key=lambda node: -node.value)
-        self.explain(kept[0]) if kept else None
-        return Outlook(now, tuple(kept))
+        if kept:
+            kept.insert(0, kept.pop(_first_of(kept, alone)))
+            self.explain(kept[0])
+        return Outlook(self.best, self.at_once, tuple(kept))
 
     def _best_of_each(self, alone: Sequence[Node]) -> list[Node]:
         """Keep the best design of each study and live choice; the best of each study come first, the best of all before."""
@@ -187,8 +192,8 @@ class _Search:
 
     def node(self, path: Path) -> Node:
         """Return what to do after a path if no further study is run."""
-        settled = self.prospects.settled(path)
-        node = Node(path, settled, settled[0], np.zeros(settled.shape[1], dtype=np.intp))
+        settled = self.prospects.settled(path) - self.at_once
+        node = Node(path, settled, settled[0], np.zeros(settled.shape[1], dtype=np.intp), np.zeros(SCRAMBLES))
         self.choose(node)
         return node
 
@@ -198,10 +203,20 @@ class _Search:
         options = fit.steady(node.options)
         node.taken = np.argmax(fit.unseen(options), axis=0)
         node.realised = np.take_along_axis(options, node.taken[None], axis=0)[0]
+        freed = self._freed(node) if len(node.path) == 1 else node.realised
+        node.worth = by_scramble(freed).mean(axis=1)
+
+    def _freed(self, node: Node) -> Array:
+        """Return what a plan brings less what is due to how these draws differ from the laws of what it shows."""
+        shown = {self.tests[after.path[-1].test].subject: after.path[-1].test for after in _with_moves(node)}
+        for subject, test in shown.items():
+            if subject not in self._strata:
+                self._strata[subject] = strata(self.tests[test])
+        return without(node.realised, np.concatenate([self._strata[subject] for subject in sorted(shown)]))
 
     def extend(self, node: Node, candidates: Sequence[Move]) -> None:
         """Give a node the further moves that are worth it."""
-        alone = node.realised, node.taken
+        alone = node.realised, node.taken, node.worth
         shares = np.bincount(node.taken, minlength=len(node.settled)) / len(node.taken)
         lives = {node.path[-1].live, *np.flatnonzero(shares >= _RARE).tolist()}
         done = {self._study(move) for move in node.path}
@@ -213,8 +228,8 @@ class _Search:
             order = np.argsort(-chosen, kind="stable")[:_OPTIONS]
             node.moves = [node.moves[at] for at in order if chosen[at] >= _RARE * len(node.taken)]
             self.choose(node)
-        if node.realised.mean() <= alone[0].mean():
-            node.moves, (node.realised, node.taken) = [], alone
+        if node.value <= float(alone[2].mean()):
+            node.moves, (node.realised, node.taken, node.worth) = [], alone
 
     def explain(self, node: Node) -> None:
         """Work out what one expects of each option, for all that may follow."""
@@ -222,3 +237,19 @@ class _Search:
         node.fitted = fit.whole(fit.steady(node.options))
         for move in node.moves:
             self.explain(move)
+
+
+def _first_of(kept: Sequence[Node], alone: Sequence[Node]) -> int:
+    """Return the place of the plan to take: of those that cannot be told from the best, whose first study alone tells most."""
+    places = {id(node): place for place, node in enumerate(alone)}
+    equal = [
+        at for at, node in enumerate(kept) if kept[0].value - node.value <= numerical_error(kept[0].worth - node.worth)
+    ]
+    return min(equal, key=lambda at: places[id(kept[at])])
+
+
+def _with_moves(node: Node) -> Iterator[Node]:
+    """Yield a node and all that may follow it."""
+    yield node
+    for move in node.moves:
+        yield from _with_moves(move)

@@ -1,33 +1,22 @@
-"""Simulated results: what a study would find in each draw, and what a result tells, as functions to regress on.
+"""Simulated results: what a study would find in each draw.
 
 A result is y = s + se e, with s what the study would show without noise and e a normal score of its own, drawn along with the
-unknowns; a count is a binomial quantile, a signal a step of its cumulative likelihood. What y tells of s is carried by the
-posterior mean E[s | y], exact for any prior, and by Hermite polynomials of y's normal score for what is not linear in s.
-
-For any function f, what f(s) has beyond E[f(s) | y] is 0 on average whatever one does on seeing y. Taken out of the net
-benefits by least squares (a control variate), it leaves the worth of a plan as it is and takes most of its noise away.
+unknowns; a count is a binomial quantile, a signal a step of its cumulative likelihood.
 """
 
-import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from embellie.decide.preposterior import RANKS, Noise
+from embellie.decide.preposterior import Noise
 
 Array = npt.NDArray[np.float64]
 
 Kind = Literal["normal", "count", "signal"]
-
-_POWERS = {1: 7, 2: 3}
-"""The highest power of a normal score, by how many subjects there are results on; 2 for more."""
-
-_MOMENTS = 4
-"""How many functions of a subject are foretold by a result: its value, and powers of its normal score from the second on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +25,8 @@ class Clue:
 
     `subject` names what it measures: results of one kind on one subject add up. `shown` is the truth it measures, `result` what
     it finds: a number as the unknown is written, a share for a count, or which of `signals` signals. `ties` are the unknowns that
-    tell something of the subject: subjects without a tie in common are independent.
+    tell something of the subject: subjects without a tie in common are independent. `law`, where it is known better than from
+    these draws, gives the values of what is shown at `RANKS`.
     """
 
     study: str
@@ -47,6 +37,7 @@ class Clue:
     noise: Noise = field(default_factory=Noise)
     likelihood: Array | None = None
     ties: frozenset[str] = frozenset()
+    law: Array | None = None
 
     @property
     def signals(self) -> int:
@@ -54,7 +45,16 @@ class Clue:
         return 0 if self.likelihood is None else len(self.likelihood)
 
 
-def clue(study: str, subject: str, *, shown: Array, noise: Noise, scores: Array, ties: Iterable[str] = ()) -> Clue:
+def clue(
+    study: str,
+    subject: str,
+    *,
+    shown: Array,
+    noise: Noise,
+    scores: Array,
+    ties: Iterable[str] = (),
+    law: Array | None = None,
+) -> Clue:
     """Return what a study finds whose result is normal around what it shows, or a count of trials.
 
     Args:
@@ -64,14 +64,24 @@ def clue(study: str, subject: str, *, shown: Array, noise: Noise, scores: Array,
         noise: How precise it is.
         scores: Normal scores of nothing else (draws,).
         ties: The unknowns that tell something of the subject.
+        law: Its values at `RANKS`, where they are known better than from the draws.
     """
-    tied = frozenset([subject, *ties])
-    if noise.trials and not noise.bias:
-        counts = stats.binom.ppf(special.ndtr(scores), noise.trials, np.clip(shown, 0.0, 1.0))
-        share = np.clip(np.asarray(counts, dtype=float), 0.0, noise.trials) / noise.trials
-        return Clue(study=study, subject=subject, kind="count", shown=shown, result=share, noise=noise, ties=tied)
+    kind: Kind = "normal"
     found = shown + noise.around(shown) * scores
-    return Clue(study=study, subject=subject, kind="normal", shown=shown, result=found, noise=noise, ties=tied)
+    if noise.trials and not noise.bias:
+        kind = "count"
+        counts = stats.binom.ppf(special.ndtr(scores), noise.trials, np.clip(shown, 0.0, 1.0))
+        found = np.clip(np.asarray(counts, dtype=float), 0.0, noise.trials) / noise.trials
+    return Clue(
+        study=study,
+        subject=subject,
+        kind=kind,
+        shown=shown,
+        result=found,
+        noise=noise,
+        ties=frozenset([subject, *ties]),
+        law=law,
+    )
 
 
 def signal_clue(
@@ -104,169 +114,3 @@ def signal_clue(
         likelihood=likelihood,
         ties=frozenset([subject, *ties]),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What results on one subject tell: functions of first order, powers of their normal score, and pairs f(s), E[f(s) | y]."""
-
-    first: tuple[Array, ...]
-    powers: tuple[Array, ...]
-    pairs: tuple[tuple[Array, Array], ...]
-
-
-class Basis:
-    """Functions of results, to regress net benefits on; what each result tells is worked out once.
-
-    Args:
-        clues: The designs, by number.
-    """
-
-    def __init__(self, clues: Sequence[Clue]) -> None:
-        self._clues = clues
-        self._told: dict[tuple[int, ...], Told] = {}
-
-    def of(self, known: Iterable[int]) -> Array:
-        """Return functions of the results of some designs (functions, draws); the first is 1.
-
-        Each subject gives its posterior mean u and powers of its normal score z; of several subjects also the products of
-        what is of first order, which is all there is where net benefits are linear in each of several independent unknowns.
-        """
-        told = [self._tells(group) for group in self._groups(known)]
-        rows = [np.ones_like(told[0].first[0])]
-        for one in told:
-            rows += [*one.first, *one.powers[: _POWERS.get(len(told), 2)]]
-        for many in range(2, len(told) + 1):
-            for chosen in itertools.combinations([one.first for one in told], many):
-                rows += [np.prod(parts, axis=0) for parts in itertools.product(*chosen)]
-        return np.stack(rows)
-
-    def surprises(self, known: Iterable[int]) -> Array:
-        """Return functions of the truth less what one expects of them by the results of some designs (functions, draws).
-
-        Each is 0 on average whatever the results. There are none of subjects that are tied to one another, since what one
-        expects of such a subject is not told by its own results alone.
-        """
-        groups = self._groups(known)
-        ties = [self._clues[group[0]].ties for group in groups]
-        alone = [
-            group
-            for at, group in enumerate(groups)
-            if not any(ties[at] & other for place, other in enumerate(ties) if place != at)
-        ]
-        told = [self._tells(group) for group in alone]
-        rows = [truth - expected for one in told for truth, expected in one.pairs]
-        for many in range(2, len(told) + 1):
-            for chosen in itertools.combinations([one.pairs[: len(one.first)] for one in told], many):
-                for pairs in itertools.product(*chosen):
-                    truths, expected = zip(*pairs, strict=True)
-                    rows.append(np.prod(truths, axis=0) - np.prod(expected, axis=0))
-        return np.stack(rows) if rows else np.empty((0, len(self._clues[groups[0][0]].result)))
-
-    def _groups(self, known: Iterable[int]) -> list[tuple[int, ...]]:
-        """Gather the results of one kind on one subject."""
-        groups: dict[tuple[str, str, str], list[int]] = {}
-        for at in sorted(known):
-            found = self._clues[at]
-            joins = found.kind == "count" or (found.kind == "normal" and not found.noise.trials)
-            groups.setdefault((found.subject, found.kind, "" if joins else found.study), []).append(at)
-        return [tuple(group) for group in groups.values()]
-
-    def _tells(self, group: tuple[int, ...]) -> Told:
-        if group not in self._told:
-            joined = [self._clues[at] for at in group]
-            found = joined[0] if len(joined) == 1 else _join(joined)
-            self._told[group] = _signal_tells(found) if found.kind == "signal" else _result_tells(found)
-        return self._told[group]
-
-
-def _join(group: Sequence[Clue]) -> Clue:
-    """Join results of one kind on one subject into one, as precise as all of them."""
-    first = group[0]
-    if first.kind == "count":
-        weights = np.array([float(found.noise.trials) for found in group])
-        noise = Noise(trials=sum(found.noise.trials for found in group))
-    else:
-        least = 1e-9 * float(first.shown.std()) + 1e-300
-        weights = np.array([max(float(np.hypot(found.noise.se, found.noise.bias)), least) ** -2 for found in group])
-        noise = Noise(se=float(weights.sum()) ** -0.5)
-    result = np.average([found.result for found in group], axis=0, weights=weights)
-    return replace(first, result=result, noise=noise)
-
-
-def _signal_tells(found: Clue) -> Told:
-    assert found.likelihood is not None  # noqa: S101 - a signal has one
-    state, signal = found.shown.astype(np.intp), found.result.astype(np.intp)
-    joint = found.likelihood * np.bincount(state, minlength=found.likelihood.shape[1])
-    posterior = joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
-    flags = tuple((found.result == number).astype(float) for number in range(1, found.signals))
-    pairs = tuple(((state == at).astype(float), posterior[signal, at]) for at in range(posterior.shape[1] - 1))
-    return Told(flags, (), pairs)
-
-
-def _result_tells(found: Clue) -> Told:
-    size = len(found.shown)
-    scores = normal_ranks(found.shown)
-    order = np.argsort(scores, kind="stable")
-    nodes = np.interp(RANKS, scores[order], found.shown[order])
-    spread = float(found.shown.std()) or 1.0
-    centre = float(found.shown.mean())
-    at_nodes = [(nodes - centre) / spread, *hermite(RANKS, _MOMENTS)[1:]]
-    truths = [(found.shown - centre) / spread, *hermite(scores, _MOMENTS)[1:]]
-    result_scores = normal_ranks(found.result)
-    results = np.sort(found.result)
-    places = special.ndtr(np.linspace(-3.6, 3.6, 181)) * (size - 1)
-    grid = np.unique(results[np.unique(np.concatenate([[0, size - 1], places.round()])).astype(np.intp)])
-    log = -0.5 * RANKS**2 + _log_likelihood(found, nodes, grid[:, None])
-    weights = np.exp(log - log.max(axis=1, keepdims=True))
-    moments = weights @ np.stack(at_nodes, axis=1) / weights.sum(axis=1, keepdims=True)
-    expected = [np.interp(found.result, grid, moment) for moment in moments.T]
-    return Told(
-        (expected[0],), tuple(hermite(result_scores, max(_POWERS.values()))), tuple(zip(truths, expected, strict=True))
-    )
-
-
-def posterior_mean(found: Clue) -> Array:
-    """Return E[s | y] in each draw, by summing over a grid of s under its law in the draws.
-
-    >>> from embellie.stats.sampling import normal_scores
-    >>> s, e = normal_scores(4096, 2, seed=1).T
-    >>> found = clue("test", "s", shown=s, noise=Noise(se=1.0), scores=e)
-    >>> bool(np.max(np.abs(posterior_mean(found) - found.result / 2)[np.abs(found.result) < 3]) < 0.02)
-    True
-    """
-    scaled = _result_tells(found).first[0]
-    return np.asarray(found.shown.mean() + (float(found.shown.std()) or 1.0) * scaled, dtype=float)
-
-
-def hermite(x: Array, powers: int) -> list[Array]:
-    """Return the Hermite polynomials He_n(x) / √n!, n = 1 … powers: uncorrelated, with sd 1, where x is standard normal."""
-    rows = [np.ones_like(x), x]
-    for n in range(1, powers):
-        rows.append((x * rows[n] - np.sqrt(n) * rows[n - 1]) / np.sqrt(n + 1))
-    return rows[1:]
-
-
-def _log_likelihood(found: Clue, nodes: Array, result: Array) -> Array:
-    if found.kind == "count":
-        share = np.clip(nodes, 1e-12, 1 - 1e-12)
-        log = result * np.log(share) + (1 - result) * np.log1p(-share)
-        return np.asarray(found.noise.trials * log, dtype=float)
-    gaps = np.gradient(nodes)  # noise finer than the grid would see single nodes
-    se = np.maximum(np.maximum(found.noise.around(nodes), gaps), 1e-12 * (float(np.ptp(nodes)) + 1e-300))
-    return np.asarray(-0.5 * ((result - nodes) / se) ** 2 - np.log(se), dtype=float)
-
-
-def normal_ranks(values: Array) -> Array:
-    """Return the normal score of each value's rank among them; equal values share theirs.
-
-    >>> normal_ranks(np.array([3.0, 1.0, 2.0])).round(3).tolist()
-    [0.967, -0.967, 0.0]
-    """
-    order = np.argsort(values, kind="stable")
-    held = values[order]
-    starts = np.flatnonzero(np.concatenate([[True], held[1:] != held[:-1]]))
-    counts = np.diff(np.append(starts, len(values)))
-    scores = np.empty(len(values))
-    scores[order] = np.repeat(special.ndtri((starts + counts / 2) / len(values)), counts)
-    return scores

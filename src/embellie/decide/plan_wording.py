@@ -1,0 +1,250 @@
+"""Plan wording: a plan in a few sentences that one can act on, in English and in French.
+
+One sentence for what to begin with, one for each outcome of the first study, and one for what following it is worth.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from embellie.decide.wording import amount, duration, percent
+from embellie.domain.plan import Branch, Rival, Step
+from embellie.domain.question import Question
+from embellie.domain.verdict import Figure
+
+LANGUAGES = ("en", "fr")
+
+
+def plan_words(
+    first: Step, *, gain: Figure, at_once: str, rivals: Sequence[Rival], question: Question
+) -> dict[str, tuple[str, ...]]:
+    """Say what to do first, what then, and what following it is worth, by language.
+
+    Args:
+        first: The plan.
+        gain: What following it brings above acting at once.
+        at_once: The best scenario to act on at once.
+        rivals: Other ways to begin, best first.
+        question: Whose plan it is.
+    """
+    return {
+        language: tuple(_Words(language, question).sentences(first, gain, at_once, rivals)) for language in LANGUAGES
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What readers have, and what has been built, when a step begins."""
+
+    live: str
+    built: frozenset[str] = field(default_factory=frozenset)
+
+
+class _Words:
+    def __init__(self, language: str, question: Question) -> None:
+        self.language = language
+        self.question = question
+        self.baseline = next(iter(question.scenarios))
+
+    def sentences(self, first: Step, gain: Figure, at_once: str, rivals: Sequence[Rival]) -> list[str]:
+        before = _Standing(self.baseline, frozenset(n for n, s in self.question.scenarios.items() if s.built))
+        if not first.study:
+            return [self._at_once(first, before), *self._best_rival(rivals)]
+        after = self._after(first, before)
+        told = [_sentence(self._begin(first, before))]
+        colon = " : " if self.language == "fr" else ": "
+        told += [f"{self._outcome(branch, first)}{colon}{self._then(branch.then, after)}." for branch in first.branches]
+        return [*told, self._worth(gain, at_once, rivals)]
+
+    # what it is worth
+
+    def _at_once(self, first: Step, before: _Standing) -> str:
+        action = self._settle(first, before)
+        return {
+            "en": f"{_capital(action)} at once: none of the studies offered brings more than it costs.",
+            "fr": f"{_capital(action)} tout de suite : aucune des études proposées ne rapporte plus qu'elle ne coûte.",
+        }[self.language]
+
+    def _worth(self, gain: Figure, at_once: str, rivals: Sequence[Rival]) -> str:
+        worth = amount(gain.value, self.question.currency, self.language)
+        other = self._other(rivals, gain)
+        if self.language == "fr":
+            return f"Suivre ce plan rapporte en moyenne {worth} de plus qu'agir tout de suite avec `{at_once}`{other}."
+        return f"Following this is worth {worth} more, on average, than acting at once on `{at_once}`{other}."
+
+    def _other(self, rivals: Sequence[Rival], gain: Figure) -> str:
+        """Say by how much the first study leads over the next way to begin."""
+        rival = next((rival for rival in rivals if rival.study), None)
+        if rival is None:
+            return ""
+        behind = gain.value - rival.gain.value
+        less = amount(max(behind, 0.0), self.question.currency, self.language)
+        begin = self._rival(rival)
+        if behind <= gain.error:
+            return {"en": f"; {begin} is worth about as much", "fr": f" ; {begin}, presque autant"}[self.language]
+        return {"en": f"; {begin} would bring {less} less", "fr": f" ; {begin}, {less} de moins"}[self.language]
+
+    def _best_rival(self, rivals: Sequence[Rival]) -> list[str]:
+        rival = next((rival for rival in rivals if rival.study), None)
+        if rival is None:
+            return []
+        less = amount(max(-rival.gain.value, 0.0), self.question.currency, self.language)
+        if self.language == "fr":
+            return [f"{_capital(self._rival(rival))}, on gagnerait {less} de moins."]
+        return [f"{_capital(self._rival(rival))} would bring {less} less."]
+
+    def _rival(self, rival: Rival) -> str:
+        live = "" if rival.live == self.baseline else rival.live
+        if self.language == "fr":
+            return f"en commençant par `{rival.study}`" + (f" avec `{live}` en production" if live else "")
+        return f"beginning with `{rival.study}`" + (f" while `{live}` is in production" if live else "")
+
+    # what to do
+
+    def _begin(self, step: Step, before: _Standing) -> str:
+        """Say a step that runs a study."""
+        needed = self.question.studies[step.study].needs
+        acts = self._turns(step, before) if step.live != before.live else []
+        if needed and needed not in self._with(before, step.live).built:
+            french = self.language == "fr"
+            acts.append(f"construisez `{needed}` pour l'essai" if french else f"build `{needed}` for the test")
+        run = f"lancez {self._study(step)}" if self.language == "fr" else f"run {self._study(step)}"
+        return self._listed([*acts, run])
+
+    def _listed(self, acts: Sequence[str]) -> str:
+        word = "et" if self.language == "fr" else "and"
+        return f"{', '.join(acts[:-1])} {word} {acts[-1]}" if len(acts) > 1 else acts[0]
+
+    def _study(self, step: Step) -> str:
+        french = self.language == "fr"
+        text = f"`{step.study}`"
+        if step.weeks:
+            text += f" {'pendant' if french else 'for'} {duration(step.weeks, self.language)}"
+        if step.share:
+            share = percent(step.share, self.language)
+            text += f" sur {share} du trafic" if french else f" on {share} of the traffic"
+        if step.n and not step.weeks and self.question.studies[step.study].n:
+            text += f" (n = {step.n})"
+        return text
+
+    def _settle(self, step: Step, before: _Standing) -> str:
+        """Say which scenario readers have from a step on."""
+        if step.live == before.live:
+            return f"gardez `{step.live}`" if self.language == "fr" else f"keep `{step.live}`"
+        return self._listed(self._turns(step, before))
+
+    def _turns(self, step: Step, before: _Standing) -> list[str]:
+        """Say what to do so that readers have another scenario."""
+        live, was, french = f"`{step.live}`", f"`{before.live}`", self.language == "fr"
+        if step.live == self.baseline:
+            return [f"retirez {was}" if french else f"take {was} back"]
+        scenario = self.question.scenarios[step.live]
+        if scenario.value:
+            return [f"choisissez {live}" if french else f"choose {live}"]
+        instead = "" if not step.stops else f" à la place de {was}" if french else f" instead of {was}"
+        if step.live not in before.built and (scenario.build or scenario.ready):
+            if french:
+                return [f"construisez {live}", f"mettez-le en production{instead}"]
+            return [f"build {live}", f"put it in production{instead}"]
+        return [f"mettez {live} en production{instead}" if french else f"put {live} in production{instead}"]
+
+    def _then(self, step: Step, before: _Standing) -> str:
+        """Say a later step, with what follows from it."""
+        if not step.study:
+            return self._settle(step, before)
+        if any(branch.then.study for branch in step.branches):
+            tail = " et décidez selon son résultat" if self.language == "fr" else " and decide by its result"
+            return self._begin(step, before) + tail
+        after = self._after(step, before)
+        told = [(self._interval(branch, step), self._then(branch.then, after)) for branch in step.branches]
+        parts = [f"{where}, {action}" for where, action in told]
+        return (
+            f"{self._begin(step, before)} ; {' ; '.join(parts)}"
+            if self.language == "fr"
+            else (f"{self._begin(step, before)}; {'; '.join(parts)}")
+        )
+
+    def _after(self, step: Step, before: _Standing) -> _Standing:
+        """Return what stands once a step's study is done."""
+        now = self._with(before, step.live)
+        return self._with(now, self.question.studies[step.study].needs, live=step.live) if step.study else now
+
+    def _with(self, before: _Standing, name: str, live: str = "") -> _Standing:
+        built = set(before.built)
+        part = name
+        while part:
+            built.add(part)
+            part = self.question.scenarios[part].needs
+        return _Standing(live or name, frozenset(built))
+
+    # results
+
+    def _outcome(self, branch: Branch, step: Step) -> str:
+        """Say when a branch of the first study is taken, and how likely that is."""
+        likely = percent(branch.chance, self.language)
+        low, high = self._edges(branch, step)
+        if self.language == "fr":
+            if branch.signals:
+                return f"Si le signal est {_alternatives(branch.signals, 'ou')} ({likely} de chances)"
+            when = "Quel que soit le résultat"
+            if low and high:
+                when = f"Si le résultat est entre {low} et {high}"
+            elif low or high:
+                when = f"Si le résultat dépasse {low}" if low else f"Si le résultat est inférieur à {high}"
+            return when if when.startswith("Quel") else f"{when} ({likely} de chances)"
+        if branch.signals:
+            return f"If the signal is {_alternatives(branch.signals, 'or')} ({likely} likely)"
+        when = "Whatever it shows"
+        if low and high:
+            when = f"If it shows {low} to {high}"
+        elif low or high:
+            when = f"If it shows more than {low}" if low else f"If it shows less than {high}"
+        return when if when.startswith("Whatever") else f"{when} ({likely} likely)"
+
+    def _interval(self, branch: Branch, step: Step) -> str:
+        """Say when a branch of a later study is taken."""
+        low, high = self._edges(branch, step)
+        french = self.language == "fr"
+        if branch.signals:
+            return (
+                f"si {_alternatives(branch.signals, 'ou')}" if french else f"if {_alternatives(branch.signals, 'or')}"
+            )
+        if low and high:
+            return f"d'environ {low} à {high}" if french else f"from about {low} to {high}"
+        if french:
+            return f"au-dessus d'environ {low}" if low else f"au-dessous d'environ {high}"
+        return f"above about {low}" if low else f"below about {high}"
+
+    def _edges(self, branch: Branch, step: Step) -> tuple[str, str]:
+        low, high = (
+            "" if edge is None else self.result(edge, self.question.studies[step.study].measures, others)
+            for edge, others in ((branch.low, branch.high), (branch.high, branch.low))
+        )
+        return low, high
+
+    def result(self, value: float, measures: str, other: float | None) -> str:
+        """Write a result as the unknown is written, as finely as telling two thresholds apart takes."""
+        unknown = self.question.unknowns.get(measures)
+        shares = bool(unknown) and "%" in unknown.written if unknown else False
+        scale = 100.0 if shares else 1.0
+        size = abs(value) if other is None else min(abs(value), abs(value - other))
+        figures = 1 - math.floor(math.log10(size * scale)) if size > 0 else 0
+        text = f"{round(value * scale, figures):,.{max(figures, 0)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        if self.language == "fr":
+            text = text.replace(",", "\u202f").replace(".", ",")
+        text = text.replace("-", "−")
+        label = " %" if shares else f" {unknown.label}" if unknown and unknown.label else ""
+        return f"{text}{label}"
+
+
+def _alternatives(names: Sequence[str], word: str) -> str:
+    return f" {word} ".join(f"`{name}`" for name in names)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _sentence(text: str) -> str:
+    return f"{_capital(text)}."
