@@ -143,12 +143,13 @@ def cross_check(conditional: Conditional, unknowns: Sequence[UnknownValue], ever
     for unknown in [unknown for unknown in unknowns if unknown.method in {"exact", "curve"}][:_CHECKED]:
         if sample.question.unknowns[unknown.name].prior.family != "discrete":
             second = evppi(draws.scores[unknown.name], draws.net, carrier=draws.values[unknown.name])
-            notes.append(_disagreement(f"`{unknown.name}`", unknown.evppi, second))
+            slack = _MATERIAL * everything.value  # what is next to nothing may well differ
+            notes.append(_disagreement(f"`{unknown.name}`", unknown.evppi, second, slack=slack))
     return tuple(note for note in notes if note)
 
 
-def _disagreement(subject: str, first: Figure, second: Figure) -> str:
-    if abs(second.value - first.value) <= _WIDE * (second.error + first.error) + 0.02 * first.value:
+def _disagreement(subject: str, first: Figure, second: Figure, *, slack: float = 0.0) -> str:
+    if abs(second.value - first.value) <= _WIDE * (second.error + first.error) + 0.02 * first.value + slack:
         return ""
     return (
         f"Two ways of valuing {subject} disagree: {first.value:,.6g} by the formulas, {second.value:,.6g} by the draws. "
