@@ -14,6 +14,10 @@ HOSTILE = [
     "f'{v}'", "max(v, key=1)", "(v:=3)", "'a'*10**9", "v^2", "True", "None", "...", "v and x", "1 < x < 3", "max(*v)",
     "x; x", "x @ x", "~x", "x // 2", "1j * x", "{x}", "{x: x}", "(x, x)", "not x", "eval(x)", "open(x)", "x if x",
     "await x", "yield x", "*x", "exp", "x.real", "9999999999**99999", "1 / 0", "x in x", "x is x", "globals()",
+    "x.__init__.__globals__", "getattr(x, 'a')", "import os", "del x", "x = 3", "`id`", "${x}", "@x", "x\0", "\0", "()",
+    "0x10", "0o7", "1_000", "1if x else 2", "1..real", "(1).real", "b'x'", "'\\d'", "x # __import__('os')", "x \\\n+1",
+    "x\n+1", "(lambda: x)()", "max(x, 1)(x)", "exp(exp(exp(99)))", "nan", "inf", "1e400", "_0", "n0", "__builtins__",
+    "x % 2", "ｅval(x)", "x if x else (yield)", "[x][0]", "x()", "max()", "sqrt(1, 2)",
 ]  # fmt: skip
 
 

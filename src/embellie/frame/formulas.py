@@ -29,6 +29,8 @@ _LITERAL = re.compile(
     r"(?P<unit>\s*(?P<first>[^\W\d_]+|[€$£])|(?=\s*/))?"
 )
 _NEXT = re.compile(r"\s*/\s*([^\W\d_]+|[€$£])(?!\w|\()")
+_ODD = re.compile(r"[\\#]|(?<![\w.])\d(?![\d.]*(?:[eE]\d*)?(?![\w.]))[\w.]*")
+"""What Python would read and nobody means: `1if`, `0x10`, `1_000`, a comment, a line that goes on."""
 _SUFFIXES = {"k": 1e3, "M": 1e6, "Md": 1e9, "bn": 1e9}
 _WORDS = frozenset(keyword.kwlist)
 
@@ -248,6 +250,10 @@ def parse_formula(text: str, *, names: Iterable[str], currency: str) -> Formula:
     if "^" in text:
         raise QuestionError(f"`^` in `{text}` is no power.", hint="Use `**`.")
     plain, numbers = _with_numbers_named(text, known, currency)
+    if odd := _ODD.search(plain):
+        raise QuestionError(
+            f"`{odd[0]}` in `{_short(text)}` is no part of a formula.", hint="Write numbers as `1000`, and no comment."
+        )
     try:
         tree = ast.parse(plain.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
