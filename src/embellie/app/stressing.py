@@ -69,6 +69,9 @@ class _Stressing:
         self._action, self._best = action, best
         self._samples: dict[float, Sample] = {}
         self._glances: dict[float, Glance] = {}
+        self._sure = (
+            0.0 if action == "learn_more" else math.inf
+        )  # beyond this factor learning is taken to stay worth it
         self._tried = candidates(question, studies)
         if action != "learn_more":
             self._tried = calibrated(self._sample(1.0), self._tried)
@@ -79,9 +82,12 @@ class _Stressing:
         rows: list[Stressed] = []
         for factor in FACTORS:
             try:
-                rows.append(self._row(self._glance(factor), factor))
+                seen = self._glance(factor)
             except (QuestionError, InputError):  # a formula or a result that such wide ranges make impossible
                 break
+            rows.append(self._row(seen, factor))
+            if seen.learning > 0:
+                self._sure = min(self._sure, factor)
         flips, becomes = self._flip([1.0, *(row.factor for row in rows)])
         return Stress(
             flips_at=flips,
@@ -103,13 +109,12 @@ class _Stressing:
 
     def _glance(self, factor: float) -> Glance:
         if factor not in self._glances:
-            studied = self._action != "learn_more"
-            self._glances[factor] = glance(self._sample(factor), self._tried, studied=studied)
+            self._glances[factor] = glance(self._sample(factor), self._tried, studied=factor <= self._sure)
         return self._glances[factor]
 
     def _row(self, seen: Glance, factor: float, *, fat: bool = False) -> Stressed:
         action = seen.action
-        if self._action == "learn_more" and action != "learn_more":
+        if factor > self._sure and action != "learn_more":
             stays = seen.evpi.value >= self._least_evpi - seen.evpi.error
             action = "learn_more" if stays else glance(seen.sample, self._tried).action
         return Stressed(
@@ -127,7 +132,7 @@ class _Stressing:
 
         try:
             sample = self._table.sample(with_priors(self._question, change))
-            return self._row(glance(sample, self._tried, studied=self._action != "learn_more"), 1.0, fat=True)
+            return self._row(glance(sample, self._tried, studied=self._sure >= 1.0), 1.0, fat=True)
         except (QuestionError, InputError):
             return self._row(self._glance(1.0), 1.0, fat=True)
 
@@ -160,7 +165,7 @@ class _Stressing:
             return None
         before = 1.0
         for factor in factors[1:]:
-            if self._glance(factor).learning > 0:
+            if factor <= self._sure and self._glance(factor).learning > 0:
                 return _root(lambda k: -self._glance(k).learning, before, factor)
             before = factor
         return None
