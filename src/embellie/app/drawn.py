@@ -11,7 +11,7 @@ from embellie.decide.updating import Beliefs
 from embellie.domain.errors import InputError
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
-from embellie.frame.valuing import Model, values
+from embellie.frame.valuing import Model, Stage, values
 from embellie.stats.distributions import quantile
 from embellie.stats.sampling import Draws, normal_scores
 
@@ -55,8 +55,6 @@ class Sample:
         if not new:
             return self.net_after(weeks)
         if (weeks, new) not in self._from:
-            from embellie.frame.valuing import Stage
-
             worths = [
                 self.model.course(self.named, (Stage(name, weeks),), built=new).net for name in self.question.scenarios
             ]
