@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from embellie.domain.slate import Recommended, SlateRequest
     from embellie.domain.unavailable import Unavailable
     from embellie.domain.verdict import Verdict
-    from embellie.frame.question_file import parse_question, read_question
+    from embellie.frame.question_file import parse_question, question_from, read_question
     from embellie.measure.planning import ExperimentPlan, plan_experiment
     from embellie.measure.telling import sentences
     from embellie.ports import Policy
@@ -58,6 +58,7 @@ __all__ = [
     "build_policy",
     "parse_question",
     "plan_experiment",
+    "question_from",
     "read_question",
     "sentences",
 ]  # fmt: skip
@@ -76,7 +77,7 @@ _HOMES = {
     "domain.slate": ("Recommended", "SlateRequest"),
     "domain.unavailable": ("Unavailable",),
     "domain.verdict": ("Verdict",),
-    "frame.question_file": ("parse_question", "read_question"),
+    "frame.question_file": ("parse_question", "question_from", "read_question"),
     "measure.planning": ("ExperimentPlan", "plan_experiment"),
     "measure.telling": ("sentences",),
     "ports": ("Policy",),

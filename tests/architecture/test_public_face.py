@@ -37,6 +37,7 @@ FACE = [
     "build_policy",
     "parse_question",
     "plan_experiment",
+    "question_from",
     "read_question",
     "sentences",
 ]

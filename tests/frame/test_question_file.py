@@ -353,6 +353,15 @@ def test_a_mistake_in_python_names_its_place():
     assert error.value.at == "question.unknowns.lift"
 
 
+def test_a_mistake_in_a_formula_from_python_names_its_place_too():
+    """The units are checked when everything is read."""
+    tables = tomllib.loads(WHOLE)
+    tables["scenarios"]["act"]["rollback"] = "3 weeks"
+    with pytest.raises(QuestionError, match="Write it in EUR") as error:
+        question_from(tables)
+    assert error.value.at == "question.scenarios.act.rollback"
+
+
 @pytest.mark.parametrize("wrong", [None, [("a", 1)], {1: {}}, {"unknowns": {1: "3 to 7"}}, {"scenarios": 3}])
 def test_what_is_no_table_is_refused(wrong):
     """A question is a dictionary of dictionaries with names."""

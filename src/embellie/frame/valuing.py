@@ -102,7 +102,11 @@ class Model:
             unit_wanted = {"obsolescence": "%/year", "ready": "weeks", "ramp": "weeks"}.get(field, wanted[1])
             raise QuestionError(
                 f"`{field}` of `{name}` comes out in {unit_text(unit)}, where {wanted[1]} is expected: `{text}`.",
-                hint=self._units_of(formula.names) if formula.names else f"Write `{text} {unit_wanted}`.",
+                hint=self._units_of(formula.names)
+                if formula.names
+                else f"Write `{text} {unit_wanted}`."
+                if not unit
+                else f"Write it in {unit_wanted}.",
                 at=self._at(place),
             )
         if bare and formula.names and field in {"benefit", "run"}:
@@ -316,7 +320,9 @@ def question_texts(question: Question) -> dict[str, str]:
 
 
 def where(question: Question, place: str) -> str:
-    """Return `file:line` of a key, or of the table around it."""
+    """Return `file:line` of a key, or of the table around it; the key itself where no file has lines."""
+    if not question.lines:
+        return f"{question.file or 'question'}.{place}"
     name = place
     while name and name not in question.lines:
         name = name.rpartition(".")[0]
