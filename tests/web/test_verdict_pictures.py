@@ -81,3 +81,19 @@ def test_a_quick_answer_leaves_out_what_it_does_not_hold(quick, name):
 def test_without_a_question_nothing_is_drawn(name):
     """The page of an empty newsroom has no drawing, and says what to do."""
     assert Site(fake.FakeNewsroom(empty=True)).get(f"/{name}.json").json()["drawings"] == {}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_page_asks_for_the_question_and_the_verdict_once(site, monkeypatch, name):
+    """Reading a question's file takes its time, and each picture needs it."""
+    asked = {"question": 0, "verdict": 0}
+
+    def counted(name, found):
+        asked[name] += 1
+        return found
+
+    question, verdict = site.newsroom.question(), site.newsroom.verdict()
+    monkeypatch.setattr(site.newsroom, "question", lambda: counted("question", question))
+    monkeypatch.setattr(site.newsroom, "verdict", lambda: counted("verdict", verdict))
+    assert site.get(f"/{name}").status_code == 200
+    assert asked == {"question": 1, "verdict": 1}

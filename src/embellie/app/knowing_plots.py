@@ -68,8 +68,7 @@ def tipping_sentence(verdict: Verdict, name: str, tips: Sequence[TippingPoint], 
         )
         for tip in tips[:3]
     ]
-    text = " ".join(said)
-    return f"{text[0].upper()}{text[1:]}"
+    return " ".join(f"{text[0].upper()}{text[1:]}" for text in said)
 
 
 def _at_chances(curve: Curve, chances: Sequence[float]) -> list[int]:
@@ -176,7 +175,8 @@ def tornado(verdict: Verdict, voice: Voice) -> Exhibit | None:
         return None
     flips = [swing for swing in swings if min(swing.at_p05, swing.at_p95) < 0]
     key = "tornado.none" if not flips else "tornado.one" if len(flips) == 1 else "tornado.several"
-    first = swings[0]
+    first, rivals = swings[0], {swing.rival for swing in flips or swings}
+    rival = voice.the(rivals.pop()) if len(rivals) == 1 else voice("tornado.another")
     return Exhibit(
         key="tornado",
         title=voice("tornado.title"),
@@ -185,9 +185,9 @@ def tornado(verdict: Verdict, voice: Voice) -> Exhibit | None:
             n=len(flips),
             best=voice.the(first.best),
             ask=voice.ask((flips or swings)[0].unknown),
-            rival=voice.the(first.rival),
+            rival=rival,
         ),
-        note=voice("tornado.note", best=voice.the(first.best)),
+        note=voice("tornado.note", best=voice.the(first.best), rival=rival),
         draw=lambda width: _tornado(Canvas(width), verdict, swings[:_MOST_SWINGS], voice),
         columns=tuple(voice(f"column.{name}") for name in ("unknown", "at_low", "at_high")),
         rows=[

@@ -113,26 +113,21 @@ _PLOTS: dict[str, tuple[str, str]] = {
     "tipping.label": ("{above} wins above {value}", "{above} au-dessus de {value}"),
     "tornado.title": ("What could turn the choice around", "Ce qui peut renverser le choix"),
     "tornado.none": (
-        "No unknown taken alone, at either end of its range, makes {best} fall behind; {ask} moves its lead most.",
-        "Aucune inconnue, prise seule à un bout de sa plage, ne fait reculer {best} ; c’est « {ask} » qui pèse le plus.",
+        "No unknown taken alone, at either end of its range, puts {rival} ahead of {best}; “{ask}” weighs most.",
+        "Aucune inconnue, prise seule à un bout de sa plage, ne fait passer {rival} devant {best} ; « {ask} » pèse le plus.",
     ),
     "tornado.one": (
         "One unknown alone can put {rival} ahead of {best}: “{ask}”",
-        "Une seule inconnue peut faire passer {rival} devant : « {ask} », aux dépens de {best}.",
+        "Une inconnue peut, à elle seule, faire passer {rival} devant {best} : « {ask} »",
     ),
     "tornado.several": (
-        "{n} unknowns, each alone, can put another scenario ahead of {best}; first: “{ask}”",
-        "{n} inconnues peuvent, chacune seule, faire passer un autre scénario devant {best} ; d’abord : « {ask} »",
+        "{n} unknowns, each alone, can put {rival} ahead of {best}; first: “{ask}”",
+        "{n} inconnues peuvent, chacune seule, faire passer {rival} devant {best} ; d’abord : « {ask} »",
     ),
+    "tornado.another": ("another scenario", "un autre scénario"),
     "tornado.note": (
-        (
-            "The lead of {best} on its nearest rival when the unknown is at its low end (hollow) or at its high end (full). Left of 0, "
-            "the rival is ahead."
-        ),
-        (
-            "L’avance sur le plus proche rival quand l’inconnue est au bas de sa plage (point creux) ou en haut (point plein) ; au "
-            "départ, {best} mène. À gauche de 0, le rival passe devant."
-        ),
+        "The lead of {best} on {rival} when the unknown is at its low end (hollow) or at its high end (full). Left of 0 it is behind.",
+        "L’avance sur {rival}, si l’on choisit {best}, quand l’inconnue est au bas de sa plage (point creux) ou en haut (point plein). À gauche de 0, c’est un retard.",
     ),
     "tornado.cell": ("{lead} at {value}", "{lead} à {value}"),
     "kinds.title": ("Who could know", "Qui pourrait savoir"),

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from embellie.domain.errors import EmbellieError
 from embellie.domain.experiment import Experiment
@@ -30,6 +30,7 @@ class View:
     site: str
     words: Words
     query: Mapping[str, str]
+    _asked: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def ask(self, question: Callable[[], T]) -> T | Unavailable:
         """Ask the newsroom; what it cannot answer becomes a reason and a remedy."""
@@ -54,12 +55,18 @@ class View:
         return self.words.named(name, value) if name in {"metric", "counted"} else value
 
     def verdict(self) -> Verdict | Unavailable:
-        """The verdict now."""
-        return self.ask(self.newsroom.verdict)
+        """The verdict now; one page asks once."""
+        return self._once("verdict", self.newsroom.verdict)
 
     def question(self) -> Question | Unavailable:
-        """The question as read."""
-        return self.ask(self.newsroom.question)
+        """The question as read; one page reads its file once."""
+        return self._once("question", self.newsroom.question)
+
+    def _once(self, name: str, question: Callable[[], T]) -> T | Unavailable:
+        if name not in self._asked:
+            self._asked[name] = self.ask(question)
+        found: T | Unavailable = self._asked[name]
+        return found
 
     def experiments(self) -> list[Experiment]:
         """The experiments, running ones first, and what each open rollout compares."""
