@@ -88,6 +88,7 @@ def _lift(rng):
     if kind == 1:
         return f'{{ range = "{low:.3f} to {high:.3f}", tails = "fat" }}'
     if kind == 2:
+        low = min(low, -0.01)  # ends of one sign would be bounded at 0, and few middles fit there
         return f'"{low:.3f} / {(low + high) / 2 + rng.uniform(-0.2, 0.2) * (high - low):.3f} / {high:.3f}"'
     if kind == 3:
         return f'"uniform({low:.3f}, {high:.3f})"'
