@@ -184,6 +184,15 @@ def test_evidence_is_taken_into_account_in_each_case():
     assert gloomy.net_benefit["it"].mean == pytest.approx(1.0, abs=1e-3)
 
 
+def test_what_a_case_says_is_known_no_result_can_change():
+    """Evidence about it is left aside."""
+    text = CASES + '[cases.known]\nx = "2"\n'
+    shown = (Evidence(study="look", measures="x", estimate=-5.0, se=1.0),)
+    known = case_values(parse_question(text), shown, seed=3)[-1]
+    assert (known.best, known.action) == ("it", "ship")
+    assert known.net_benefit["it"].mean == pytest.approx(2.0)
+
+
 def test_a_question_without_cases_has_none():
     """Nor is anything drawn."""
     assert case_values(parse_question(NORMAL.format(mean=1))) == ()

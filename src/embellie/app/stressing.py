@@ -216,7 +216,7 @@ def case_values(
 
     Args:
         question: Its cases are asked in the order of the file.
-        evidence: What studies found; the case's priors meet it.
+        evidence: What studies found; the case's priors meet it, except about what the case says is known.
         studies: Every design as it was valued in the question itself: the best ones of a few studies are valued in each case.
         draws: A power of two, at least 64.
         seed: The question's own when None, else 7.
@@ -227,7 +227,9 @@ def case_values(
     seeded = seed_of(question, seed)
     found = []
     for case in question.cases.values():
-        sample = take_sample(case.question, evidence, draws=draws, seed=seeded)
+        uncertain = {*case.question.unknowns, *case.question.formulas}
+        shown = [one for one in evidence if one.measures in uncertain or one.measures not in question.unknowns]
+        sample = take_sample(case.question, shown, draws=draws, seed=seeded)
         seen = glance(sample, candidates(case.question, studies))
         scenarios = scenario_values(sample.draws, {})
         found.append(
