@@ -9,7 +9,10 @@ from embellie.app.deciding import decide, parse_question
 from embellie.app.drawn import take_sample
 from embellie.app.studying import Studies
 from embellie.decide.judging import value_design
+from embellie.decide.preposterior import RANKS, Noise, Subject, evsi
 from embellie.domain.errors import QuestionError
+from embellie.frame.valuing import Stage
+from embellie.stats.splines import fit_curves
 
 K, HORIZON, BUILD, MEAN, SD, READY = 20_000, 104, 15_000, 0.005, 0.02, 5
 
@@ -295,3 +298,56 @@ def test_every_design_is_weeks_by_share_by_n():
 def test_a_question_with_such_studies_is_decided():
     """Through the same door as any other."""
     assert decide(parse_question(BUILT_FIRST.format(more=""))).studies[0].name == "ab"
+
+
+# a release that may be taken back
+
+RELEASED = """
+horizon = "104 weeks"
+[unknowns]
+gain = "normal(0.004, 0.02)"
+[scenarios.status_quo]
+benefit = "0 EUR/week"
+[scenarios.release]
+build = "5000 EUR"
+rollback = "{back} EUR"
+benefit = "20000 EUR/week * gain"
+"""
+
+
+def released(back, weeks, se):
+    """Return what releasing is worth when after some weeks, and a result with that error, it stays or is taken back; and full release."""
+    sample = take_sample(parse_question(RELEASED.format(back=back)))
+    stays, taken = (
+        sample.model.course(sample.named, stages).net
+        for stages in (
+            [Stage("release", 0.0)],
+            [Stage("release", 0.0), Stage("status_quo", weeks)],
+        )
+    )
+    scores, gain = sample.draws.scores["gain"], sample.draws.values["gain"]
+    curves = fit_curves(scores, (stays - taken)[None], blocks=8, carrier=gain)
+    values = 0.004 + 0.02 * RANKS
+    looked = evsi(Subject(curves.at(RANKS, values), values), Noise(se=se)).value
+    return max(stays.mean(), taken.mean()) + looked, stays.mean()
+
+
+@pytest.mark.parametrize("back", [0, 3_000, 40_000])
+@pytest.mark.parametrize(("weeks", "se"), [(1.0, 0.02), (4.0, 0.01), (4.0, 1e-4)])
+def test_a_release_that_may_be_taken_back_in_closed_form(back, weeks, se):
+    """K w m - build + E[max(K (H - w) θ, -rollback) | result], against releasing whatever comes."""
+    staged, full = released(back, weeks, se)
+    drift = K * (HORIZON - weeks) * 0.004 + back
+    pre = K * (HORIZON - weeks) * SD**2 / np.hypot(SD, se)
+    expected = K * weeks * 0.004 - 5_000 - back + max(0, drift) + loss(drift, pre)
+    assert staged == pytest.approx(expected, rel=2e-3)
+    assert full == pytest.approx(K * HORIZON * 0.004 - 5_000, rel=1e-9)
+    assert staged >= full
+
+
+def test_the_dearer_the_way_back_the_less_a_look_is_worth():
+    """The option to take back loses value with its price, and none is left when it costs more than it could save."""
+    looks = [staged - full for staged, full in (released(back, 4.0, 0.01) for back in (0, 10_000, 40_000, 10**7))]
+    assert looks == sorted(looks, reverse=True)
+    assert looks[0] > 5_000
+    assert looks[-1] == pytest.approx(0.0, abs=1e-3)
