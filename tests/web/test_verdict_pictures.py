@@ -88,8 +88,7 @@ def test_without_a_question_nothing_is_drawn(name):
 def test_a_view_asks_for_the_question_and_the_verdict_once(site, monkeypatch):
     """Reading a question's file takes its time, and each picture of a page needs it."""
     asked = []
-    for name in ("question", "verdict"):
-        found = getattr(site.newsroom, name)()
+    for name, found in [(name, getattr(site.newsroom, name)()) for name in ("question", "verdict")]:
         monkeypatch.setattr(site.newsroom, name, lambda name=name, found=found: asked.append(name) or found)
     view = View(site.newsroom, "gazette", Words("en"), {})
     assert view.question() is view.question()
