@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy import special
 
 from embellie.app.believing import believe, drawn_values
 from embellie.app.conditional import Conditional
@@ -23,7 +22,7 @@ from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import Action, Figure, StudyValue
 from embellie.frame.valuing import Model, values
-from embellie.stats.distributions import quantile
+from embellie.stats.distributions import quantile, score_of
 from embellie.stats.sampling import Draws, normal_scores
 from embellie.stats.splines import fit_curves
 
@@ -170,7 +169,7 @@ class _Regressed:
     ) -> Subject:
         """Return any expression as studies meet it, by its ranks in the draws."""
         order = np.argsort(values, kind="stable")
-        ranks = special.ndtri((np.arange(len(values)) + 0.5) / len(values))
+        ranks = score_of((np.arange(len(values)) + 0.5) / len(values))
         scores = np.empty(len(values))
         scores[order] = ranks
         at = np.interp(RANKS, ranks, values[order])

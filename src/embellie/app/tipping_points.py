@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from embellie.app.conditional import Conditional
 from embellie.app.drawn import Array
 from embellie.decide.preposterior import RANKS
 from embellie.decide.tipping import lead, tips, two_best
 from embellie.domain.verdict import Curve, Swing, TippingPoint, UnknownValue
-from embellie.stats.distributions import Z95, discrete_law
+from embellie.stats.distributions import Z95, chance_of, discrete_law, score_of
 
 CENTRAL = 0.998
 """Tipping points are looked for in this central share of what is believed of an unknown."""
@@ -37,8 +36,8 @@ class _Line:
         value = float(np.interp(place, points, self.values))
         if self.states:
             return value, float(1 - self.below[int(np.floor(place)) + 1])
-        rank = np.interp(place, points, special.ndtri(self.below))
-        return value, float(special.ndtr(-rank))
+        rank = np.interp(place, points, score_of(self.below))
+        return value, float(chance_of(-rank))
 
     def net_at(self, value: float) -> Array:
         """Return each scenario's net benefit at a value."""
@@ -140,8 +139,8 @@ def _line(conditional: Conditional, name: str, central: float) -> _Line:
         if known.states is not None and known.chances is not None:
             below = np.cumsum(known.chances) - known.chances
             return _Line(discrete_law(prior.parameters)[0], below, known.states[0], states=True)
-    inside = np.abs(RANKS) <= special.ndtri((1 + central) / 2)
-    return _Line(conditional.values(name)[inside], special.ndtr(RANKS[inside]), conditional.net(name)[:, inside])
+    inside = np.abs(RANKS) <= score_of((1 + central) / 2)
+    return _Line(conditional.values(name)[inside], chance_of(RANKS[inside]), conditional.net(name)[:, inside])
 
 
 def _ends(conditional: Conditional, name: str) -> list[float]:

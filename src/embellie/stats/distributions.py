@@ -143,6 +143,24 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 """The parameters of each family, in order; the bounds of a metalog may be left out."""
 
 
+def chance_of(scores: Array | float) -> Array:
+    """Return the chance of lying below each standard normal score.
+
+    >>> chance_of(np.array([0.0, Z95])).round(6).tolist()
+    [0.5, 0.95]
+    """
+    return np.asarray(special.ndtr(scores), dtype=float)
+
+
+def score_of(chances: Array | float) -> Array:
+    """Return the standard normal score below which each chance lies.
+
+    >>> score_of(np.array([0.5, 0.95])).round(6).tolist()
+    [0.0, 1.644854]
+    """
+    return np.asarray(special.ndtri(chances), dtype=float)
+
+
 def quantile(family: str, parameters: Parameters, scores: Array) -> Array:
     """Return the value at each standard normal score: the quantile function at Φ(z).
 
