@@ -159,6 +159,15 @@ def other_shapes() -> Iterator[Figure]:
         yield Figure(name, "sd variance", sd)
 
 
+def released_or_not() -> Iterator[Figure]:
+    """C12: two ways to begin, before the lift is known after four weeks."""
+    looked = -2000 + loss(-0.2 * 48_000, 48_000)
+    released = -2000 - 800 - 5000 + loss(-0.2 * 48_000 + 5000, 48_000)
+    yield Figure("c12-release-and-take-back", "enbs look", looked)
+    yield Figure("c12-release-and-take-back", "plan", looked)
+    yield Figure("c12-release-and-take-back", "rival release", released)
+
+
 def fat_tails() -> Iterator[Figure]:
     """C8: integrals over the density."""
     nu, at, scale = 3, -0.5, 1
@@ -494,7 +503,7 @@ def simulated(*, batches=16, size=1_000_000) -> dict[str, tuple[float, float]]:
 # what the command answers
 
 
-KNOWN = (normal_cases, other_shapes, newspaper_test)
+KNOWN = (normal_cases, other_shapes, newspaper_test, released_or_not)
 """In closed form, or nearly so."""
 
 PUBLISHED = (fat_tails, test_and_roll, three_priors, ades, brennan, depression, three_scenarios)
@@ -527,6 +536,10 @@ def obtained(document: dict, what: str) -> tuple[float, float | None]:
         found = study(document, *rest)[kind]
     elif kind == "after":  # EVPI after the study, on average
         return document["prospect"]["after"]["mean"], document["prospect"]["after"]["error"]
+    elif kind == "plan":  # worth no more than following it: below by what is left of its error
+        return document["plan"]["gain"]["value"], None
+    elif kind == "rival":
+        return next(rival["gain"]["value"] for rival in document["plan"]["rivals"] if rival["live"] == rest[0]), None
     elif kind == "top":
         return next(top["best"]["enbs"] for top in document["tops"] if top["study"] == rest[0]), None
     elif kind == "stopping":
