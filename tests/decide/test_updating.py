@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from embellie.app.deciding import decide, parse_question, unknown_quantiles
+from embellie.decide.updating import update
 from embellie.domain.errors import InputError, UnknownName
 from embellie.domain.evidence import Evidence
 
@@ -129,3 +130,13 @@ def test_the_expected_posterior_mean_is_the_prior_mean():
         for noise in (-1.0, 1.0)
     ]
     assert np.mean(found) == pytest.approx(truths.mean(), rel=0.03)
+
+
+def test_correlations_that_were_mended_are_told():
+    """Which one moved most, from what to what, and what kind of correlation it is."""
+    unknowns = "".join(f'{name} = "normal(0, 1)"\n' for name in "abc")
+    ties = '"a ~ b" = 0.9\n"b ~ c" = 0.9\n"a ~ c" = -0.9\n'
+    scenarios = '[scenarios.no]\nvalue = "0"\n[scenarios.yes]\nvalue = "a + b + c"\n'
+    beliefs = update(parse_question(f"[unknowns]\n{unknowns}[correlations]\n{ties}{scenarios}"), [])
+    assert "was changed from" in beliefs.warnings[0]
+    assert "correlations of normal scores" in beliefs.warnings[0]

@@ -30,3 +30,12 @@ def test_impossible_correlations_are_mended():
     assert np.linalg.eigvalsh(matrix)[0] > 0
     assert np.diag(matrix) == pytest.approx(np.ones(3))
     assert change > 0.05
+
+
+def test_mending_leaves_alone_what_no_correlation_ties():
+    """The nearest matrix has no new ties between those that contradict one another and the rest."""
+    pairs = {("a", "b"): 0.9, ("b", "c"): 0.9, ("a", "c"): -0.9}
+    alone, _ = correlation_matrix(["a", "b", "c"], pairs)
+    among, _ = correlation_matrix(["x", "a", "y", "b", "c"], pairs)
+    assert among[np.ix_([1, 3, 4], [1, 3, 4])] == pytest.approx(alone)
+    assert among[[0, 2]].tolist() == np.eye(5)[[0, 2]].tolist()

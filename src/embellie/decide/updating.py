@@ -24,6 +24,8 @@ from embellie.stats.sampling import correlation_matrix
 Array = npt.NDArray[np.float64]
 
 _NODES = 1501
+TOLD_CHANGE = 0.05
+"""From which change on it is told that correlations were mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,19 @@ class Beliefs:
         return mixing
 
 
+def _mended(question: Question, names: Sequence[str], matrix: Array) -> str:
+    """Say which correlation was changed most so that all go together, and what kind of correlation it is."""
+    moved = {
+        pair: matrix[names.index(pair[0]), names.index(pair[1])] - rho for pair, rho in question.correlations.items()
+    }
+    one, other = max(moved, key=lambda pair: abs(moved[pair]))
+    rho = question.correlations[one, other]
+    return (
+        f"The correlations contradict one another: `{one} ~ {other}` was changed from {rho:.2f} to "
+        f"{rho + moved[one, other]:.2f}, the nearest that go together. They are correlations of normal scores."
+    )
+
+
 def update(question: Question, evidence: Sequence[Evidence]) -> Beliefs:
     """Work out what is believed after the evidence on single unknowns; results on formulas are left to the draws.
 
@@ -143,7 +158,7 @@ def update(question: Question, evidence: Sequence[Evidence]) -> Beliefs:
     names = tuple(question.unknowns)
     results = by_unknown(question, results_of(question, evidence))
     matrix, change = correlation_matrix(names, question.correlations)
-    warnings = [] if change <= 0.05 else [f"The correlations contradict one another; one was changed by {change:.2f}."]
+    warnings = [_mended(question, names, matrix)] if change > TOLD_CHANGE else []
     measured = tuple(at for at, name in enumerate(names) if name in results)
     others = tuple(at for at in range(len(names)) if at not in measured)
     within = matrix[np.ix_(measured, measured)]

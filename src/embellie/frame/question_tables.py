@@ -14,7 +14,10 @@ from embellie.frame.units import parse_unit, unit_text
 LONGEST = 2_000
 """Characters in an amount, a range or a formula."""
 
-MOST = {"unknowns": 1_000, "quantities": 1_000, "formulas": 1_000, "scenarios": 50, "studies": 200, "groups": 200}
+MOST = {
+    "unknowns": 1_000, "quantities": 1_000, "formulas": 1_000, "scenarios": 50, "studies": 200, "groups": 200,
+    "correlations": 10_000,
+}  # fmt: skip
 """Entries of a table."""
 
 _TAKEN = frozenset({"horizon", "min", "max", "sqrt", "log", "exp", "abs", "clip", "weeks", "share", "n"})

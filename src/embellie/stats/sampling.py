@@ -93,10 +93,16 @@ def correlation_matrix(names: Sequence[str], pairs: Mapping[tuple[str, str], flo
     wanted = np.eye(len(names))
     for (one, other), value in pairs.items():
         wanted[place[one], place[other]] = wanted[place[other], place[one]] = value
-    if not pairs or np.linalg.eigvalsh(wanted)[0] > 1e-9:
+    tied = np.ix_(*[sorted({place[name] for pair in pairs for name in pair})] * 2) if pairs else None
+    if tied is None or np.linalg.eigvalsh(wanted[tied])[0] > 1e-9:
         return wanted, 0.0
-    mended = _nearest(wanted)
+    mended = wanted.copy()
+    mended[tied] = _nearest(wanted[tied])
     return mended, float(np.max(np.abs(mended - wanted)))
+
+
+_STILL = 1e-9
+"""The largest change of an entry at which the projections have come to rest."""
 
 
 def _nearest(wanted: Array) -> Array:
@@ -106,7 +112,9 @@ def _nearest(wanted: Array) -> Array:
         values, vectors = np.linalg.eigh(before)
         projected = (vectors * np.maximum(values, 1e-8)) @ vectors.T
         correction = projected - before
-        matrix = projected.copy()
+        last, matrix = matrix, projected.copy()
         np.fill_diagonal(matrix, 1.0)
+        if np.max(np.abs(matrix - last)) < _STILL:
+            break
     scale = np.sqrt(np.diag(projected))
     return np.asarray(projected / np.outer(scale, scale), dtype=float)
