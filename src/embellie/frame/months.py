@@ -120,12 +120,16 @@ class _Decay:
 
 def _phi1(x: Array) -> Array:
     """(1 - e^-x) / x, and 1 at 0."""
+    if not np.any(x):
+        return np.ones_like(x)
     safe = np.where(x == 0, 1.0, x)
     return np.asarray(np.where(x == 0, 1.0, -np.expm1(-safe) / safe))
 
 
 def _phi2(x: Array) -> Array:
-    """(1 - (1+x) e^-x) / x², by its series Σ (-x)^n / (n! (n+2)) where that loses digits."""
+    """(1 - (1+x) e^-x) / x², by its series Σ (-x)^n / (n! (n+2)) where that loses digits; 1/2 at 0."""
+    if not np.any(x):
+        return np.full_like(x, 0.5)
     safe = np.where(np.abs(x) < _SMALL, 1.0, x)
     series, term = np.zeros_like(x), np.ones_like(x)
     for n in range(_TERMS):
