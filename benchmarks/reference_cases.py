@@ -161,8 +161,9 @@ def other_shapes() -> Iterator[Figure]:
 
 def released_or_not() -> Iterator[Figure]:
     """C12: two ways to begin, before the lift is known after four weeks."""
-    looked = -2000 + loss(-0.2 * 48_000, 48_000)
-    released = -2000 - 800 - 5000 + loss(-0.2 * 48_000 + 5000, 48_000)
+    spread = 48_000 / sqrt(1.01)
+    looked = -2000 + loss(-0.2 * 48_000, spread)
+    released = -2000 - 800 - 5000 + loss(-0.2 * 48_000 + 5000, spread)
     yield Figure("c12-release-and-take-back", "enbs look", looked)
     yield Figure("c12-release-and-take-back", "plan", looked)
     yield Figure("c12-release-and-take-back", "rival release", released)
