@@ -10,6 +10,7 @@ How E[net benefit | unknown] is found, the best way that the question allows:
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import special
@@ -17,7 +18,7 @@ from scipy.interpolate import CubicSpline
 
 from embellie.app.drawn import Array, Sample
 from embellie.app.others import NOW, Held, Others, When
-from embellie.decide.curves import FAR, WITHIN, gain_of_curves, gain_of_states
+from embellie.decide.curves import FAR, WITHIN, gain_of_curves, gain_of_states, mean_of_curves
 from embellie.decide.discrete import conditional_means
 from embellie.decide.information import against_first
 from embellie.decide.judging import noise_floor
@@ -29,13 +30,16 @@ from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
 from embellie.stats.splines import fit_curves
 
 _RANKS: Array = np.asarray(RANKS, dtype=float)
-_NODES = _RANKS[:: (len(RANKS) - 1) // 30]
+_NODES = _RANKS[:: (len(RANKS) - 1) // 20]
 _AT_ONCE = 32
 _FEW_DRAWN = 2
 _ROWS_FOR_FEW = 128
 _LINE_ROWS = 512
-_NODE_ROWS = 256
+_NODE_ROWS = 512
 _ROWS = 2**16
+_NODE_BUDGET = 2**19
+_MOST_HELD = 32
+"""How many unknowns are held one by one, those worth most, where a question has more that bend what scenarios are worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,11 @@ class Conditional:
         lines = [name for name in left if self._is_line(name)]
         for first in range(0, len(lines), _AT_ONCE):
             self._lines(lines[first : first + _AT_ONCE], rows=_ROWS // (len(lines) + 1))
+        curved = [name for name in left if self._is_curved(name)]
+        if len(curved) > self._held_at_most:
+            self._by_polynomials(curved)
+            for name in sorted(curved, key=lambda name: -self.evppi(name).value)[: self._held_at_most]:
+                del self._known[name, NOW]
         for name in left:
             self.known(name)
 
@@ -208,6 +217,11 @@ class Conditional:
     def _is_line(self, name: str) -> bool:
         return self._is_affine(name) and not self._is_discrete(name) and len(self.others.together([name])) == 1
 
+    def _is_curved(self, name: str) -> bool:
+        """Whether an unknown is valued by holding it at one value after the other, though its scores are standard normal."""
+        usual = not self._is_affine(name) and not self._is_discrete(name) and not self.others.held(name).tangled
+        return usual and not self.sample.beliefs.touched(name)
+
     def _lines(self, names: list[str], *, rows: int = _LINE_ROWS, when: When = NOW) -> None:
         """Find the curves of independent unknowns in which net benefits are affine: from two values of each."""
         held = self.others.held(names[0])
@@ -217,7 +231,7 @@ class Conditional:
         np.fill_diagonal(points[1:], far)
         rows = self._rows(held, min(rows, _LINE_ROWS))
         net = self.others.mean_net(dict(zip(names, points.T, strict=True)), held, rows=rows, when=when)
-        level = net[:, :, :1] + self._level(held, rows, when)
+        level = net[:, :, :1] + self._missed(net[:, :, 0], held, rows, when)
         for at, name in enumerate(names):
             slope = (net[:, :, at + 1 : at + 2] - net[:, :, :1]) / (far[at] - middle[at])
             curves = level + slope * (self.others.along(name, FAR) - middle[at])
@@ -238,11 +252,12 @@ class Conditional:
         nodes = self.others.nodes(name, FAR)
         u = (self.others.valued(name, nodes) - middle[0]) / wide[0]
         base, slope = net[:, :, :1], net[:, :, 1:2] - net[:, :, :1]
-        curves = base + self._level(held, rows, when) + slope * u
+        curves = base + slope * u
         for at, other in enumerate(held.given, start=1):
             share = (self.others.mean_given(other, name, nodes) - middle[at]) / wide[at]
             level = net[:, :, 2 * at : 2 * at + 1] - base
             curves = curves + share * (level + u * (net[:, :, 2 * at + 1 : 2 * at + 2] - base - slope - level))
+        curves = curves + self._missed(mean_of_curves(curves, FAR), held, rows, when)
         return Known(curves, FAR, "curve" if held.drawn else "exact")
 
     def _by_nodes(self, name: str, held: Held, when: When) -> Known:
@@ -251,25 +266,28 @@ class Conditional:
         scores = self.others.nodes(name, ranks)
         fixed = {name: self.others.valued(name, scores)}
         fixed |= {other: self.others.mean_given(other, name, scores) for other in held.given}
-        rows = self._rows(held, _NODE_ROWS)
+        rows = self._rows(held, max(min(_NODE_ROWS, _NODE_BUDGET // (self._work * len(_NODES) * SCRAMBLES)), 32))
         net = self.others.mean_net(fixed, held, rows=rows, scores=scores, when=when)
         if not held.drawn:
             return Known(net, FAR, "exact")
-        middle = len(ranks) // 2
-        if rows < self._every:
+        if name != self._pivot and when == NOW and self._pivot:
+            net = net + self._missed(mean_of_curves(CubicSpline(ranks, net, axis=2)(RANKS), RANKS), held, rows, when)
+        elif rows < self._every:
+            middle = len(ranks) // 2
             once = {other: value[middle : middle + 1] for other, value in fixed.items()}
             whole = self.others.mean_net(once, held, rows=self._every, scores=scores[middle : middle + 1], when=when)
             net = net + (whole - net[:, :, middle : middle + 1])
         curves = CubicSpline(ranks, net, axis=2)(RANKS)
         coarse = CubicSpline(ranks[::2], net[:1, :, ::2], axis=2)(RANKS)
         apart = gain_of_curves(curves[:1], RANKS)[0] - gain_of_curves(coarse, RANKS)[0]
-        return Known(curves, RANKS, "curve", quadrature=abs(float(apart)))
+        return Known(curves, RANKS, "curve", quadrature=abs(float(apart)) / 3)
 
     def _by_states(self, name: str, held: Held, when: When) -> Known:
         """Find what each scenario is worth in each state of an unknown."""
         values, chances = self._law(name)
         rows = self._rows(held, _LINE_ROWS)
-        net = self.others.mean_net({name: values}, held, rows=rows, when=when) + self._level(held, rows, when)
+        net = self.others.mean_net({name: values}, held, rows=rows, when=when)
+        net = net + self._missed(net @ chances, held, rows, when)
         return self._stepped(name, net, chances, "curve" if held.drawn else "exact")
 
     def _stepped(self, name: str, states: Array, chances: Array, method: Method) -> Known:
@@ -293,7 +311,33 @@ class Conditional:
             "spline",
         )
 
+    def _by_polynomials(self, names: list[str]) -> None:
+        """Find rough curves of a great many unknowns: Hermite polynomials of their scores, up to the cube."""
+        net = by_scramble(self.sample.draws.net).transpose(1, 0, 2)
+        size = net.shape[2]
+        each = np.broadcast_to(net.mean(axis=2)[:, :, None, None], (*net.shape[:2], 1, len(RANKS)))
+        for first in range(0, len(names), _AT_ONCE):
+            few = names[first : first + _AT_ONCE]
+            scores = by_scramble(np.stack([self.sample.draws.scores[name] for name in few])).transpose(1, 2, 0)
+            curves = each
+            for here, along in zip(_hermite(scores), _hermite(_RANKS), strict=True):
+                curves = curves + (net @ here / size)[:, :, :, None] * along
+            for at, name in enumerate(few):
+                found = curves[:, :, at]
+                self._known[name, NOW] = Known(np.concatenate([found.mean(axis=0)[None], found]), RANKS, "spline")
+
     # details
+
+    @cached_property
+    def _held_at_most(self) -> int:
+        """How many unknowns are held one by one: fewer where each takes longer."""
+        return min(_MOST_HELD, max(8_000 // max(len(self.used), 1), 8))
+
+    @cached_property
+    def _work(self) -> int:
+        """How often an unknown is held at so many values, times how many others are then drawn, by the twenty."""
+        drawn = len(self.others.held(None).drawn) + 1
+        return min(drawn, self._held_at_most) * max(drawn // 20, 1)
 
     @property
     def _every(self) -> int:
@@ -311,17 +355,36 @@ class Conditional:
         apart = float(high - low) or float(np.ptp(self.others.along(name, FAR))) or 1.0
         return self.others.mean(name) + apart
 
-    def _level(self, held: Held, rows: int, when: When) -> Array:
-        """Return what the first rows miss of mean net benefits with all but the drawn at their means: (1 + SCRAMBLES, options, 1)."""
+    def _missed(self, found: Array, held: Held, rows: int, when: When) -> Array:
+        """Return what mean net benefits (1 + SCRAMBLES, options) miss that were `found` from a few rows: (…, …, 1)."""
+        if not held.drawn:
+            return np.zeros((*found.shape, 1))
+        if self._pivot and when == NOW:
+            pivot = self.known(self._pivot)
+            return np.asarray(mean_of_curves(pivot.curves, pivot.ranks) - found, dtype=float)[:, :, None]
         key = held.drawn, when, rows
         if key not in self._levels:
-            missed = np.zeros((1 + SCRAMBLES, len(self.sample.draws.choices), 1))
-            if held.drawn and rows < self._every:
+            missed = np.zeros((*found.shape, 1))
+            if rows < self._every:
                 net = by_scramble(self.others.net(held.drawn, when))
                 each = net.mean(axis=2) - net[:, :, :rows].mean(axis=2)
                 missed = np.concatenate([each.mean(axis=1)[None], each.T])[:, :, None]
             self._levels[key] = missed
         return self._levels[key]
+
+    @cached_property
+    def _pivot(self) -> str:
+        """The unknown that, of those that must be drawn, moves net benefits most: integrating over it leaves the least to draws.
+
+        None ("") where there are so few that draws do as well, or where its law given the others is known by the draws alone.
+        """
+        drawn, draws = self.others.held(None).drawn, self.sample.draws
+        if len(drawn) <= _FEW_DRAWN:
+            return ""
+        scores = np.stack([draws.scores[name] for name in drawn])
+        moves = np.abs(draws.net @ scores.T).max(axis=0) / np.sqrt(np.einsum("ij,ij->i", scores, scores))
+        name = drawn[int(np.argmax(moves))]
+        return "" if self._is_discrete(name) or self.others.held(name).tangled else name
 
     def _law(self, name: str) -> tuple[Array, Array]:
         """Return the states of an unknown, and their probabilities as believed now."""
@@ -334,6 +397,11 @@ class Conditional:
             above = self.others.along(name, middle) > values[:-1]
             low, high = np.where(above, low, middle), np.where(above, middle, high)
         return values, np.diff(np.concatenate([[0.0], special.ndtr(low), [1.0]]))
+
+
+def _hermite(z: Array) -> tuple[Array, Array, Array]:
+    """Return the first three Hermite polynomials, of unit length under the normal law."""
+    return z, (z * z - 1) / np.sqrt(2), z * (z * z - 3) / np.sqrt(6)
 
 
 def _regressed(scores: Array, carrier: Array, nodes: Array, values: Array, net: Array) -> Array:

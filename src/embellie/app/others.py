@@ -17,7 +17,8 @@ from embellie.stats.distributions import mean, quantile
 from embellie.stats.sampling import SCRAMBLES, by_scramble, correlation_matrix
 
 _PROBES = 512
-_ROWS = 2**17
+_CELLS = 2**22
+"""How many numbers are held in memory at once for the unknowns that vary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Others:
     _together: dict[str, frozenset[str]] = field(init=False)
     _measured: frozenset[str] = field(init=False)
     _moved: frozenset[str] = field(init=False)
+    _always: tuple[str, ...] | None = field(init=False, default=None)
     _loose: dict[frozenset[str], bool] = field(init=False, default_factory=dict)
     _means: dict[str, float] = field(init=False, default_factory=dict)
 
@@ -79,14 +81,16 @@ class Others:
 
     def held(self, name: str | None) -> Held:
         """Return what stands for the others while one unknown is held, or none is."""
-        own = frozenset[str]() if name is None else self._together[name]
-        drawn = tuple(
-            other for other in self._together if other not in own and not self._is_loose(self._together[other])
-        )
+        if self._always is None:
+            self._always = tuple(other for other, own in self._together.items() if not self._is_loose(own))
         if name is None:
-            return Held(drawn=drawn)
+            return Held(drawn=self._always)
+        own = self._together[name]
+        drawn = tuple(other for other in self._always if other not in own)
+        if len(own) == 1:
+            return Held(drawn=drawn, tangled=bool(own & self._moved))
         rest = tuple(other for other in self._together if other in own and other != name)
-        if own & self._moved or (rest and not own & self._measured <= {name}):
+        if own & self._moved or not own & self._measured <= {name}:
             return Held(drawn=(*drawn, *rest), tangled=True)
         if self._may_be_averaged(rest):
             return Held(given=rest, drawn=drawn)
@@ -175,7 +179,7 @@ class Others:
         """
         own, points = next(iter(fixed)), len(next(iter(fixed.values())))
         blocks, rows = (SCRAMBLES, rows) if held.drawn else (1, 1)
-        at_once = max(_ROWS // (blocks * rows), 1)
+        at_once = max(_CELLS // (blocks * rows * (len(fixed) + len(held.drawn))), 1)
         found = []
         for first in range(0, points, at_once):
             here = slice(first, min(first + at_once, points))
