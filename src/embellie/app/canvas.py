@@ -31,8 +31,10 @@ def paint(name: str) -> str:
 
 
 def scenario_paint(name: str, place: int) -> str:
-    """Return the paint of a scenario: its own if it is one of the usual three, else by its place."""
-    return name if name in {"status_quo", "heuristic", "ml"} else f"tone-{place % 10}"
+    """Return the paint of a scenario: its own if it is one of the usual three, else by its place; the baseline is grey."""
+    if name in {"status_quo", "heuristic", "ml"}:
+        return name
+    return "tone-1" if place == 0 else f"tone-{(0, 2, 3, 4, 5, 6, 7, 8, 9)[(place - 1) % 9]}"
 
 
 def width_of(text: str, size: float = TEXT, *, bold: bool = False) -> float:
@@ -68,9 +70,22 @@ def wrap(text: str, width: float, *, size: float = TEXT, lines: int = 3, bold: b
         else:
             found.append(word)
     if len(found) > lines:
-        found = found[:lines]
-        found[-1] = f"{found[-1]} …"
-    return found
+        found = [*found[: lines - 1], f"{found[lines - 1]} …"]
+    return [fit(line, width, size=size, bold=bold) for line in found]
+
+
+def fit(text: str, width: float, *, size: float = TEXT, bold: bool = False) -> str:
+    """Cut a text that is too wide for its place, and say so by an ellipsis.
+
+    >>> fit("a_name_without_an_end", 60.0), fit("short", 60.0)
+    ('a_nam…', 'short')
+    """
+    if width_of(text, size, bold=bold) <= width:
+        return text
+    kept = text.removesuffix(" …")
+    while kept and width_of(f"{kept}…", size, bold=bold) > width:
+        kept = kept[:-1]
+    return f"{kept.rstrip()}…"
 
 
 def nice_ticks(low: float, high: float, most: int = 5) -> tuple[float, ...]:

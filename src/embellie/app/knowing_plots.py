@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from embellie.app.canvas import Canvas, Scale, nice_ticks, scenario_paint, spread_out, width_of, wrap
+from embellie.app.canvas import Canvas, Scale, fit, nice_ticks, scenario_paint, spread_out, width_of, wrap
 from embellie.app.exhibit import Exhibit
 from embellie.app.money_plots import LEFT, key_row, money_axis, value_grid
 from embellie.app.voice import Voice, cut
@@ -110,6 +110,7 @@ def _tipping_lines(
 ) -> None:
     for row, tip in enumerate(tips):
         label = voice("tipping.label", above=voice.scenario(tip.above), value=voice.about(name, tip.value))
+        label = fit(label, canvas.width, bold=True)
         y = top - 20 * (len(tips) - 1 - row) - 5
         place = x(tip.value)
         canvas.line((place, y + 5), (place, bottom), stroke="ink", width=1.2)

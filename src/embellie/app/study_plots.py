@@ -375,7 +375,7 @@ def _fan(
     canvas.dot((right, y(after.mean)), 5, fill="paper", ring="ink", ring_width=2)
     label = wrap(voice("burn.on_average", mean=voice.money(after.mean)), 84, size=12.5, lines=3)
     canvas.words((right + 10, y(after.mean) - 8 * (len(label) - 1) + 4), label, fill="ink", size=12.5, halo=True)
-    name = voice.weeks(prospect.weeks) if prospect.weeks else voice.study(prospect.study)
+    name = voice.weeks(prospect.weeks) if prospect.weeks else prospect.study
     canvas.line((right, y(0)), (right, y(0) + 5), stroke="soft")
     lines = wrap(voice("burn.after", study=name), 90, size=12, lines=2)
     last = canvas.words((right, y(0) + 19), lines, size=12)

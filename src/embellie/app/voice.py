@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from embellie.app.picture_phrases import PHRASES
 from embellie.decide.wording import amount, duration, percent, rounded
-from embellie.domain.question import Question
+from embellie.domain.question import Question, Unknown
 
 THIN = "\u202f"
 MINUS = "\u2212"
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+_NOTHING = 5e-5
+"""Less than this of any currency is the rounding of a computer."""
+
 _UNITS_FR = {
     "visit": "visite", "reader": "lecteur", "article": "article", "month": "mois", "months": "mois", "week": "semaine",
     "weeks": "semaines", "year": "an", "years": "ans", "day": "jour", "days": "jours", "hour": "heure", "hours": "heures",
@@ -37,6 +40,7 @@ class Voice:
 
     def money(self, value: float) -> str:
         """Write an amount to three figures, with the currency's sign: `€12,300`, `12 300 €`."""
+        value = 0.0 if abs(value) < _NOTHING else value
         return self.typeset(amount(value, self.question.currency, self.language))
 
     def signed(self, value: float) -> str:
@@ -110,7 +114,7 @@ class Voice:
         """Tell whether an unknown is written in percent; a formula, when all that it names is."""
         known = self.question.unknowns.get(name)
         if known is not None:
-            return not known.unit and "%" in known.written
+            return written_in_percent(known)
         named = re.findall(r"[A-Za-z_]\w*", self.question.formulas.get(name, ""))
         return bool(named) and depth > 0 and all(self.is_share(each, depth - 1) for each in named)
 
@@ -195,6 +199,18 @@ class Voice:
         if len(symbol) == 1:
             text = re.sub(rf"(\d[\d,]*(?:\.\d+)?)\s{re.escape(currency)}\b", rf"{symbol}\1", text)
         return re.sub(r"(\d)\s%", r"\1%", text)
+
+
+def written_in_percent(unknown: Unknown) -> bool:
+    """Tell whether the values of an unknown are written in percent; the chance of a value or of a range is none.
+
+    >>> from embellie.domain.question import Distribution
+    >>> drill = Unknown(name="oil", prior=Distribution("discrete", ()), written="discrete(-70: 50 %, 200: 50 %)")
+    >>> written_in_percent(drill)
+    False
+    """
+    written = re.sub(r":\s*[\d.,]+\s*%|^\s*\d+\s*%\s*:", "", unknown.written)
+    return not unknown.unit and "%" in written
 
 
 def _begin(text: str, before: str, name: str, said: str) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from embellie.app.voice import written_in_percent
 from embellie.domain.errors import EmbellieError
 from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question, Unknown
@@ -130,7 +131,7 @@ def spread_text(words: Words, unknown: Unknown | None, spread: Spread) -> str:
 
 
 def _bare(words: Words, unknown: Unknown | None, value: float) -> str:
-    if unknown is not None and not unknown.unit and "%" in unknown.written:
+    if unknown is not None and written_in_percent(unknown):
         return words.share(value, 1 if abs(value) < 0.2 else 0)
     return words.figure(value)
 

@@ -26,6 +26,9 @@ const count = (value) => new Intl.NumberFormat(language, { notation: "compact" }
 
 const tone = (name, index = 0) => (SCENARIOS.has(name) ? `var(--${ALIAS[name] ?? name})` : `var(--tone-${index % 10})`);
 
+// A scenario of someone's own has a colour by its place, as on the server; the baseline is grey.
+const scenarioTone = (name, index) => (SCENARIOS.has(name) ? tone(name) : `var(--tone-${index ? [0, 2, 3, 4, 5, 6, 7, 8, 9][(index - 1) % 9] : 1})`);
+
 /* ---- text ---------------------------------------------------------------------------------------------------- */
 
 const measure = document.createElement("canvas").getContext("2d");
@@ -105,7 +108,7 @@ function dots(data, width) {
   let base = 0;
   data.rows.forEach((row, index) => {
     base += rowHeights[index];
-    const fill = tone(row.scenario, index);
+    const fill = scenarioTone(row.scenario, index);
     svg.append("line").attr("x1", margin.left).attr("x2", width - margin.right).attr("y1", base).attr("y2", base).attr("stroke", "var(--rule)");
     const label = svg.append("text").attr("x", margin.left).attr("y", base - rowHeights[index] + 20).attr("class", "strong halo").attr("font-size", 15);
     label.append("tspan").attr("font-weight", 600).text(row.label);
