@@ -344,3 +344,13 @@ def test_pictures_of_what_is_believed_follow_a_formula():
     found = unknown_quantiles(question_of(TWO, SUM), evidence=[seen("total", 6.0, 0.2)])["a"]
     assert found["posterior"] == sorted(found["posterior"])
     assert found["posterior"][50] > found["prior"][50] + 1
+
+
+def test_a_state_in_a_formula_is_learnt_of():
+    """Bayes over both states: what may happen would lift the sum by 3."""
+    question = question_of('a = "chance(30 %)"\nb = "normal(0, 1)"', '[formulas]\ntotal = "3 * a + b"')
+    for estimate in (1.0, 3.0, 6.0):
+        sample = take_sample(question, [seen("total", estimate, 0.5)], draws=8192)
+        yes, no = (share * stats.norm.pdf(estimate, 3 * at, 1.25**0.5) for share, at in ((0.3, 1), (0.7, 0)))
+        found, error = mean_of(sample, "a")
+        assert found == pytest.approx(yes / (yes + no), abs=2 * error + 5e-3)

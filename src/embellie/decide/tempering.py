@@ -9,7 +9,9 @@ The prior of the scores is N(0, I), the posterior is that times a likelihood L. 
    Doucet, Jasra 2006, JRSS B 68:411-436), each time with systematic resampling and preconditioned Crank-Nicolson moves (Cotter
    et al. 2013, Statistical Science 28:424-446) around the particles' own mean and covariance.
 
-How well weights w do is told by the effective share, (Σw)² / (n Σw²) (Kish 1965). Each scramble is kept to itself: errors told
+How well weights w do is told by the effective share, (Σw)² / (n Σw²) (Kish 1965). A fitted law that misses a second peak does
+not know it: so its effective share is told from the other side too, as 1 / E[p/q] over draws of the posterior p found without
+it, where a peak that q misses counts for much; the smaller share holds. Each scramble is kept to itself: errors told
 from the differences between scrambles stay honest.
 """
 
@@ -82,13 +84,11 @@ def temper(start: Array, fit: Fit, *, seed: int) -> Tempered:
     if share >= RIGHT:
         return Tempered(start, share, share)
     if share >= LEAST:
-        explored, steps = start, 0
-        mean, covariance = _moments(start, _weights(log))
+        explored, steps, weights = start, 0, _weights(log)
     else:
         explored, steps = _climb(_explorers(start), fit, rng)
-        mean, covariance = _moments(explored, np.full(len(explored), 1 / len(explored)))
-    fitted, ratio = _fitted(start, fit, mean, covariance)
-    kept = effective_share(ratio)
+        weights = np.full(len(explored), 1 / len(explored))
+    fitted, ratio, kept = _fitted(start, fit, explored, weights)
     if kept >= max(ENOUGH, share):
         return Tempered(_resampled(fitted, ratio, rng), share, kept, steps)
     if share >= ENOUGH:
@@ -125,23 +125,38 @@ def _moments(scores: Array, weights: Array) -> tuple[Array, Array]:
     return mean, covariance + 1e-12 * np.eye(columns)
 
 
-def _fitted(start: Array, fit: Fit, mean: Array, covariance: Array) -> tuple[Array, Array]:
-    """Return draws of a normal law near the posterior, and their log-weights; the law is refined while that helps."""
-    best: tuple[Array, Array] | None = None
+def _fitted(start: Array, fit: Fit, explored: Array, weights: Array) -> tuple[Array, Array, float]:
+    """Return draws of a normal law near the posterior, their log-weights and effective share.
+
+    The law is refined while that helps; `explored` with its `weights` stands for the posterior.
+    """
+    best = start, np.zeros(len(start)), 0.0
+    mean, covariance = _moments(explored, weights)
+    there = fit(explored) - 0.5 * np.sum(explored**2, axis=1)
     for _ in range(5):
-        scores = mean + start @ np.linalg.cholesky(covariance).T
+        root = np.linalg.cholesky(covariance)
+        scores = mean + start @ root.T
         log = fit(scores) - 0.5 * np.sum(scores**2, axis=1) + 0.5 * np.sum(start**2, axis=1)
         log = np.where(np.isfinite(log), log, -np.inf)
         if not np.any(np.isfinite(log)):
             break
-        found = effective_share(log)
-        if best is not None and found <= effective_share(best[1]):
+        ratio = there + 0.5 * np.sum(np.linalg.solve(root, (explored - mean).T) ** 2, axis=0)
+        found = min(effective_share(log), _share_seen(log, ratio, weights))
+        if found <= best[2]:
             break
-        best = scores, log
+        best = scores, log, found
         if found > 1 - 1e-9 or found < LEAST:
             break
         mean, covariance = _moments(scores, _weights(log))
-    return best if best is not None else (start, np.where(np.arange(len(start)) == 0, 0.0, -np.inf))
+    return best
+
+
+def _share_seen(log: Array, ratio: Array, weights: Array) -> float:
+    """Return 1 / E[p/q] over the posterior: `log` holds log p/q, unscaled, over draws of q, `ratio` over those of p."""
+    scale = np.max(log) + np.log(np.mean(np.exp(log - np.max(log))))
+    counted = weights > 0
+    with np.errstate(over="ignore"):
+        return float(min(1.0, 1 / (weights[counted] @ np.exp(np.minimum(ratio[counted] - scale, 700.0)))))
 
 
 def _explorers(start: Array) -> Array:
