@@ -146,6 +146,30 @@ def test_only_experiments_that_gain_by_lasting_have_durations(first):
     assert stoppings(studies_of(fixed)) == ()
 
 
+def test_what_is_one_of_a_few_states_has_no_durations():
+    """Nor has a lump without weeks; a lump with weeks can be tested as long as one likes."""
+    states = parse_question(NEWSPAPER.replace("normal(0.005, 0.02)", "discrete(-0.02: 40 %, 0.03: 60 %)"))
+    assert flat_tops(studies_of(states)) == ()
+    lump = """
+    [unknowns]
+    x = "normal(0, 1)"
+    [scenarios.a]
+    value = 0
+    [scenarios.b]
+    value = "x"
+    [studies.s]
+    measures = "x"
+    sd = 100
+    weeks = [1, 2]
+    traffic = "1000 visit/week"
+    """
+    studies = studies_of(parse_question(lump))
+    (top,) = flat_tops(studies)
+    assert top.best.weeks == top.durations[-1].weeks
+    (found,) = stoppings(studies, (top,))
+    assert found.enbs.value == pytest.approx(found.fixed, rel=1e-3)
+
+
 # ending early
 
 

@@ -25,10 +25,10 @@ LOST = 0.05
 MOST_WEEKS = 52
 """An experiment that may be ended any week lasts no longer."""
 
-_KNOTS = (0.25, 0.5, 0.75, 1.0)
+_KNOTS = (0.4, 1.0)
 """Parts of the longest duration at which what follows is valued, besides the shortest and longest design of the file."""
 
-_COARSE, _FINE = 12, 16
+_COARSE, _FINE = 10, 12
 
 
 def flat_tops(studies: Studies) -> tuple[FlatTop, ...]:
@@ -96,7 +96,7 @@ class _Passing:
         self.durations = Durations(self._trial(), shortest=SHORTEST, most=min(self.most, float(MOST_WEEKS)))
 
     def _trial(self) -> Trial:
-        """Gather what is known of the experiment week by week; decisions in between are taken as on a straight line."""
+        """Gather what is known of the experiment week by week; decisions in between are taken as on a parabola."""
         written = [weeks for weeks in self.study.weeks if weeks < self.most]
         knots = np.unique([*(np.array(_KNOTS) * self.most), *written[:1], *written[-1:]])
         ends = [self.before.weeks + self.delay + weeks for weeks in knots]
@@ -132,8 +132,9 @@ class _Passing:
     def duration(self, weeks: float) -> Duration:
         """Return what so many weeks are worth."""
         earned = float(self.earning.mean()) * (self._tail(0.0) - self._tail(weeks))
-        worth = self.durations.deciding_after(weeks) + earned - self._cost(weeks) - self.before.upfront - self.now
-        return Duration(weeks=weeks, evsi=self.durations.evsi(weeks), enbs=float(worth))
+        evsi, after = self.durations.at(weeks)
+        worth = after + earned - self._cost(weeks) - self.before.upfront - self.now
+        return Duration(weeks=weeks, evsi=evsi, enbs=float(worth))
 
     def top(self) -> FlatTop:
         """Return ENBS by duration, from half a week to where it stays negative or half of the horizon."""

@@ -17,6 +17,7 @@ from embellie.decide.preposterior import Noise, Subject
 from embellie.domain.errors import QuestionError
 from embellie.domain.question import Study
 from embellie.domain.verdict import StudyValue
+from embellie.frame.formulas import Formula
 from embellie.frame.units import Dimensions
 from embellie.frame.valuing import duration_weeks, question_texts, where
 from embellie.stats.distributions import discrete_law
@@ -42,6 +43,15 @@ class Preparation:
     weeks: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A term of a study's cost: money, or money per time over the study's weeks."""
+
+    sign: float
+    formula: Formula
+    weekly: bool
+
+
 class Studies:
     """The studies of a question, over one sample of it; `warnings` tells what had to be assumed."""
 
@@ -53,6 +63,8 @@ class Studies:
         self._traffics: dict[str, float] = {}
         self._preparations: dict[str, Preparation] = {}
         self._shown: dict[str, Array] = {}
+        self._subjects: dict[tuple[str, float, frozenset[str]], Subject] = {}
+        self._costs: dict[str, list[_Term]] = {}
 
     def every_design(self) -> list[Design]:
         """Return the designs of all studies, in the order of the file."""
@@ -112,6 +124,12 @@ class Studies:
 
     def subject(self, study: Study, weeks: float = 0.0, built: frozenset[str] = frozenset()) -> Subject:
         """Return what a study shows, as it meets it, when what follows begins `weeks` from today and `built` stands ready."""
+        place = self._key(study), weeks, built
+        if place not in self._subjects:
+            self._subjects[place] = self._subject(study, weeks, built)
+        return self._subjects[place]
+
+    def _subject(self, study: Study, weeks: float, built: frozenset[str]) -> Subject:
         unknown = self.question.unknowns.get(study.measures)
         if unknown and not study.transfer:
             if unknown.prior.family == "discrete":
@@ -231,8 +249,10 @@ class Studies:
         return sd
 
     def grows(self, study: Study) -> bool:
-        """Whether a study is an experiment whose precision grows with its weeks."""
-        return study.kind == "experiment" and bool(study.weeks) and study.se is None and not study.n
+        """Whether a study is an experiment whose precision grows with its weeks, about what can lie anywhere in a range."""
+        if study.kind != "experiment" or not study.weeks or study.se is not None or study.n or study.signals:
+            return False
+        return self.subject(study).chances is None
 
     def _traffic(self, study: Study) -> float:
         """Return units per week: as the study says, or the one quantity that counts visits or readers per time."""
@@ -287,21 +307,25 @@ class Studies:
         """Return the mean cost: amounts as they are, amounts per time over the study's weeks."""
         if not study.cost:
             return 0.0
+        if study.name not in self._costs:
+            self._costs[study.name] = [self._term(study, sign, term) for sign, term in _terms(study.cost)]
+        known = {**self.sample.named, "weeks": np.asarray(weeks), "share": np.asarray(share), "n": np.asarray(float(n))}
+        amounts = (
+            term.sign * float(np.mean(term.formula.value(known))) * (weeks if term.weekly else 1.0)
+            for term in self._costs[study.name]
+        )
+        return float(sum(amounts))
+
+    def _term(self, study: Study, sign: float, text: str) -> _Term:
         design: dict[str, Dimensions] = {"weeks": {"week": 1.0}, "share": {}, "n": {}}
         money = self.question.currency
-        known = {**self.sample.named, "weeks": np.asarray(weeks), "share": np.asarray(share), "n": np.asarray(float(n))}
-        total = 0.0
-        for sign, term in _terms(study.cost):
-            formula, unit = self.sample.model.expression(term, f"studies.{study.name}.cost", names=design)
-            amount = float(np.mean(formula.value(known)))
-            if dict(unit) == {money: 1.0, "week": -1.0}:
-                amount *= weeks
-            elif unit and dict(unit) != {money: 1.0}:
-                raise self._wrong(
-                    study, f"`{term}` in the cost of `{study.name}` is no money.", f"Write `500 {money}/week`.", "cost"
-                )
-            total += sign * amount
-        return total
+        formula, unit = self.sample.model.expression(text, f"studies.{study.name}.cost", names=design)
+        weekly = dict(unit) == {money: 1.0, "week": -1.0}
+        if unit and not weekly and dict(unit) != {money: 1.0}:
+            raise self._wrong(
+                study, f"`{text}` in the cost of `{study.name}` is no money.", f"Write `500 {money}/week`.", "cost"
+            )
+        return _Term(sign, formula, weekly)
 
     def earned(self, study: Study, weeks: float, share: float) -> float:
         """Return what an experiment brings while it runs."""

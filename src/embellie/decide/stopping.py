@@ -20,6 +20,7 @@ import numpy.typing as npt
 from embellie.decide.preposterior import RANKS
 
 Array = npt.NDArray[np.float64]
+Spectrum = npt.NDArray[np.complex128]
 
 _WEIGHTS = np.exp(-0.5 * RANKS**2) / np.exp(-0.5 * RANKS**2).sum()
 _OUTERMOST = 4.0
@@ -41,7 +42,7 @@ class Trial:
         values: The unknown at `RANKS`, rising.
         se: Standard error of one week's result.
         bias: The sd τ of an error that no week takes away.
-        knots: Weeks of study, rising, at which `leads` and `means` are given; straight between them.
+        knots: Weeks of study, rising, at which `leads` and `means` are given; on parabolas between them.
         leads: E[NB_d - NB_first | unknown] when decided after so many weeks, (knots, options - 1, ranks).
         means: E[NB_d] likewise, (knots, options).
         now: The leads of what is decided today, (options - 1, ranks).
@@ -95,55 +96,53 @@ class Durations:
         self.step = (high - low) / size
         self.results = low + self.step * np.arange(size)
         self._squared = (2 * np.pi * np.fft.rfftfreq(size, self.step)) ** 2
-        self._edges = np.append(self.results, high) - self.step / 2
-        middles = np.concatenate([[-np.inf], (RANKS[1:] + RANKS[:-1]) / 2, [np.inf]])
-        self._sides = np.interp(middles, RANKS, inside)
-        self._leads = self._spectrum(trial.leads)
-        self._now = self._spectrum(trial.now)
-        self._chance = self._spectrum(np.ones_like(RANKS))
-        self._earning = self._spectrum(trial.earning)
+        self._place, self._part = self._places(inside, high)
+        rows = [*trial.leads.reshape(-1, len(RANKS)), *trial.now, np.ones_like(RANKS), trial.earning]
+        spectra = self._spectra(np.stack(rows))
+        self._leads = spectra[: -2 - len(trial.now)].reshape(*trial.leads.shape[:2], -1)
+        self._now, self._chance, self._earning = spectra[-2 - len(trial.now) : -2], spectra[-2], spectra[-1]
 
-    def _spectrum(self, outcome: Array) -> npt.NDArray[np.complex128]:
-        """Return the transform of an outcome × p(θ) dθ over the grid; its sum is the outcome's mean."""
-        below = np.concatenate([np.zeros((*outcome.shape[:-1], 1)), np.cumsum(outcome * _WEIGHTS, axis=-1)], axis=-1)
-        rows = below.reshape(-1, below.shape[-1])
-        cells = np.diff([np.interp(self._edges, self._sides, row) for row in rows], axis=-1)
-        cells[:, -1] += rows[:, -1] - cells.sum(axis=-1)
-        return np.asarray(np.fft.rfft(cells.reshape(*outcome.shape[:-1], -1)), dtype=complex)
+    def _places(self, inside: Array, high: float) -> tuple[npt.NDArray[np.intp], Array]:
+        """Return between which ranks each cell of the grid ends, and how far along."""
+        edges = np.append(self.results, high) - self.step / 2
+        sides = np.interp(np.concatenate([[-np.inf], (RANKS[1:] + RANKS[:-1]) / 2, [np.inf]]), RANKS, inside)
+        place = np.clip(np.searchsorted(sides, edges, side="right") - 1, 0, len(sides) - 2)
+        width = sides[place + 1] - sides[place]
+        part = (edges - sides[place]) / np.where(width > 0, width, 1.0)
+        return place, np.clip(part, 0.0, 1.0)
+
+    def _spectra(self, outcomes: Array) -> Spectrum:
+        """Return the transform of each outcome × p(θ) dθ over the grid; its first term is the outcome's mean."""
+        below = np.concatenate([np.zeros((len(outcomes), 1)), np.cumsum(outcomes * _WEIGHTS, axis=1)], axis=1)
+        reached = below[:, self._place] * (1 - self._part) + below[:, self._place + 1] * self._part
+        cells = np.diff(reached, axis=1)
+        cells[:, -1] += below[:, -1] - cells.sum(axis=1)
+        return np.asarray(np.fft.rfft(cells), dtype=complex)
 
     def _around(self, weeks: float) -> float:
         """Return the standard error of a result, as fine as the grid tells."""
         return max(self.trial.around(weeks), self.step)
 
-    def _blurred(self, spectrum: npt.NDArray[np.complex128], se: float) -> Array:
-        return np.asarray(np.fft.irfft(spectrum * np.exp(-0.5 * self._squared * se**2), len(self.results)), dtype=float)
+    def _blurred(self, spectra: Spectrum, se: float) -> Array:
+        kept = np.exp(-0.5 * self._squared * se**2)
+        return np.asarray(np.fft.irfft(spectra * kept, len(self.results)), dtype=float)
 
-    def _best(self, leads: npt.NDArray[np.complex128], se: float) -> Array:
-        """Return the best option's lead over the first at each result, times how likely it is."""
-        return np.asarray(np.maximum(self._blurred(leads, se).max(axis=0), 0.0), dtype=float)
-
-    def _at(self, weeks: float) -> tuple[npt.NDArray[np.complex128], float]:
+    def _at(self, weeks: float) -> tuple[Spectrum, float]:
         """Return the leads' transforms for what is decided after so many weeks, and what one then gains without choosing.
 
         The latter is the best mean less the best mean lead: 0 for a baseline worth nothing, and what rounds the two off.
         """
-        knots = self.trial.knots
-        place = int(np.clip(np.searchsorted(knots, weeks) - 1, 0, max(len(knots) - 2, 0)))
-        after = min(place + 1, len(knots) - 1)
-        part = (weeks - knots[place]) / (knots[after] - knots[place]) if after > place else 0.0
-        leads = (1 - part) * self._leads[place] + part * self._leads[after]
-        means = (1 - part) * self.trial.means[place] + part * self.trial.means[after]
+        weights = _between(self.trial.knots, weeks)
+        leads = np.tensordot(weights, self._leads, axes=1)
+        means = weights @ self.trial.means
         return leads, float(means.max() - max(leads[:, 0].real.max(), 0.0))
 
-    def deciding_after(self, weeks: float) -> float:
-        """Return E[max_d E[NB_d | result]] of deciding after so many weeks of study."""
+    def at(self, weeks: float) -> tuple[float, float]:
+        """Return EVSI of so many weeks for what is decided today, and E[max_d E[NB_d | result]] of deciding after them."""
         leads, base = self._at(weeks)
-        return float(self._best(leads, self._around(weeks)).sum() + base)
-
-    def evsi(self, weeks: float) -> float:
-        """Return EVSI of so many weeks, for what is decided today."""
-        mean = max(float(self._now[:, 0].real.max()), 0.0)
-        return max(float(self._best(self._now, self._around(weeks)).sum()) - mean, 0.0)
+        both = self._blurred(np.concatenate([self._now, leads]), self._around(weeks))
+        today, later = (np.maximum(part.max(axis=0), 0.0).sum() for part in np.split(both, 2))
+        return max(float(today - max(self._now[:, 0].real.max(), 0.0)), 0.0), float(later + base)
 
     def stopping(self, periods: Array, costs: Array) -> Stopped:
         """Return the best rule for when to end the study.
@@ -160,17 +159,16 @@ class Durations:
         for week in range(most, 0, -1):
             leads, base = self._at(week)
             se = self._around(week)
-            likely = self._blurred(self._chance, se)
-            stop = self._best(leads, se) + base * likely
+            *ahead, likely, earned = self._blurred(np.concatenate([leads, [self._chance, self._earning]]), se)
+            stop = np.maximum(np.max(ahead, axis=0), 0.0) + base * likely
             fixed[week - 1] = stop.sum() + flows[:week].sum()
             if week == most:
                 worth = stop
                 continue
-            between = float(np.sqrt(se**2 - self._around(week + 1) ** 2))
-            earned = periods[week] * self._blurred(self._earning, se) - costs[week] * likely
-            more = self._blurred(np.fft.rfft(worth), between) + earned - stop
-            on = (more > 0) & (likely > 1e-12 * likely.max())
-            further = np.where(on, likely + self._blurred(np.fft.rfft(further), between), 0.0)
+            between = float(np.sqrt(max(se**2 - self._around(week + 1) ** 2, 0.0)))
+            go_on, weeks_on = self._blurred(np.fft.rfft(np.stack([worth, further])), between)
+            more = go_on + periods[week] * earned - costs[week] * likely - stop
+            further = np.where((more > 0) & (likely > 1e-12 * likely.max()), likely + weeks_on, 0.0)
             worth = stop + np.maximum(more, 0.0)
             low[week - 1], high[week - 1] = self._bounds(more, likely)
         return Stopped(float(worth.sum() + flows[0]), fixed, 1.0 + float(further.sum()), low, high)
@@ -189,6 +187,20 @@ class Durations:
             return float(self.results[inner])
         part = more[inner] / (more[inner] - more[outer])
         return float(self.results[inner] + towards * self.step * part)
+
+
+def _between(knots: Array, weeks: float) -> Array:
+    """Return the weight of each knot at a duration: on the parabola through the three knots next to it, or on a line.
+
+    >>> _between(np.array([0.0, 1.0, 3.0]), 2.0).round(6).tolist()
+    [-0.333333, 1.0, 0.333333]
+    """
+    weights = np.zeros(len(knots))
+    first = int(np.clip(np.searchsorted(knots, weeks) - 2, 0, max(len(knots) - 3, 0)))
+    near = range(first, min(first + 3, len(knots)))
+    for at in near:
+        weights[at] = np.prod([(weeks - knots[other]) / (knots[at] - knots[other]) for other in near if other != at])
+    return weights
 
 
 def _drawn_together(values: Array) -> Array:
