@@ -97,7 +97,31 @@ def test_frame_echoes_each_range_as_understood():
     assert "mean 7.5 %, median 7.5 %, negative with a chance of 24 %" in said
 
 
+CASES = (
+    '[unknowns]\nx = { range = "-2 to 6 EUR", kind = "world" }\n[scenarios.nothing]\nvalue = "0 EUR"\n[scenarios.act]\n'
+    'value = "x"\n[cases.gloomy]\nx = "-6 to 1 EUR"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["About the world; nobody can settle it", "leads nothing", "`act` wins above 0 EUR", "Open questions"]),
+        ("fr", ["Sur le monde ; personne", "devance nothing", "`act` l'emporte au-dessus de", "Questions ouvertes"]),
+    ],
+)
+def test_frame_shows_what_moves_the_choice(tmp_path, language, words):
+    """Kinds, open questions, the tornado and the tipping point, in both languages."""
+    path = tmp_path / "question.toml"
+    path.write_text(CASES)
+    said = run("frame", path, "--draws", 1024, "--lang", language)
+    assert [word for word in words if word not in said] == []
+    assert "░" in said
+
+
 def test_frame_gives_one_document(question):
     """With the unknowns as they were understood."""
     document = json.loads(run("frame", question, "--json"))
     assert (document["schema"], document["unknowns"][0]["family"]) == ("embellie/frame/1", "normal")
+    assert document["tornado"][0]["unknown"] == "x"
+    assert document["tipping"][0]["value"] == pytest.approx(0.0, abs=1e-3)

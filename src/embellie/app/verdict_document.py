@@ -107,7 +107,12 @@ def frame_document(question: Question, verdict: Verdict) -> dict[str, Any]:
         "unknowns": [_understood(question, unknown) for unknown in verdict.unknowns],
         "quantities": dict(question.quantities),
         "formulas": dict(question.formulas),
+        "correlations": [
+            {"one": one, "other": other, "rho": rho, "of": "normal scores"}
+            for (one, other), rho in question.correlations.items()
+        ],
         "warnings": whole["warnings"],
+        **{name: whole[name] for name in ("tornado", "tipping", "cases") if name in whole},
     }
 
 
@@ -123,6 +128,9 @@ def _understood(question: Question, found: UnknownValue) -> dict[str, Any]:
         **_belief(found.prior),
         "kind": found.kind,
         "ask": found.ask,
+        "source": unknown.source,
+        "asked": unknown.asked,
+        "on": unknown.on.isoformat() if unknown.on else None,
         "open": found.open,
         "evppi": _figure(found.evppi),
     }

@@ -7,7 +7,17 @@ import click
 
 from embellie.app.asking import ask
 from embellie.app.deciding import decide, frame_document, net_benefit_draws, read_evidence
-from embellie.app.drawing import amount_text, describe_range, quantile_bars
+from embellie.app.drawing import (
+    amount_text,
+    by_kind,
+    case_table,
+    case_texts,
+    describe_range,
+    open_questions,
+    quantile_bars,
+    tipping_sentences,
+    tornado_bars,
+)
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
@@ -17,20 +27,35 @@ _WORDS = {
     "en": {
         "says": "{scenarios} scenarios, {unknowns} unknowns, {studies} studies over {weeks:.0f} weeks. It can be decided.",
         "scenarios": "Net benefit of each scenario (each mark is one chance in twenty, from low to high):",
+        "open": "Open questions of each scenario (answers that could change the choice by more than they cost):",
         "understood": "What is not known, as it was understood; worth settling first on top:",
         "worth": "worth up to",
         "nothing": "not worth settling for this choice",
+        "tornado": "By how much {best} leads {rival} (░: no longer), from the low to the high end of each unknown:",
+        "tipping": "Where the choice tips:",
+        "no_tipping": "No single unknown, within what is believed of it, changes which scenario is best.",
+        "cases": "What if (mean net benefit; * is the best then):",
+        "more": "… and {count} more that swing it less",
         "next": "Next: embellie decide",
     },
     "fr": {
         "says": "{scenarios} scénarios, {unknowns} inconnues, {studies} études sur {weeks:.0f} semaines. On peut trancher.",
         "scenarios": "Bénéfice net de chaque scénario (chaque marque est une chance sur vingt, du bas vers le haut) :",
+        "open": "Questions ouvertes de chaque scénario (des réponses qui changeraient le choix de plus qu'elles ne coûtent) :",
         "understood": "Ce qu'on ne sait pas, tel que compris ; ce qui vaut le plus d'être su d'abord :",
         "worth": "vaut jusqu'à",
         "nothing": "ne vaut pas d'être tranchée pour ce choix",
+        "tornado": "De combien {best} devance {rival} (░ : plus du tout), du bas au haut de chaque inconnue :",
+        "tipping": "Là où le choix bascule :",
+        "no_tipping": "Aucune inconnue à elle seule, dans ce qu'on en croit, ne change le meilleur scénario.",
+        "cases": "Et si (bénéfice net moyen ; * est alors le meilleur) :",
+        "more": "… et {count} autres qui le font moins varier",
         "next": "Ensuite : embellie decide",
     },
 }
+
+_BARS = 10
+"""How many unknowns are drawn; the others swing it less."""
 
 
 @click.command()
@@ -60,7 +85,7 @@ def command(
     """
     question, found = ask(file, project)
     found += read_evidence(evidence) if evidence else []
-    verdict = decide(question, evidence=found, draws=draws, seed=seed)
+    verdict = decide(question, evidence=found, draws=draws, seed=seed, whole=True)
     for warning in verdict.warnings:
         click.echo(f"Note: {warning}", err=True)
     if as_json:
@@ -84,11 +109,48 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
     quantiles = net_benefit_draws(question, evidence=found, draws=verdict.draws, seed=verdict.seed, points=20)
     for line in quantile_bars(quantiles, currency=question.currency, language=lang):
         click.echo(f"  {line}")
-    click.echo(f"\n{words['understood']}")
-    for unknown in verdict.unknowns:
-        worth = words["nothing"]
-        if unknown.evppi.value > verdict.noise_floor:
-            worth = f"{words['worth']} {amount_text(unknown.evppi.value, question.currency, lang)}"
-        click.echo(f"  {unknown.name:<20} {describe_range(question.unknowns[unknown.name], unknown.prior, lang)}")
-        click.echo(f"  {'':<20} {worth}")
+    click.echo(f"\n{words['open']}")
+    for line in open_questions(verdict, question, lang):
+        click.echo(f"  {line}")
+    _show_unknowns(question, verdict, lang)
+    _show_what_moves_it(question, verdict, lang)
+    if verdict.cases:
+        click.echo(f"\n{words['cases']}")
+        for line in [*case_table(verdict, language=lang), *case_texts(verdict)]:
+            click.echo(f"  {line}")
     click.echo(f"\n{words['next']}")
+
+
+def _show_unknowns(question: Question, verdict: Verdict, lang: str) -> None:
+    """List what is not known under its kinds, how each range was understood, and what settling it is worth."""
+    words = _WORDS[lang]
+    if not verdict.unknowns:
+        return
+    click.echo(f"\n{words['understood']}")
+    for head, unknowns in by_kind(verdict.unknowns, lang):
+        click.echo(f"  {head}{' :' if lang == 'fr' else ':'}")
+        for unknown in unknowns:
+            worth = words["nothing"]
+            if unknown.evppi.value > verdict.noise_floor:
+                worth = f"{words['worth']} {amount_text(unknown.evppi.value, question.currency, lang)}"
+            click.echo(f"    {unknown.name:<20} {describe_range(question.unknowns[unknown.name], unknown.prior, lang)}")
+            click.echo(f"    {'':<20} {worth}")
+
+
+def _show_what_moves_it(question: Question, verdict: Verdict, lang: str) -> None:
+    """Draw how far each unknown swings the choice, and say where it tips."""
+    words = _WORDS[lang]
+    if not verdict.tornado:
+        return
+    widest = verdict.tornado[0]
+    click.echo(f"\n{words['tornado'].format(best=widest.best, rival=widest.rival)}")
+    for line in tornado_bars(verdict.tornado[:_BARS], currency=question.currency, language=lang):
+        click.echo(f"  {line}")
+    if len(verdict.tornado) > _BARS:
+        click.echo(f"  {words['more'].format(count=len(verdict.tornado) - _BARS)}")
+    if not verdict.tipping:
+        click.echo(f"\n{words['no_tipping']}")
+        return
+    click.echo(f"\n{words['tipping']}")
+    for line in tipping_sentences(verdict.tipping, question, language=lang):
+        click.echo(f"  {line}")
