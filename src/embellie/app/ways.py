@@ -6,7 +6,7 @@ who see the scenario tried, earn accordingly. Waiting times are means; everythin
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,7 +23,10 @@ from embellie.frame.timeline import Stage, built_on
 from embellie.frame.units import WEEKS_PER_YEAR
 from embellie.frame.valuing import question_texts
 from embellie.stats.distributions import discrete_law
-from embellie.stats.sampling import SCRAMBLES, by_scramble, normal_scores
+from embellie.stats.sampling import by_scramble, normal_scores
+
+_OTHERS = 4
+"""How many unknowns are freed of how the draws differ from their laws, where a path learns nothing of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,9 @@ class Ways:
     def prospects(self) -> Prospects:
         """Return what may be done, in numbers."""
         lives = [at for at, name in enumerate(self.choices) if at == 0 or not self.model.is_lump(name)]
-        return Prospects(tests=self.clues, lives=lives[:1] if self.timeless else lives, settled=self.settled)
+        return Prospects(
+            tests=self.clues, lives=lives[:1] if self.timeless else lives, settled=self.settled, others=self._others()
+        )
 
     def _every_clue(self) -> list[Clue]:
         """Return what each design would find in each draw; designs of one study share their noise."""
@@ -92,7 +97,7 @@ class Ways:
     def _clue(self, trial: Trial, scores: Array) -> Clue:
         study = trial.study
         shown = np.asarray(self._showing.shown(study), dtype=float)
-        ties = self._ties(study)
+        ties = self._ties({study.measures, study.transfer})
         if study.signals:
             values, _ = discrete_law(self.question.unknowns[study.measures].prior.parameters)
             state = np.searchsorted(values, shown)
@@ -100,28 +105,41 @@ class Ways:
             return signal_clue(study.name, study.measures, state=state, likelihood=likelihood, scores=scores, ties=ties)
         subject = f"{study.measures} / {study.transfer}"
         law = self.studies.subject(study).values
-        return clue(study.name, subject, shown=shown, noise=trial.noise, scores=scores, ties=ties, law=law)
+        plain = study.measures in self.question.unknowns and not study.transfer
+        normal = plain and not self.sample.beliefs.touched(study.measures)
+        return clue(
+            study.name, subject, shown=shown, noise=trial.noise, scores=scores, ties=ties, law=law, normal=normal
+        )
 
-    def _ties(self, study: Study) -> list[str]:
-        """Return what a study's result hangs on: the independent scores behind the unknowns it shows."""
+    def _ties(self, names: Iterable[str]) -> frozenset[str]:
+        """Return what unknowns, or formulas of them, hang on: independent scores, or draws that evidence moved together."""
         beliefs = self.sample.beliefs
-        names = unknowns_behind({study.measures, study.transfer}, question_texts(self.question)) & set(beliefs.names)
-        ties = [f"score {column}" for column in beliefs.columns(sorted(names))]
-        return [*ties, "moved"] if beliefs.moved & {beliefs.names.index(name) for name in names} else ties
+        behind = unknowns_behind(names, question_texts(self.question)) & set(beliefs.names)
+        moved = beliefs.moved & {beliefs.names.index(name) for name in behind}
+        columns = (f"score {column}" for column in beliefs.columns(sorted(behind)))
+        return frozenset([*columns, *(["moved"] if moved else [])])
+
+    def _others(self) -> list[tuple[frozenset[str], Array]]:
+        """Return the unknowns that move net benefits most from draw to draw, less their means, with what they hang on."""
+        draws, whole = self.sample.draws, self.studies.sample.draws.values
+        centred = {name: each - whole[name].mean() for name, each in draws.values.items() if np.ndim(each)}
+        against = draws.net - draws.net.mean(axis=0)
+
+        def moves(name: str) -> float:
+            return float(np.max(np.abs(against @ centred[name]))) / (float(np.linalg.norm(centred[name])) or 1.0)
+
+        most = sorted(centred, key=lambda name: (-moves(name), name))[:_OTHERS]
+        return [(self._ties([name]), centred[name]) for name in most]
 
     def _noise(self, many: int) -> list[Array]:
         """Return normal scores of nothing else, one array per study: drawn alongside the unknowns as far as there are."""
-        decoys = list(self.sample.draws.decoys[:many])
-        more = max(many - len(decoys), 0)
-        drawn = normal_scores(self._size, max(more, 1), seed=many).T[:more] if self._size >= 8 * SCRAMBLES else []
-        for at, scores in enumerate(drawn):
+        found = list(self.sample.draws.decoys[:many])
+        more = max(many - len(found), 0)
+        for at, scores in enumerate(normal_scores(self._size, max(more, 1), seed=many).T[:more]):
             # the same points in another order, or one scramble of Sobol points would follow another
-            orders = [
-                np.random.default_rng([many, at, block]).permutation(part)
-                for block, part in enumerate(by_scramble(scores))
-            ]
-            decoys.append(np.concatenate(orders))
-        return [(by_scramble(scores) - by_scramble(scores).mean(axis=1, keepdims=True)).ravel() for scores in decoys]
+            random = np.random.default_rng([many, at])
+            found.append(np.concatenate([random.permutation(block) for block in by_scramble(scores)]))
+        return [(by_scramble(scores) - by_scramble(scores).mean(axis=1, keepdims=True)).ravel() for scores in found]
 
     # going
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embellie.decide.looking_ahead import Node
-from embellie.decide.simulated_results import Clue
 from embellie.decide.revealing import Basis
+from embellie.decide.simulated_results import Clue
 
 Array = npt.NDArray[np.float64]
 

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embellie.decide.cross_fitting import Fit, without
-from embellie.decide.simulated_results import Clue
 from embellie.decide.revealing import Basis, strata
+from embellie.decide.simulated_results import Clue
 from embellie.domain.verdict import Figure
 from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
 
@@ -55,12 +55,14 @@ class Prospects:
     """All that may be done.
 
     `tests` are the designs, `lives` the choices that may be live while one runs, and `settled` gives the net benefits
-    (choices, draws) of settling on each choice after a path, all costs of the path taken off.
+    (choices, draws) of settling on each choice after a path, all costs of the path taken off. `others` are unknowns, less their
+    means, with what each is tied to: those a path learns nothing of are noise to it.
     """
 
     tests: Sequence[Clue]
     lives: Sequence[int]
     settled: Callable[[Path], Array]
+    others: Sequence[tuple[frozenset[str], Array]] = ()
 
 
 @dataclass(slots=True)
@@ -127,7 +129,7 @@ def follow(node: Node, prospects: Prospects, *, fresh: Prospects) -> Array:
         prospects: What it was made from.
         fresh: The same studies and choices in other draws.
     """
-    known, other = Basis(prospects.tests), Basis(fresh.tests)
+    known, other = Basis(prospects.tests, prospects.others), Basis(fresh.tests)
 
     def brings(node: Node) -> Array:
         tests = {move.test for move in node.path}
@@ -143,7 +145,7 @@ class _Search:
     def __init__(self, prospects: Prospects) -> None:
         self.prospects = prospects
         self.tests = prospects.tests
-        self._basis = Basis(prospects.tests)
+        self._basis = Basis(prospects.tests, prospects.others)
         now = prospects.settled(())
         self.best = int(np.argmax(now.mean(axis=1)))
         self.at_once = now[self.best]

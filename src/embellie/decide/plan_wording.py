@@ -59,10 +59,10 @@ class _Words:
     # what it is worth
 
     def _at_once(self, first: Step, before: _Standing) -> str:
-        action = self._settle(first, before)
+        now = "" if first.live == before.live else {"en": " at once", "fr": " tout de suite"}[self.language]
         return {
-            "en": f"{_capital(action)} at once: none of the studies offered brings more than it costs.",
-            "fr": f"{_capital(action)} tout de suite : aucune des études proposées ne rapporte plus qu'elle ne coûte.",
+            "en": f"{_capital(self._settle(first, before))}{now}: none of the studies offered brings more than it costs.",
+            "fr": f"{_capital(self._settle(first, before))}{now} : aucune des études proposées ne rapporte plus qu'elle ne coûte.",
         }[self.language]
 
     def _worth(self, gain: Figure, at_once: str, rivals: Sequence[Rival]) -> str:

@@ -17,6 +17,7 @@ from scipy import special
 
 from embellie.decide.preposterior import RANKS, Noise
 from embellie.decide.simulated_results import Clue
+from embellie.decide.tied_results import Table, tied_surprises
 
 Array = npt.NDArray[np.float64]
 
@@ -37,6 +38,7 @@ class Told:
     first: tuple[Array, ...]
     powers: tuple[Array, ...]
     pairs: tuple[tuple[Array, Array], ...]
+    table: Table | None = None
 
 
 class Basis:
@@ -44,10 +46,12 @@ class Basis:
 
     Args:
         clues: The designs, by number.
+        others: Further unknowns: what each is tied to, and its values less their mean (draws,).
     """
 
-    def __init__(self, clues: Sequence[Clue]) -> None:
+    def __init__(self, clues: Sequence[Clue], others: Sequence[tuple[frozenset[str], Array]] = ()) -> None:
         self._clues = clues
+        self._others = others
         self._told: dict[tuple[int, ...], Told] = {}
 
     def of(self, known: Iterable[int]) -> Array:
@@ -68,8 +72,8 @@ class Basis:
     def surprises(self, known: Iterable[int]) -> Array:
         """Return functions of the truth less what one expects of them by the results of some designs (functions, draws).
 
-        Each is 0 on average whatever the results. There are none of subjects that are tied to one another, since what one
-        expects of such a subject is not told by its own results alone.
+        Each is 0 on average whatever the results. Of subjects that are tied to one another there are those of two whose scores
+        are jointly normal; else none, since what one expects of such a subject is not told by its own results alone.
         """
         groups = self._groups(known)
         ties = [self._clues[group[0]].ties for group in groups]
@@ -85,7 +89,16 @@ class Basis:
                 for pairs in itertools.product(*chosen):
                     truths, expected = zip(*pairs, strict=True)
                     rows.append(np.prod(truths, axis=0) - np.prod(expected, axis=0))
-        return np.stack(rows) if rows else np.empty((0, len(self._clues[groups[0][0]].result)))
+        tied = [group for group in groups if group not in alone]
+        if len(tied) == 2 and all(self._clues[group[0]].normal for group in tied):
+            one, other = (self._tells(group).table for group in tied)
+            rows += tied_surprises(one, other) if one and other else []
+        known_ties = frozenset().union(*ties)
+        shown = [self._tells(group).pairs[0][0] for group in groups]
+        for tie, other in self._others:
+            if not tie & known_ties:  # nothing is learnt of it: beside anything else it is 0 on average
+                rows += [other, *(other * truth for truth in shown)]
+        return np.stack(rows) if rows else np.empty((0, len(shown[0])))
 
     def _groups(self, known: Iterable[int]) -> list[tuple[int, ...]]:
         """Gather the results of one kind on one subject."""
@@ -141,13 +154,14 @@ def _result_tells(found: Clue) -> Told:
     results = np.sort(found.result)
     places = special.ndtr(np.linspace(-3.6, 3.6, 181)) * (size - 1)
     grid = np.unique(results[np.unique(np.concatenate([[0, size - 1], places.round()])).astype(np.intp)])
-    log = -0.5 * RANKS**2 + _log_likelihood(found, nodes, grid[:, None])
+    likelihood = _log_likelihood(found, nodes, grid[:, None])
+    log = likelihood - 0.5 * RANKS**2
     weights = np.exp(log - log.max(axis=1, keepdims=True))
     moments = weights @ np.stack(at_nodes, axis=1) / weights.sum(axis=1, keepdims=True)
     expected = [np.interp(found.result, grid, moment) for moment in moments.T]
-    return Told(
-        (expected[0],), tuple(hermite(result_scores, max(_POWERS.values()))), tuple(zip(truths, expected, strict=True))
-    )
+    powers = tuple(hermite(result_scores, max(_POWERS.values())))
+    table = Table(grid, at_nodes[0], likelihood, scores, truths[0], found.result)
+    return Told((expected[0],), powers, tuple(zip(truths, expected, strict=True)), table)
 
 
 def posterior_mean(found: Clue) -> Array:

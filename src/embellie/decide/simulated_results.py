@@ -26,7 +26,8 @@ class Clue:
     `subject` names what it measures: results of one kind on one subject add up. `shown` is the truth it measures, `result` what
     it finds: a number as the unknown is written, a share for a count, or which of `signals` signals. `ties` are the unknowns that
     tell something of the subject: subjects without a tie in common are independent. `law`, where it is known better than from
-    these draws, gives the values of what is shown at `RANKS`.
+    these draws, gives the values of what is shown at `RANKS`. What is `normal` rises with the normal score of one unknown, which
+    is jointly normal with those of other such clues.
     """
 
     study: str
@@ -38,6 +39,7 @@ class Clue:
     likelihood: Array | None = None
     ties: frozenset[str] = frozenset()
     law: Array | None = None
+    normal: bool = False
 
     @property
     def signals(self) -> int:
@@ -54,6 +56,7 @@ def clue(
     scores: Array,
     ties: Iterable[str] = (),
     law: Array | None = None,
+    normal: bool = False,
 ) -> Clue:
     """Return what a study finds whose result is normal around what it shows, or a count of trials.
 
@@ -65,6 +68,7 @@ def clue(
         scores: Normal scores of nothing else (draws,).
         ties: The unknowns that tell something of the subject.
         law: Its values at `RANKS`, where they are known better than from the draws.
+        normal: Whether it rises with the normal score of one unknown, jointly normal with those of others.
     """
     kind: Kind = "normal"
     found = shown + noise.around(shown) * scores
@@ -81,6 +85,7 @@ def clue(
         noise=noise,
         ties=frozenset([subject, *ties]),
         law=law,
+        normal=normal,
     )
 
 
