@@ -257,7 +257,7 @@ class Conditional:
             share = (self.others.mean_given(other, name, nodes) - middle[at]) / wide[at]
             level = net[:, :, 2 * at : 2 * at + 1] - base
             curves = curves + share * (level + u * (net[:, :, 2 * at + 1 : 2 * at + 2] - base - slope - level))
-        curves = curves + self._missed(mean_of_curves(curves, FAR), held, rows, when)
+        curves = curves + self._missed(mean_of_curves(curves, FAR), held, rows, when, of=name)
         return Known(curves, FAR, "curve" if held.drawn else "exact")
 
     def _by_nodes(self, name: str, held: Held, when: When) -> Known:
@@ -287,7 +287,7 @@ class Conditional:
         values, chances = self._law(name)
         rows = self._rows(held, _LINE_ROWS)
         net = self.others.mean_net({name: values}, held, rows=rows, when=when)
-        net = net + self._missed(net @ chances, held, rows, when)
+        net = net + self._missed(net @ chances, held, rows, when, of=name)
         return self._stepped(name, net, chances, "curve" if held.drawn else "exact")
 
     def _stepped(self, name: str, states: Array, chances: Array, method: Method) -> Known:
@@ -355,11 +355,11 @@ class Conditional:
         apart = float(high - low) or float(np.ptp(self.others.along(name, FAR))) or 1.0
         return self.others.mean(name) + apart
 
-    def _missed(self, found: Array, held: Held, rows: int, when: When) -> Array:
+    def _missed(self, found: Array, held: Held, rows: int, when: When, *, of: str = "") -> Array:
         """Return what mean net benefits (1 + SCRAMBLES, options) miss that were `found` from a few rows: (…, …, 1)."""
         if not held.drawn:
             return np.zeros((*found.shape, 1))
-        if self._pivot and when == NOW:
+        if self._pivot and when == NOW and of != self._pivot:  # its own curve is what the others are held to
             pivot = self.known(self._pivot)
             return np.asarray(mean_of_curves(pivot.curves, pivot.ranks) - found, dtype=float)[:, :, None]
         key = held.drawn, when, rows
