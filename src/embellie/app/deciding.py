@@ -10,6 +10,7 @@ from embellie.app.drawn import DRAWS, net_benefit_draws, seed_of, take_sample, u
 from embellie.app.durations import flat_tops, prospect, stoppings
 from embellie.app.evidence_file import read_evidence
 from embellie.app.plans import make_plan
+from embellie.app.stressing import case_values, stress
 from embellie.app.studying import Studies
 from embellie.app.tipping_points import curves, tipping, tornado
 from embellie.app.unknown_values import cross_check, value_everything, value_groups, value_unknowns
@@ -55,6 +56,7 @@ class _Answer:
 
     def __init__(self, question: Question, evidence: Sequence[Evidence], draws: int, seed: int) -> None:
         self.question = question
+        self.evidence = evidence
         self.size = draws
         self.seed = seed
         self.sample = take_sample(question, evidence, draws=draws, seed=seed)
@@ -105,7 +107,17 @@ class _Answer:
         )
         if not whole:
             return verdict
-        return replace(verdict, **self._durations(asked, verdict), **self._along(conditional, unknowns))
+        return replace(
+            verdict, **self._durations(asked, verdict), **self._along(conditional, unknowns), **self._otherwise(verdict)
+        )
+
+    def _otherwise(self, verdict: Verdict) -> dict[str, Any]:
+        """Return the answer in the question's cases, and under harsher beliefs."""
+        given: dict[str, Any] = {"studies": verdict.studies, "seed": self.seed}
+        return {
+            "stress": stress(self.question, self.evidence, action=verdict.verdict, best=verdict.best, **given),
+            "cases": case_values(self.question, self.evidence, **given),
+        }
 
     def _along(self, conditional: Conditional, unknowns: Sequence[UnknownValue]) -> dict[str, Any]:
         """Return how the choice depends on each unknown, those worth most first."""
