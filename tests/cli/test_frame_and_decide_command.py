@@ -125,3 +125,14 @@ def test_frame_gives_one_document(question):
     assert (document["schema"], document["unknowns"][0]["family"]) == ("embellie/frame/1", "normal")
     assert document["tornado"][0]["unknown"] == "x"
     assert document["tipping"][0]["value"] == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_question_is_one_page_that_loads_nothing(tmp_path, language):
+    """How uncertain each scenario is, what it hangs on, who could know; no address in it and no script."""
+    page = tmp_path / "question.html"
+    run("frame", EXAMPLE, "--html", page, "--draws", 2048, "--lang", language)
+    text = page.read_text(encoding="utf-8")
+    assert {"en": "Who could know", "fr": "Qui pourrait savoir"}[language] in text
+    assert "http" not in text
+    assert "<script" not in text

@@ -18,6 +18,7 @@ from embellie.app.drawing import (
     tipping_sentences,
     tornado_bars,
 )
+from embellie.app.report import frame_page
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
@@ -66,6 +67,7 @@ _BARS = 10
 @click.option(
     "--evidence", type=click.Path(path_type=Path), metavar="FILE", help="More results of studies, JSON lines."
 )
+@click.option("--html", type=click.Path(path_type=Path), help="Write the question as a page one can mail.")
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the words.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def command(
@@ -75,6 +77,7 @@ def command(
     draws: int,
     seed: int | None,
     evidence: Path | None,
+    html: Path | None,
     lang: Literal["en", "fr"],
     as_json: bool,
 ) -> None:
@@ -88,6 +91,9 @@ def command(
     verdict = decide(question, evidence=found, draws=draws, seed=seed, whole=True)
     for warning in verdict.warnings:
         click.echo(f"Note: {warning}", err=True)
+    if html:
+        html.write_text(frame_page(question, verdict, evidence=found, language=lang), encoding="utf-8")
+        click.echo(f"Wrote {html}", err=True)
     if as_json:
         print_json(frame_document(question, verdict))
         return
