@@ -130,7 +130,16 @@ def test_what_is_known_is_not_tested(newspaper):
     assert plan.first.live == "heuristic"
 
 
-def test_surprising_models_are_learnt_about_first(surprising):
+def test_a_model_that_may_surprise_is_learnt_about(newspaper, seeded):
+    """With fat tails its replay pays after a good test of the simple rule; without, it does not."""
+    assert "replay_ml" not in studies_in(seeded[0].first)
+    plan, _, _ = planned(newspaper.cases["surprising_model"].question)
+    assert plan.first.study == "ab_heuristic"
+    assert plan.first.branches[-1].then.study == "replay_ml"
+    assert [branch.then.live for branch in plan.first.branches[-1].then.branches] == ["heuristic", "ml"]
+
+
+def test_very_surprising_models_are_learnt_about_first(surprising):
     """A cheap replay comes before the readers' test, and may lead straight to the model."""
     _, plan, _, _ = surprising
     assert (plan.first.live, plan.first.study) == ("heuristic", "replay_ml")

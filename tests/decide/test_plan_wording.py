@@ -107,7 +107,7 @@ def test_a_whole_plan_in_english(whole):
         ),
         (
             "Following this is worth 18,300 EUR more, on average, than acting at once on `heuristic`; beginning with `replay` "
-            "would bring 1,310 EUR less."
+            "while keeping `status_quo` would bring 1,310 EUR less."
         ),
     )
 
@@ -124,7 +124,7 @@ def test_a_whole_plan_in_french(whole):
         ),
         (
             "Suivre ce plan rapporte en moyenne 18\u202f300 EUR de plus qu'agir tout de suite avec `heuristic` ; en commençant "
-            "par `replay`, 1\u202f310 EUR de moins."
+            "par `replay` en gardant `status_quo`, 1\u202f310 EUR de moins."
         ),
     )
 
@@ -154,7 +154,7 @@ def test_acting_at_once(question):
     words = said(question, step("heuristic", starts=True), gain=Figure(value=0.0, error=0.0), rivals=[rival])
     assert words["en"] == (
         "Build `heuristic` and put it in production at once: none of the studies offered brings more than it costs.",
-        "Beginning with `replay` while `heuristic` is in production would bring 943 EUR less.",
+        "Beginning with `replay` would bring 943 EUR less.",
     )
     assert words["fr"][0].startswith("Construisez `heuristic` et mettez-le en production tout de suite")
     kept = said(question, step("status_quo"), gain=Figure(value=0.0, error=0.0))

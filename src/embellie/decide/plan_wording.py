@@ -49,12 +49,12 @@ class _Words:
     def sentences(self, first: Step, gain: Figure, at_once: str, rivals: Sequence[Rival]) -> list[str]:
         before = _Standing(self.baseline, frozenset(n for n, s in self.question.scenarios.items() if s.built))
         if not first.study:
-            return [self._at_once(first, before), *self._best_rival(rivals)]
+            return [self._at_once(first, before), *self._best_rival(rivals, first)]
         after = self._after(first, before)
         told = [_sentence(self._begin(first, before))]
         colon = " : " if self.language == "fr" else ": "
         told += [f"{self._outcome(branch, first)}{colon}{self._then(branch.then, after)}." for branch in first.branches]
-        return [*told, self._worth(gain, at_once, rivals)]
+        return [*told, self._worth(gain, at_once, self._other(rivals, gain, first))]
 
     # what it is worth
 
@@ -65,39 +65,41 @@ class _Words:
             "fr": f"{_capital(self._settle(first, before))}{now} : aucune des études proposées ne rapporte plus qu'elle ne coûte.",
         }[self.language]
 
-    def _worth(self, gain: Figure, at_once: str, rivals: Sequence[Rival]) -> str:
+    def _worth(self, gain: Figure, at_once: str, other: str) -> str:
         worth = amount(gain.value, self.question.currency, self.language)
-        other = self._other(rivals, gain)
         if self.language == "fr":
             return f"Suivre ce plan rapporte en moyenne {worth} de plus qu'agir tout de suite avec `{at_once}`{other}."
         return f"Following this is worth {worth} more, on average, than acting at once on `{at_once}`{other}."
 
-    def _other(self, rivals: Sequence[Rival], gain: Figure) -> str:
+    def _other(self, rivals: Sequence[Rival], gain: Figure, first: Step) -> str:
         """Say by how much the first study leads over the next way to begin."""
         rival = next((rival for rival in rivals if rival.study), None)
         if rival is None:
             return ""
         behind = gain.value - rival.gain.value
         less = amount(max(behind, 0.0), self.question.currency, self.language)
-        begin = self._rival(rival)
+        begin = self._rival(rival, first)
         if behind <= gain.error:
             return {"en": f"; {begin} is worth about as much", "fr": f" ; {begin}, presque autant"}[self.language]
         return {"en": f"; {begin} would bring {less} less", "fr": f" ; {begin}, {less} de moins"}[self.language]
 
-    def _best_rival(self, rivals: Sequence[Rival]) -> list[str]:
+    def _best_rival(self, rivals: Sequence[Rival], first: Step) -> list[str]:
         rival = next((rival for rival in rivals if rival.study), None)
         if rival is None:
             return []
         less = amount(max(-rival.gain.value, 0.0), self.question.currency, self.language)
         if self.language == "fr":
-            return [f"{_capital(self._rival(rival))}, on gagnerait {less} de moins."]
-        return [f"{_capital(self._rival(rival))} would bring {less} less."]
+            return [f"{_capital(self._rival(rival, first))}, on gagnerait {less} de moins."]
+        return [f"{_capital(self._rival(rival, first))} would bring {less} less."]
 
-    def _rival(self, rival: Rival) -> str:
-        live = "" if rival.live == self.baseline else rival.live
-        if self.language == "fr":
-            return f"en commençant par `{rival.study}`" + (f" avec `{live}` en production" if live else "")
-        return f"beginning with `{rival.study}`" + (f" while `{live}` is in production" if live else "")
+    def _rival(self, rival: Rival, first: Step) -> str:
+        """Name another way to begin, by what differs."""
+        french, live = self.language == "fr", f"`{rival.live}`"
+        kept = f" en gardant {live}" if french else f" while keeping {live}"
+        if rival.live != self.baseline:
+            kept = f" avec {live} en production" if french else f" while {live} is in production"
+        begin = f"en commençant par `{rival.study}`" if french else f"beginning with `{rival.study}`"
+        return begin if rival.live == first.live else begin + kept
 
     # what to do
 
