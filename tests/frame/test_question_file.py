@@ -328,6 +328,15 @@ def test_noise_may_be_written_in_its_unit():
     assert parse_question(changed).studies["ab"].se == pytest.approx(1.0)
 
 
+def test_noise_about_a_formula_is_in_base_units():
+    """As formulas are: weeks, and the question's currency; another unit is refused."""
+    written = WHOLE.replace('measures = "base"\nse = 0.01', 'measures = "base"\nse = "52.1775 EUR/year"')
+    assert parse_question(written).studies["ab"].se == pytest.approx(1.0)
+    with pytest.raises(QuestionError, match="`se` is in EUR, and `base` in EUR/week") as error:
+        parse_question(written.replace("EUR/year", "EUR"))
+    assert error.value.at == "question.toml:23"
+
+
 def test_a_question_from_python_is_the_question_from_its_file():
     """The same tables through the same reader; lists may be tuples."""
     tables = tomllib.loads(WHOLE)

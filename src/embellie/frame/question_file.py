@@ -10,7 +10,7 @@ from embellie.domain.errors import EmbellieError, QuestionError
 from embellie.domain.question import Case, Question
 from embellie.frame.question_cases import MOST_CASES, MOST_UNKNOWNS_AND_CASES, changed_by
 from embellie.frame.question_scenarios import read_scenarios
-from embellie.frame.question_studies import Around, read_studies
+from embellie.frame.question_studies import Around, check_noise, read_studies
 from embellie.frame.question_tables import Tables, lines_of
 from embellie.frame.question_unknowns import read_correlations, read_groups, read_unknowns
 from embellie.frame.units import currency_code
@@ -162,7 +162,10 @@ def _read_one(tables: Tables) -> Question:
         file=tables.file,
         lines=tables.lines,
     )
-    _warn_of_the_unused(tables, question)
+    model = Model(question)
+    for measures, place, unit in around.noises:
+        check_noise(tables, place, unit, measures, model.expression(measures, place, names={})[1])
+    _warn_of_the_unused(tables, model)
     return replace(question, warnings=tuple(tables.warnings))
 
 
@@ -240,9 +243,9 @@ def _seed(tables: Tables) -> int | None:
     return seed
 
 
-def _warn_of_the_unused(tables: Tables, question: Question) -> None:
+def _warn_of_the_unused(tables: Tables, model: Model) -> None:
     """What no scenario uses is odd, but no error."""
-    model = Model(question)
+    question = model.question
     used = frozenset().union(*(model.used_by(name) for name in question.scenarios))
     transfers = {study.transfer for study in question.studies.values()}
     for name in question.unknowns:

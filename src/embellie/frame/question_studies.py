@@ -1,7 +1,7 @@
 """Studies of a question: the ways to learn, what each measures, how well, and what it costs."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from embellie.domain.errors import QuestionError
@@ -25,12 +25,13 @@ _LARGEST_N = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a study may speak of."""
+    """What a study may speak of; `noises` gathers the formulas whose noise has a unit, to be checked when they are compiled."""
 
     unknowns: dict[str, Unknown]
     scenarios: Mapping[str, Scenario]
     formulas: Mapping[str, str]
     quantities: Mapping[str, str]
+    noises: list[tuple[str, str, Mapping[str, float]]] = field(default_factory=list)
 
 
 def read_studies(tables: Tables, around: Around) -> dict[str, Study]:
@@ -50,22 +51,26 @@ def _study(tables: Tables, name: str, table: Mapping[str, Any], around: Around) 
         raise tables.unknown_word("kind of study", str(kind), STUDY_KINDS, f"{place}.kind")
     measures = _measures(tables, name, table, around)
     unknown = around.unknowns.get(measures)
-    bias = table.get("bias", 0)
+    noise = {
+        key: _noise(tables, table[key], f"{place}.{key}", measures, around)
+        for key in ("se", "sd", "bias")
+        if key in table
+    }
     return Study(
         name=name,
         kind=kind,
         measures=measures,
         scenario=_scenario(tables, table, f"{place}.scenario", around.scenarios),
         needs=_scenario(tables, table, f"{place}.needs", around.scenarios),
-        bias=_noise(tables, bias, f"{place}.bias", unknown, least_allowed=True),
+        bias=noise.get("bias", 0.0),
         transfer=_transfer(tables, name, table, around),
         signals=_signals(tables, table, f"{place}.signals", unknown),
         metric=tables.text(table.get("metric", ""), f"{place}.metric"),
         weeks=tables.several(table, "weeks", place, most=_LONGEST_WEEKS),
         share=tables.several(table, "share", place, most=1),
         n=_whole(tables, table, place),
-        se=_noise(tables, table["se"], f"{place}.se", unknown) if "se" in table else None,
-        sd=_noise(tables, table["sd"], f"{place}.sd", unknown) if "sd" in table else None,
+        se=noise.get("se"),
+        sd=noise.get("sd"),
         traffic=tables.text(table.get("traffic", ""), f"{place}.traffic"),
         cost=tables.text(table.get("cost", ""), f"{place}.cost"),
         delay=tables.text(table.get("delay", ""), f"{place}.delay"),
@@ -118,29 +123,38 @@ def _transfer(tables: Tables, name: str, table: Mapping[str, Any], around: Aroun
     return own
 
 
-def _noise(tables: Tables, given: Any, place: str, unknown: Unknown | None, *, least_allowed: bool = False) -> float:
+def _noise(tables: Tables, given: Any, place: str, measures: str, around: Around) -> float:
     """Read `se`, `sd` or `bias`: a number in the unit of what is measured, which may be written beside it."""
     key = place.rpartition(".")[2]
     amount = tables.amount(given, place)
     value = amount.value
-    if amount.unit and unknown is not None:
+    if amount.unit:
         try:
             unit, scale = parse_unit(amount.unit, currency=tables.currency)
         except QuestionError as error:
             raise tables.wrong(error.message, error.hint, place) from None
-        if dict(unit) != dict(unknown.unit):
-            raise tables.wrong(
-                f"`{key}` is in {unit_text(unit)}, and `{unknown.name}` in {unit_text(unknown.unit)}.",
-                "Write it in the unit of what is measured, or the number alone.",
-                place,
-            )
-        value *= scale / unknown.scale
-    elif amount.unit:
-        raise tables.wrong(f"`{key}` has no unit here, and `{given}` has one.", "Write the number alone.", place)
-    if value < 0 or (value == 0 and not least_allowed):
-        wanted = "It is 0 or above." if least_allowed else "Noise is above 0."
+        unknown = around.unknowns.get(measures)
+        if unknown is None:
+            around.noises.append((measures, place, unit))
+        else:
+            check_noise(tables, place, unit, measures, unknown.unit)
+        value *= scale / (unknown.scale if unknown else 1.0)
+    if value < 0 or (value == 0 and key != "bias"):
+        wanted = "It is 0 or above." if key == "bias" else "Noise is above 0."
         raise tables.wrong(f"`{key}` is {value:g}.", wanted, place)
     return value
+
+
+def check_noise(
+    tables: Tables, place: str, unit: Mapping[str, float], measures: str, wanted: Mapping[str, float]
+) -> None:
+    """Refuse noise in another unit than what is measured."""
+    if dict(unit) != dict(wanted):
+        raise tables.wrong(
+            f"`{place.rpartition('.')[2]}` is in {unit_text(unit)}, and `{measures}` in {unit_text(wanted)}.",
+            "Write it in the unit of what is measured, or the number alone.",
+            place,
+        )
 
 
 def _whole(tables: Tables, table: Mapping[str, Any], place: str) -> tuple[int, ...]:
