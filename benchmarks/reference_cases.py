@@ -607,7 +607,9 @@ def main():
     )
     if asked.out:
         asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps({"figures": rows}, indent=1) + "\n", encoding="utf-8")
+        lines = ",\n".join(json.dumps(row, default=lambda number: number.item()) for row in rows)
+        document = f'{{"schema": "embellie/benchmark-reference-cases/1", "figures": [\n{lines}\n]}}\n'
+        asked.out.write_text(document, encoding="utf-8")
 
 
 if __name__ == "__main__":
