@@ -67,6 +67,14 @@ def test_units_that_do_not_fit_are_refused(text):
         parse_formula(text, names=NAMES, currency="EUR").unit(UNITS)
 
 
+def test_the_name_an_amount_is_given_to_may_be_its_unit():
+    """`visits = "4M visits/month"` is an amount; beside any other name a number is refused."""
+    formula = parse_formula("4M v/week", names=NAMES, currency="EUR", own="v")
+    assert (float(formula.value({})), formula.unit({})) == (4e6, {"v": 1.0, "week": -1.0})
+    with pytest.raises(QuestionError, match=r"Write `4M \* v`"):
+        parse_formula("4M v/week", names=NAMES, currency="EUR", own="x")
+
+
 def test_zero_has_any_unit():
     """`max(v, 0)` needs no unit on its 0."""
     assert parse_formula("max(v, 0)", names=NAMES, currency="EUR").unit(UNITS) == {"visit": 1.0}

@@ -224,13 +224,14 @@ def _most(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return found
 
 
-def parse_formula(text: str, *, names: Iterable[str], currency: str) -> Formula:
+def parse_formula(text: str, *, names: Iterable[str], currency: str, own: str = "") -> Formula:
     """Read a formula, an amount such as `300 000 EUR/mois`, or a bare name.
 
     Args:
         text: What was written.
         names: The names it may use.
         currency: The question's currency.
+        own: The name this amount is given to: beside its number that word is a unit, as in `visits = "4M visits/month"`.
 
     Raises:
         QuestionError: Anything outside the allowed grammar, an unknown name, or a number that overflows.
@@ -244,7 +245,7 @@ def parse_formula(text: str, *, names: Iterable[str], currency: str) -> Formula:
         raise QuestionError(f"A formula of {len(text)} signs.", hint=f"Split it under [formulas]: at most {LONGEST}.")
     if text in known:
         return Formula(text, ast.Name(id=text), frozenset([text]))
-    whole = _amount(text, known, currency)
+    whole = _amount(text, known - {own}, currency)
     if whole is not None:
         return Formula(text, ast.Name(id="_0"), frozenset(), {"_0": whole})
     if "^" in text:
@@ -287,7 +288,7 @@ def _with_numbers_named(text: str, known: frozenset[str], currency: str) -> tupl
         if has_unit and first in known:
             raise QuestionError(
                 f"`{found[0].strip()}` puts a number beside the name `{first}`.",
-                hint=f"Write `{found['number']} * {first}`.",
+                hint=f"Write `{found['number']}{found['suffix'] or ''} * {first}`; if it is a unit, name one of the two otherwise.",
             )
         unit = first if has_unit else ""
         while (has_unit or found["percent"]) and (more := _NEXT.match(text, end)) and more[1] not in known | _WORDS:

@@ -57,7 +57,7 @@ class Model:
 
     def _compile_names(self) -> None:
         texts = question_texts(self.question)
-        parsed = {name: self._parse(text, self._place(name)) for name, text in texts.items()}
+        parsed = {name: self._parse(text, self._place(name), own=name) for name, text in texts.items()}
         graph = {name: formula.names & set(texts) for name, formula in parsed.items()}
         try:
             order = list(graphlib.TopologicalSorter(graph).static_order())
@@ -118,9 +118,9 @@ class Model:
         told = [f"`{name}` is {unit_text(self._units.get(name, {}))}" for name in sorted(names)]
         return f"Check the units of the names it uses: {', '.join(told)}."
 
-    def _parse(self, text: str, place: str) -> Formula:
+    def _parse(self, text: str, place: str, *, own: str = "") -> Formula:
         try:
-            return parse_formula(text, names=self._names, currency=self.question.currency)
+            return parse_formula(text, names=self._names, currency=self.question.currency, own=own)
         except QuestionError as error:
             raise QuestionError(error.message, hint=error.hint, at=self._at(place)) from None
 
