@@ -76,12 +76,12 @@ def test_no_number_of_units_takes_a_bias_away(answer):
 
 def three_options_directly(prior, se):
     """EVSI of {0, x, 2x - 1} by two nested sums over fine grids of truths and results."""
-    chance = (np.arange(40_000) + 0.5) / 40_000
+    chance = (np.arange(8_000) + 0.5) / 8_000
     x = prior.ppf(chance)
-    x[0], x[-1] = 40_000 * np.array([
-        prior.expect(lambda t: t, ub=prior.ppf(1 / 40_000)), prior.expect(lambda t: t, lb=prior.ppf(1 - 1 / 40_000))
+    x[0], x[-1] = 8_000 * np.array([
+        prior.expect(lambda t: t, ub=prior.ppf(1 / 8_000)), prior.expect(lambda t: t, lb=prior.ppf(1 - 1 / 8_000))
     ])  # fmt: skip
-    y = np.linspace(prior.ppf(0.0005) - 6 * se, prior.ppf(0.9995) + 6 * se, 1_501)
+    y = np.linspace(prior.ppf(0.0005) - 6 * se, prior.ppf(0.9995) + 6 * se, 801)
     edges = np.concatenate([[-np.inf], (y[1:] + y[:-1]) / 2, [np.inf]])
     best = 0.0
     below = np.zeros_like(x)

@@ -156,7 +156,7 @@ def test_two_weeks_by_direct_integration(prior):
     law = np.exp(-0.5 * RANKS**2)
     law /= law.sum()
     x = trial.values
-    first, width = spaced(x, 1_201)
+    first, width = spaced(x, 601)
     total = 0.0
     for y, step in zip(first, width, strict=True):
         joint = law * stats.norm.pdf(y, x, SE)
@@ -169,7 +169,7 @@ def test_two_weeks_by_direct_integration(prior):
 
 def ahead(joint, x):
     """Return ∫ over second weeks' results of the best choice after both, for one first result."""
-    second, width = spaced(x, 301)
+    second, width = spaced(x, 161)
     both = joint * stats.norm.pdf(second[:, None], x, SE)
     return np.maximum(0.0, both @ (WEEKLY * (HORIZON - 2) * x - BUILD)) @ width
 
