@@ -226,6 +226,18 @@ def test_a_verdict_that_rests_on_narrow_ranges_is_told(question, verdict):
     assert "even if every range were 4 times wider" in drawn(question, firm)["stress"].sentence
 
 
+def test_one_harsh_supposition_does_not_press_the_others_together(question, verdict):
+    """What lies far out is pointed to; the rest keeps its distances."""
+    far = replace(verdict.stress.widened[-1], net_benefit={"status_quo": 0.0, "heuristic": 2e4, "ml": -9e6})
+    harsh = replace(verdict, stress=replace(verdict.stress, widened=(*verdict.stress.widened[:-1], far)))
+
+    def gap(found):
+        dots = re.findall(r'<circle cx="([\d.]+)"', drawn(question, found)["stress"].svg())
+        return float(dots[1]) - float(dots[0])  # status quo and heuristic, as written
+
+    assert gap(harsh) > 0.4 * gap(verdict)
+
+
 def test_the_same_answer_draws_the_same_bytes(question, verdict):
     """Nothing in a drawing hangs on chance or on the clock."""
     first, again = (drawn(question, verdict) for _ in range(2))

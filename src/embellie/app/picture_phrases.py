@@ -182,6 +182,10 @@ _PLOTS: dict[str, tuple[str, str]] = {
         "Not knowing cost {first}; after {n} findings it costs {now}.",
         "Ne pas savoir coûtait {first} ; après {n} résultats, cela coûte {now}.",
     ),
+    "burn.past_one": (
+        "Not knowing cost {first}; after {n} finding it costs {now}.",
+        "Ne pas savoir coûtait {first} ; après {n} résultat, cela coûte {now}.",
+    ),
     "burn.flat": (
         "Not knowing cost {first}; it costs {now} now. What was found ({n}) has not made the choice safer yet.",
         "Ne pas savoir coûtait {first} ; cela coûte {now} maintenant. Les résultats ({n}) n’ont pas encore rendu le choix plus sûr.",
@@ -250,8 +254,8 @@ _PLOTS: dict[str, tuple[str, str]] = {
     "stress.fat_same": ("Fat tails change nothing.", "Des queues épaisses n’y changent rien."),
     "stress.fat_other": ("With fat tails: {said}.", "Avec des queues épaisses : {said}."),
     "stress.note": (
-        "Expected net benefit of each scenario, were the ranges wider than written.",
-        "Bénéfice net attendu de chaque scénario, si les plages étaient plus larges qu’écrites.",
+        "Expected net benefit of each scenario, were the ranges wider than written. A triangle points to what lies farther out.",
+        "Bénéfice net attendu de chaque scénario, si les plages étaient plus larges qu’écrites. Un triangle montre ce qui est plus loin.",
     ),
     "stress.base": ("as written", "tel qu’écrit"),
     "stress.widened": ("every range × {factor}", "chaque plage × {factor}"),

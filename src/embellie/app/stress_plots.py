@@ -154,9 +154,7 @@ def cases(verdict: Verdict, voice: Voice) -> Exhibit | None:
 
 def _rows(canvas: Canvas, verdict: Verdict, rows: Sequence[_Row], voice: Voice) -> Canvas:
     order = [value.scenario for value in verdict.scenarios]
-    values = [mean for row in rows for mean in row.means.values()]
-    values += [end for row in rows for spread in row.ranges.values() for end in (spread.p05, spread.p95)]
-    low, high = min(0.0, *values), max(0.0, *values)
+    low, high = _bounds(rows)
     room = 0.05 * (high - low or 1.0)
     scale = Scale(low - room, high + room, 8.0, canvas.width - 8)
     top = key_row(canvas, [(voice.scenario(name), scenario_paint(name, place)) for place, name in enumerate(order)])
@@ -165,6 +163,18 @@ def _rows(canvas: Canvas, verdict: Verdict, rows: Sequence[_Row], voice: Voice) 
         y = _row(canvas, row, scale, y, order=order)
     money_axis(canvas, scale, top, y, voice)
     return canvas
+
+
+def _values(row: _Row) -> list[float]:
+    return [0.0, *row.means.values(), *(end for each in row.ranges.values() for end in (each.p05, each.p95))]
+
+
+def _bounds(rows: Sequence[_Row]) -> tuple[float, float]:
+    """Return the scale's ends: a harsh supposition may lie far outside, and must not press all the others together."""
+    base = _values(rows[0])
+    span = max(base) - min(base)
+    every = [value for row in rows for value in _values(row)]
+    return max(min(every), min(base) - 1.5 * span), min(max(every), max(base) + 1.5 * span)
 
 
 def _row(canvas: Canvas, row: _Row, scale: Scale, top: float, *, order: Sequence[str]) -> float:
@@ -188,7 +198,12 @@ def _row(canvas: Canvas, row: _Row, scale: Scale, top: float, *, order: Sequence
             canvas.line((scale(spread.p05), at), (scale(spread.p95), at), stroke=fill, width=2.2)
         elif not place:
             canvas.line((0, at), (canvas.width, at), stroke="faint", width=1)
-        canvas.dot((scale(row.means[name]), at), 5, fill=fill, ring="paper", ring_width=1.2)
+        mean, x = row.means[name], scale(row.means[name])
+        if scale.low <= mean <= scale.high:
+            canvas.dot((x, at), 5, fill=fill, ring="paper", ring_width=1.2)
+        else:
+            out, x = (-7, 9.0) if mean < scale.low else (7, canvas.width - 9)
+            canvas.area([(x + out, at), (x - out / 2, at - 5), (x - out / 2, at + 5)], fill=fill)
     bottom = y + (7 * (len(places) - 1) if several else 0) + 13
     canvas.line((0, bottom), (canvas.width, bottom), stroke="faint")
     return bottom

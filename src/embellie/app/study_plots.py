@@ -287,9 +287,10 @@ def burn_down(verdict: Verdict, history: Sequence[Known], voice: Voice) -> Exhib
     points = list(history) or [Known(label=voice("word.today"), evpi=verdict.evpi.value)]
     said = []
     if len(points) > 1:
+        key = "burn.past" if len(points) > 2 else "burn.past_one"
         fell = points[-1].evpi < 0.98 * points[0].evpi
         first, now = voice.money(points[0].evpi), voice.money(points[-1].evpi)
-        said.append(voice("burn.past" if fell else "burn.flat", first=first, now=now, n=len(points) - 1))
+        said.append(voice(key if fell else "burn.flat", first=first, now=now, n=len(points) - 1))
     if prospect is not None:
         said.append(
             voice(
@@ -339,7 +340,7 @@ def _burn_down(canvas: Canvas, points: Sequence[Known], prospect: Prospect | Non
     y = Scale(0.0, 1.12 * most or 1.0, bottom, top)
     value_grid(canvas, y, voice, most=4)
     left, right = LEFT, canvas.width - (92 if prospect is not None else 12)
-    share = 1.0 if prospect is None else 0.5 if len(points) < 3 else 0.66
+    share = 1.0 if prospect is None else 0.5 if len(points) < 2 else 0.66
     step = share * (right - left) / max(1, len(points))
     now = left + step * len(points)
     outline = []
@@ -355,14 +356,15 @@ def _burn_down(canvas: Canvas, points: Sequence[Known], prospect: Prospect | Non
 
 
 def _step_labels(canvas: Canvas, points: Sequence[Known], left: float, step: float, bottom: float) -> None:
-    lowest, right = bottom + 19, -1e9
+    """Name the steps; where they stand too close, the first and the last alone."""
+    lowest, last = bottom + 19, len(points) - 1
+    crowded = step < 60
     for place, each in enumerate(points):
         x = left + step * place
         canvas.line((x, bottom), (x, bottom + 5), stroke="soft")
-        lines = wrap(each.label, max(step - 8, 40), size=12, lines=2)
-        if x > right:
-            lowest = max(lowest, canvas.words((x, bottom + 19), lines, size=12))
-            right = x + max(width_of(line, 12) for line in lines) + 4
+        if not crowded or place in {0, last}:
+            room = max(step * last if crowded and not place else step, 60) - 8
+            lowest = max(lowest, canvas.words((x, bottom + 19), wrap(each.label, room, size=12, lines=2), size=12))
     canvas.height = max(canvas.height, lowest - 6)
 
 
