@@ -310,7 +310,8 @@ def run(questions, *, truths=1, draws, seed, whole=False, told=lambda _: None):
 
 def coverage_of(held):
     found = []
-    for how, cases in sorted(held.items()):
+    everywhere = [case for how, cases in held.items() if how != "untouched" for case in cases]
+    for how, cases in [*sorted(held.items()), ("all that evidence touches", everywhere)]:
         inside = np.array([case[1] for case in cases], dtype=float)
         clusters = np.array([case[0] for case in cases])
         share = inside.mean()
@@ -359,9 +360,9 @@ def main():
     result = run(asked.questions, truths=asked.truths, draws=asked.draws, seed=asked.seed, whole=asked.whole, told=told)
     result |= {"draws": asked.draws, "seed": asked.seed, "whole": asked.whole, "seconds": time.perf_counter() - began}
     print(file=sys.stderr)
-    print(f"{'unknowns':<24} {'cases':>6} {'90 % range holds':>18} {'± se':>7} {'width now / before':>20}")
+    print(f"{'unknowns':<26} {'cases':>6} {'90 % range holds':>18} {'± se':>7} {'width now / before':>20}")
     for row in result["coverage"]:
-        print(f"{row['unknowns']:<24} {row['cases']:>6} {row['share']:>18.1%} {row['se']:>7.1%} {row['width']:>20.2f}")
+        print(f"{row['unknowns']:<26} {row['cases']:>6} {row['share']:>18.1%} {row['se']:>7.1%} {row['width']:>20.2f}")
     print(f"\n{'EUR a question':<44} {'mean':>10} {'± se':>8}")
     for key, name in (
         ("followed_over_at_once", "following the advice, over acting at once"),
