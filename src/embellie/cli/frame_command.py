@@ -1,7 +1,7 @@
 """`embellie frame`: check the question, draw each scenario's uncertainty, rank the unknowns."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -24,9 +24,12 @@ from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import Verdict
 
-_WORDS = {
+_WORDS: dict[str, dict[str, Any]] = {
     "en": {
-        "says": "{scenarios} scenarios, {unknowns} unknowns, {studies} studies over {weeks:.0f} weeks. It can be decided.",
+        "says": "{scenarios}, {unknowns}, {studies} over {weeks:.0f} weeks. It can be decided.",
+        "scenario": ("scenario", "scenarios"),
+        "unknown": ("unknown", "unknowns"),
+        "study": ("study", "studies"),
         "scenarios": "Net benefit of each scenario (each mark is one chance in twenty, from low to high):",
         "open": "Open questions of each scenario (answers that could change the choice by more than they cost):",
         "understood": "What is not known, as it was understood; worth settling first on top:",
@@ -40,7 +43,10 @@ _WORDS = {
         "next": "Next: embellie decide",
     },
     "fr": {
-        "says": "{scenarios} scénarios, {unknowns} inconnues, {studies} études sur {weeks:.0f} semaines. On peut trancher.",
+        "says": "{scenarios}, {unknowns}, {studies} sur {weeks:.0f} semaines. On peut trancher.",
+        "scenario": ("scénario", "scénarios"),
+        "unknown": ("inconnue", "inconnues"),
+        "study": ("étude", "études"),
         "scenarios": "Bénéfice net de chaque scénario (chaque marque est une chance sur vingt, du bas vers le haut) :",
         "open": "Questions ouvertes de chaque scénario (des réponses qui changeraient le choix de plus qu'elles ne coûtent) :",
         "understood": "Ce qu'on ne sait pas, tel que compris ; ce qui vaut le plus d'être su d'abord :",
@@ -57,6 +63,9 @@ _WORDS = {
 
 _BARS = 10
 """How many unknowns are drawn; the others swing it less."""
+
+_LEAST = 1e-6
+"""Worth below this share of what the scenarios may be worth is nothing."""
 
 
 @click.command()
@@ -105,9 +114,9 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
     click.echo(question.question)
     click.echo(
         words["says"].format(
-            scenarios=len(question.scenarios),
-            unknowns=len(question.unknowns),
-            studies=len(question.studies),
+            scenarios=_many(len(question.scenarios), "scenario", lang),
+            unknowns=_many(len(question.unknowns), "unknown", lang),
+            studies=_many(len(question.studies), "study", lang),
             weeks=question.horizon_weeks,
         )
     )
@@ -127,17 +136,23 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
     click.echo(f"\n{words['next']}")
 
 
+def _many(count: int, word: str, lang: str) -> str:
+    one, more = _WORDS[lang][word]
+    return f"{count} {more if count > 1 or (count == 0 and lang == 'en') else one}"
+
+
 def _show_unknowns(question: Question, verdict: Verdict, lang: str) -> None:
     """List what is not known under its kinds, how each range was understood, and what settling it is worth."""
     words = _WORDS[lang]
     if not verdict.unknowns:
         return
+    least = max(verdict.noise_floor, _LEAST * max(x.net_benefit.p95 - x.net_benefit.p05 for x in verdict.scenarios))
     click.echo(f"\n{words['understood']}")
     for head, unknowns in by_kind(verdict.unknowns, lang):
         click.echo(f"  {head}{' :' if lang == 'fr' else ':'}")
         for unknown in unknowns:
             worth = words["nothing"]
-            if unknown.evppi.value > verdict.noise_floor:
+            if unknown.evppi.value > max(least, unknown.floor):
                 worth = f"{words['worth']} {amount_text(unknown.evppi.value, question.currency, lang)}"
             click.echo(f"    {unknown.name:<20} {describe_range(question.unknowns[unknown.name], unknown.prior, lang)}")
             click.echo(f"    {'':<20} {worth}")
