@@ -8,7 +8,16 @@ import click
 
 from embellie.app.asking import ask
 from embellie.app.deciding import decide, net_benefit_draws, read_evidence, verdict_document
-from embellie.app.drawing import amount_text, hedges_text, percent_text, quantile_bars, weeks_text
+from embellie.app.drawing import (
+    amount_text,
+    case_table,
+    case_texts,
+    hedges_text,
+    percent_text,
+    quantile_bars,
+    tipping_sentences,
+    weeks_text,
+)
 from embellie.app.report import report_page
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
 from embellie.domain.evidence import Evidence
@@ -23,7 +32,7 @@ _WORDS = {
         "evpi": "Knowing everything would be worth",
         "unknowns": "What each unknown is worth settling, at most:",
         "studies": "Studies, by what they bring net of all they cost:",
-        "plan": "The plan:", "sure": "How sure:", "tipping": "What would tip the choice:", "cases": "What if:",
+        "plan": "The plan:", "sure": "How sure:", "tipping": "What would tip the choice:", "cases": "What if (mean net benefit; * is the best then):",
         "open": "open", "share": "of traffic", "more": "… and {count} more designs: --json lists them all",
     },
     "fr": {
@@ -33,7 +42,7 @@ _WORDS = {
         "evpi": "Tout savoir vaudrait",
         "unknowns": "Ce que vaut chaque réponse, au plus :",
         "studies": "Études, par ce qu'elles rapportent tous coûts déduits :",
-        "plan": "Le plan :", "sure": "À quel point c'est sûr :", "tipping": "Ce qui ferait basculer le choix :", "cases": "Et si :",
+        "plan": "Le plan :", "sure": "À quel point c'est sûr :", "tipping": "Ce qui ferait basculer le choix :", "cases": "Et si (bénéfice net moyen ; * est alors le meilleur) :",
         "open": "ouverte", "share": "du trafic", "more": "… et {count} autres variantes : --json les donne toutes",
     },
 }  # fmt: skip
@@ -93,6 +102,7 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
     click.echo(f"{verdict.next.because[lang]}\n")
     if verdict.plan:
         _show_lines(words["plan"], verdict.plan.words[lang])
+        click.echo()
     click.echo(words["scenarios"])
     quantiles = net_benefit_draws(question, evidence=found, draws=verdict.draws, seed=verdict.seed, points=20)
     for line, value in zip(quantile_bars(quantiles, currency=money, language=lang), verdict.scenarios, strict=True):
@@ -111,6 +121,13 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
             click.echo(f"  {_design(study, lang):<44} {amount_text(study.enbs.value, money, lang):>16}")
         if len(verdict.studies) > _ROWS:
             click.echo(f"  {words['more'].format(count=len(verdict.studies) - _ROWS)}")
+    if verdict.tipping:
+        click.echo()
+        _show_lines(words["tipping"], tipping_sentences(verdict.tipping, question, language=lang))
+    if verdict.cases:
+        click.echo(f"\n{words['cases']}")
+        for line in [*case_table(verdict, language=lang), *case_texts(verdict)]:
+            click.echo(f"  {line}")
     if sure := hedges_text(verdict, lang):
         click.echo()
         _show_lines(words["sure"], sure)
