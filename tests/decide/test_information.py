@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from embellie.app.deciding import decide, parse_question
-from embellie.decide.information import evpi, evppi, evppi_group
+from embellie.decide.information import evpi, evppi, evppi_bound, evppi_group, normal_loss, permutation_floor
 from embellie.stats.sampling import normal_scores
 
 SCORES = normal_scores(4096, 3, seed=11).T
@@ -129,3 +129,32 @@ def test_the_stated_error_of_a_tie_covers_the_truth():
     misses = np.array([one.value - 0.3989422804 for one in found])
     assert abs(misses.mean()) < 4 * misses.std() / len(misses) ** 0.5
     assert np.mean(np.abs(misses) <= [one.error for one in found]) >= 0.88
+
+
+@pytest.mark.parametrize(("m", "s"), [(0, 1), (-50_000, 100_000), (3, 1), (1, 0)])
+def test_the_unit_normal_loss(m, s):
+    """E[max(0, N(m, s²))] - max(0, m), by quadrature."""
+    z = np.linspace(-10, 10, 200_001)
+    weights = stats.norm.pdf(z) * (z[1] - z[0])
+    assert normal_loss(m, s) == pytest.approx(np.maximum(m + s * z, 0) @ weights - max(m, 0), rel=1e-5, abs=1e-9)
+
+
+def test_a_regression_is_bracketed():
+    """Over thirty seeds of few draws: the fit flatters itself on average, the policy it chooses unseen does not, and the truth lies between."""
+    truth, above, below = loss(0.3, 1.0), [], []
+    for seed in range(30):
+        x, noise = normal_scores(512, 2, seed=seed).T
+        net = np.stack([0 * x, 0.3 + x + 6 * noise])
+        above.append(evppi(x, net).value)
+        below.append(evppi_bound(x, net).value)
+    assert np.mean(below) < truth < np.mean(above)
+
+
+def test_an_unknown_that_matters_nothing_is_at_its_floor():
+    """No more than what its own permuted scores are found worth; the same seed, the same floor."""
+    x, noise = normal_scores(2048, 2, seed=3).T
+    net = np.stack([0 * x, noise])
+    floor = permutation_floor(x, net, seed=1)
+    assert evppi(x, net).value <= floor < 0.05
+    assert permutation_floor(x, net, seed=1) == floor
+    assert evppi(noise, net).value > 10 * floor

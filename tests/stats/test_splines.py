@@ -34,3 +34,19 @@ def test_a_carrier_is_followed_beyond_the_data():
     carrier = X**3
     curves = fit_curves(X, np.array([2 * carrier]), blocks=8, carrier=carrier)
     assert curves.at(np.array([6.0]), np.array([216.0]))[0, 0, 0] == pytest.approx(432.0)
+
+
+def test_unseen_curves_have_not_seen_the_rows_they_are_read_at():
+    """A spike in one block moves the curve elsewhere only: read in its own block, the fit does not know of it."""
+    spiked = NOISE.copy()
+    spiked[:512] += 50.0
+    plain = fit_curves(X, np.array([NOISE]), blocks=8, crossed=True).unseen(X)[0]
+    found = fit_curves(X, np.array([spiked]), blocks=8, crossed=True).unseen(X)[0]
+    assert np.abs(found[:512] - plain[:512]).max() < 0.5
+    assert found[512:].mean() - plain[512:].mean() == pytest.approx(50 / 7, rel=0.05)
+
+
+def test_unseen_curves_must_be_asked_for():
+    """They cost eight more fits."""
+    with pytest.raises(ValueError, match="crossed"):
+        fit_curves(X, np.array([NOISE]), blocks=8).unseen(X)

@@ -30,14 +30,14 @@ from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
 from embellie.stats.splines import fit_curves
 
 _RANKS: Array = np.asarray(RANKS, dtype=float)
-_NODES = _RANKS[:: (len(RANKS) - 1) // 20]
+_NODES = _RANKS[:: (len(RANKS) - 1) // 15]
 _AT_ONCE = 32
 _FEW_DRAWN = 2
 _ROWS_FOR_FEW = 128
 _LINE_ROWS = 512
-_NODE_ROWS = 512
+_NODE_ROWS = 1024
 _ROWS = 2**16
-_NODE_BUDGET = 2**19
+_NODE_BUDGET = 2**20
 _MOST_HELD = 32
 """How many unknowns are held one by one, those worth most, where a question has more that bend what scenarios are worth."""
 
