@@ -15,7 +15,7 @@ from embellie.decide.wording import rounded
 from embellie.domain.belief import Belief, Calibration, Resolved
 from embellie.domain.errors import InputError, QuestionError
 from embellie.domain.evidence import Evidence
-from embellie.domain.question import Question, QuestionFiled, Unknown
+from embellie.domain.question import Question, QuestionFiled, Unknown, in_percent
 from embellie.frame.question_file import parse_question, read_question
 from embellie.stats.distributions import spread
 
@@ -198,7 +198,7 @@ def resolve(beliefs: Sequence[Belief], question: Question, evidence: Sequence[Ev
 
 def value_text(value: float, belief: Belief, language: str) -> str:
     """Write a value as the range is written: a share in percent where it is one there, else in its unit."""
-    share = "%" in belief.written
+    share = in_percent(belief.written)
     near = rounded(value * 100 if share else value)
     text = f"{near:,.0f}" if abs(near) >= 1000 else f"{near:.4g}"
     if language == "fr":

@@ -1,11 +1,10 @@
 """Drawing: what is believed, as small pictures of text and as one self-contained page."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from embellie.decide.hedging import hedges
 from embellie.decide.wording import amount, duration, percent, rounded
-from embellie.domain.question import Question, Unknown
+from embellie.domain.question import Question, Unknown, in_percent
 from embellie.domain.verdict import Spread, Swing, TippingPoint, UnknownValue, Verdict
 from embellie.frame.valuing import Model
 from embellie.stats.distributions import chance_below, spread
@@ -225,29 +224,9 @@ def _with_unit(value: float, unknown: Unknown, language: str) -> str:
     return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}".rstrip()
 
 
-def in_percent(unknown: Unknown) -> bool:
-    """Whether the values of an unknown are written in percent; its level and its chances always are.
-
-    >>> from embellie.domain.question import Distribution
-    >>> [
-    ...     in_percent(Unknown(name="x", prior=Distribution(family, ()), written=text))
-    ...     for family, text in [
-    ...         ("normal", "0 % to 3 %"),
-    ...         ("normal", "80%: 0 to 3"),
-    ...         ("discrete", "discrete(1: 50 %, 2: 50 %)"),
-    ...     ]
-    ... ]
-    [True, False, False]
-    """
-    text = re.sub(r"^\s*\d+\s*%\s*:", "", unknown.written)
-    if unknown.prior.family == "discrete":
-        text = "".join(re.findall(r"([^,(]*):", text))
-    return "%" in text
-
-
 def _as_written(value: float, unknown: Unknown, language: str) -> str:
     """Write a value as the range is written: in its unit, a share in percent where it is one there."""
-    share = in_percent(unknown)
+    share = in_percent(unknown.written)
     near = rounded(value * 100 if share else value)
     text = f"{near:,.0f}" if abs(near) >= 1000 else f"{near:.4g}"
     if language == "fr":

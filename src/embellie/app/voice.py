@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from embellie.app.picture_phrases import PHRASES
 from embellie.decide.wording import amount, duration, percent, rounded
-from embellie.domain.question import Question, Unknown
+from embellie.domain.question import Question, Unknown, in_percent
 
 THIN = "\u202f"
 MINUS = "\u2212"
@@ -209,8 +209,7 @@ def written_in_percent(unknown: Unknown) -> bool:
     >>> written_in_percent(drill)
     False
     """
-    written = re.sub(r":\s*[\d.,]+\s*%|^\s*\d+\s*%\s*:", "", unknown.written)
-    return not unknown.unit and "%" in written
+    return not unknown.unit and in_percent(unknown.written)
 
 
 def _begin(text: str, before: str, name: str, said: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -137,3 +138,13 @@ class QuestionFiled:
 
     question: str
     text: str
+
+
+def in_percent(written: str) -> bool:
+    """Whether the values of a range are written in percent; its level and the chances of its values are no values.
+
+    >>> [in_percent(x) for x in ("0 % to 3 %", "80%: 3 to 7", "discrete(1: 50 %, 2: 50 %)", "chance(30 %)")]
+    [True, False, False, False]
+    """
+    values = re.sub(r":\s*[\d.,]+\s*%|^\s*\d+\s*%\s*:|chance\([^)]*\)", "", written)
+    return "%" in values
