@@ -9,7 +9,7 @@ from typing import Any
 from embellie.app.deciding import decide, verdict_document
 from embellie.app.drawn import DRAWS
 from embellie.app.evidence_file import read_evidence
-from embellie.app.report import embedded, headline, report_body, report_page
+from embellie.app.report import because, embedded, headline, report_body, report_page
 from embellie.app.voice import Voice
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
@@ -43,7 +43,7 @@ class Answer:
 
     def __str__(self) -> str:
         voice = Voice(self.language, self.question)
-        said = [f"{headline(self.verdict, voice)}. {voice.said(self.verdict.next.because[self.language])}"]
+        said = [f"{headline(self.verdict, voice)}. {voice.said(because(self.verdict, self.language))}"]
         if self.verdict.plan is not None:
             said += [voice.said(sentence) for sentence in self.verdict.plan.words.get(self.language, ())]
         return "\n".join(said)

@@ -213,8 +213,8 @@ _PLOTS: dict[str, tuple[str, str]] = {
     "burn.on_average": ("{mean} on average", "{mean} en moyenne"),
     "plan.title": ("The plan", "Le plan"),
     "plan.sentence": (
-        "Following it brings {value} on average, {gain} more than acting at once; it can end in {leaves} ways.",
-        "Le suivre rapporte {value} en moyenne, {gain} de plus que choisir tout de suite ; {leaves} issues possibles.",
+        "Followed to its end, it brings {value} on average; it can end in {leaves} ways.",
+        "Suivi jusqu’au bout, il rapporte {value} en moyenne ; il peut finir de {leaves} façons.",
     ),
     "plan.at_once": (
         "Nothing is worth asking first: acting at once brings {value} on average.",

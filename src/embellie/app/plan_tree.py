@@ -34,7 +34,6 @@ def plan_tree(verdict: Verdict, voice: Voice) -> Exhibit | None:
         title=voice("plan.title"),
         sentence=voice(
             "plan.sentence" if plan.first.branches else "plan.at_once",
-            gain=voice.money(plan.gain.value),
             value=voice.money(plan.value.value),
             leaves=sum(not node.step.branches for node in nodes),
         ),

@@ -74,7 +74,7 @@ def report_body(
         (
             f'<header><p class="eyebrow">{_said(question.question)}</p>'
             f"<h1>{_said(headline(verdict, voice))}</h1>"
-            f'<p class="because">{_ticked(voice.said(_because(verdict, language)))}</p>{_facts(verdict, voice)}</header>'
+            f'<p class="because">{_ticked(voice.said(because(verdict, language)))}</p>{_facts(verdict, voice)}</header>'
         ),
         _plan(verdict, plan, voice),
         *_figures(rest[: 4 if compact else None], voice),
@@ -159,7 +159,7 @@ def headline(verdict: Verdict, voice: Voice) -> str:
     return voice(f"report.{verdict.verdict}", the=voice.the(verdict.next.scenario or verdict.best))
 
 
-def _because(verdict: Verdict, language: str) -> str:
+def because(verdict: Verdict, language: str) -> str:
     """Return why, without the first words when they only announce it: the headline has said them."""
     text = verdict.next.because[language]
     head, colon, rest = text.partition(":")
