@@ -183,6 +183,22 @@ def nested(rho, se, costs):
     return best
 
 
+def test_two_studies_that_only_tell_together():
+    """{0, A B}: the first alone says nothing, and no threshold for the second alone tells what to do."""
+    a, b, one, two = normal_scores(2 * ROWS, 4, seed=11).T
+    tests = [
+        clue("of_a", "a", shown=a, noise=Noise(se=0.5), scores=one),
+        clue("of_b", "b", shown=b, noise=Noise(se=0.5), scores=two),
+    ]
+    outlook = ahead(np.stack([0 * a, a * b]), tests, [0.02, 0.02])
+    node = outlook.firsts[0]
+    found = outlook.gain(node)
+    wanted = (1 / 1.25) * (2 / np.pi) / 2 - 0.04  # E[max(0, Â B̂)] = E|Â| E|B̂| / 2, for normals with mean 0
+    assert wanted - 0.003 <= found.value <= wanted + 0.02  # the second is left out where the first is near 0
+    told = outcomes(node, tests, realised=node.realised, tolerance=0.001)
+    assert any(outcome.move is not None for outcome in told)
+
+
 def oil(rows=ROWS):
     """Raiffa's wildcatter: net benefits, and the seismic test."""
     scores, noise = normal_scores(rows, 2, seed=2).T

@@ -196,7 +196,7 @@ def test_results_are_written_in_the_unit_of_the_unknown(question):
     )
     words = said(question, first)
     assert words["en"][0] == "Run `finance` (n = 12)."
-    assert words["en"][2].startswith("If it shows 0.01234 EUR/article to 0.01267 EUR/article")
+    assert words["en"][2].startswith("If it shows 0.0123 EUR/article to 0.0127 EUR/article")
     assert words["fr"][1].startswith("Si le résultat est inférieur à 0,012")
 
 
@@ -208,5 +208,5 @@ def test_a_third_study_is_left_to_its_day(question):
         "heuristic", "ab", branch(None, 0.0, 0.5, second), branch(0.0, None, 0.5, step("heuristic")), starts=True
     )
     words = said(question, first)
-    assert words["en"][1].endswith("run `replay` and decide by its result.")
-    assert words["fr"][1].endswith("lancez `replay` et décidez selon son résultat.")
+    assert words["en"][1].endswith("run `replay` and decide by all results.")
+    assert words["fr"][1].endswith("lancez `replay` et décidez selon tous les résultats.")

@@ -73,6 +73,7 @@ def _outcomes(
         runs = _gathered(runs)
     edges = [None, *(_between(found.result, one, other) for one, other in itertools.pairwise(runs)), None]
     made = []
+    place = _places(rows)
     for at, run in enumerate(runs):
         move = node.moves[run.option - len(node.settled)] if run.option >= len(node.settled) else None
         signals = tuple(int(signal) for signal in np.unique(found.result[run.rows])) if found.kind == "signal" else ()
@@ -88,24 +89,36 @@ def _outcomes(
                 after=_outcomes(move, tests, run.rows, realised, tolerance) if move else (),
             )
         )
-    return _plainest(made)
+        made[-1] = _plainer(made[-1], run, expected[:, place[run.rows]].sum(axis=1), loss)
+    return _joined(made)
 
 
-def _plainest(made: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Leave out further studies after which one thing is done whatever they show, and join what then is done alike."""
+def _plainer(outcome: Outcome, run: _Run, expected: Array, loss: float) -> Outcome:
+    """Leave out a further study after which one thing is done whatever it shows, where that costs less than `loss`.
+
+    It may cost more: what is best may hang on both results together, which no threshold for the second alone can tell.
+    """
+    if outcome.move is None or len(outcome.after) > 1 or outcome.after[0].move is not None:
+        return outcome
+    choice = outcome.after[0].choice
+    if expected[run.option] - expected[choice] > loss:
+        return outcome
+    return replace(outcome, choice=choice, move=None, after=())
+
+
+def _joined(made: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Join outcomes side by side after which the same is done, and signals wherever they stand."""
     found: list[Outcome] = []
     for outcome in made:
-        alike = outcome.move is not None and len(outcome.after) == 1 and outcome.after[0].move is None
-        plain = replace(outcome, choice=outcome.after[0].choice, move=None, after=()) if alike else outcome
-        twin = next((at for at, one in enumerate(found) if one.choice == plain.choice >= 0), -1)
-        if twin >= 0 and (plain.signals or twin == len(found) - 1):
+        twin = next((at for at, one in enumerate(found) if one.choice == outcome.choice >= 0), -1)
+        if twin >= 0 and (outcome.signals or twin == len(found) - 1):
             one = found[twin]
-            chance = one.chance + plain.chance
-            value = (one.chance * one.value + plain.chance * plain.value) / chance
-            signals = tuple(sorted(one.signals + plain.signals))
-            found[twin] = replace(one, high=plain.high, signals=signals, chance=chance, value=value)
+            chance = one.chance + outcome.chance
+            value = (one.chance * one.value + outcome.chance * outcome.value) / chance
+            signals = tuple(sorted(one.signals + outcome.signals))
+            found[twin] = replace(one, high=outcome.high, signals=signals, chance=chance, value=value)
         else:
-            found.append(plain)
+            found.append(outcome)
     return tuple(found)
 
 
@@ -138,8 +151,7 @@ def _join(
     runs: list[_Run], expected: Array, rows: npt.NDArray[np.intp], *, most: int, sliver: float, loss: float
 ) -> None:
     """Join outcomes side by side until each is likely, worth telling apart, and they are few enough."""
-    place = np.zeros(int(rows.max(initial=0)) + 1, dtype=np.intp)
-    place[rows] = np.arange(len(rows))
+    place = _places(rows)
     while len(runs) > 1:
         costs = [_cheapest(runs, at, expected, place) for at in range(len(runs))]
         at = min(range(len(runs)), key=lambda run: costs[run][0])
@@ -152,6 +164,13 @@ def _join(
         low, high = min(at, into), max(at, into)
         runs[low] = _Run(np.concatenate([runs[low].rows, runs[high].rows]), runs[into].option)
         del runs[high]
+
+
+def _places(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return where each row stands among some of them."""
+    place = np.zeros(int(rows.max(initial=0)) + 1, dtype=np.intp)
+    place[rows] = np.arange(len(rows))
+    return place
 
 
 def _cheapest(runs: Sequence[_Run], at: int, expected: Array, place: npt.NDArray[np.intp]) -> tuple[float, int]:

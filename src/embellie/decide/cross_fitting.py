@@ -8,6 +8,8 @@ from embellie.stats.sampling import SCRAMBLES
 Array = npt.NDArray[np.float64]
 
 _RIDGE = 1e-9
+_DRAWS_EACH = 25
+
 _AT_ONCE = 128
 """Products go by so many draws: larger ones are shared out among threads, and wait for cores that a busy server has not got."""
 
@@ -37,7 +39,7 @@ class Fit:
 
     def steady(self, outcomes: Array) -> Array:
         """Return the outcomes less what the surprises explain of them: the same on average, whatever is known."""
-        if not len(self._surprises):
+        if not _enough(self._surprises):
             return outcomes
         return outcomes - _combined(_slopes(self._surprises, outcomes - self.whole(outcomes)), self._surprises)
 
@@ -59,13 +61,18 @@ class Fit:
 def without(values: Array, functions: Array) -> Array:
     """Return values (draws,) less what functions (functions, draws) explain of them.
 
-    Where the functions are 0 on average, so is what is taken away.
+    Where the functions are 0 on average, so is what is taken away. Few draws say too little of what functions explain: nothing is.
     """
-    if not len(functions):
+    if not _enough(functions):
         return values
     centred = functions - functions.mean(axis=1, keepdims=True)
     slopes = _slopes(centred, (values - values.mean())[None])
     return np.asarray(values - _combined(slopes, functions)[0], dtype=float)
+
+
+def _enough(functions: Array) -> bool:
+    """Whether there are functions, and draws enough to tell what each explains without flattering it."""
+    return bool(0 < _DRAWS_EACH * len(functions) <= functions.shape[1])
 
 
 def _slopes(functions: Array, outcomes: Array) -> Array:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from embellie.decide.wording import amount, duration, percent
 from embellie.domain.plan import Branch, Rival, Step
-from embellie.domain.question import Question
+from embellie.domain.question import Question, Unknown
 from embellie.domain.verdict import Figure
+from embellie.stats.distributions import spread
 
 LANGUAGES = ("en", "fr")
 
@@ -103,15 +104,15 @@ class _Words:
 
     # what to do
 
-    def _begin(self, step: Step, before: _Standing) -> str:
-        """Say a step that runs a study."""
+    def _begin(self, step: Step, before: _Standing, *then: str) -> str:
+        """Say a step that runs a study, and what is done then if that is soon said."""
         needed = self.question.studies[step.study].needs
         acts = self._turns(step, before) if step.live != before.live else []
         if needed and needed not in self._with(before, step.live).built:
             french = self.language == "fr"
             acts.append(f"construisez `{needed}` pour l'essai" if french else f"build `{needed}` for the test")
         run = f"lancez {self._study(step)}" if self.language == "fr" else f"run {self._study(step)}"
-        return self._listed([*acts, run])
+        return self._listed([*acts, run, *then])
 
     def _listed(self, acts: Sequence[str]) -> str:
         word = "et" if self.language == "fr" else "and"
@@ -154,9 +155,9 @@ class _Words:
         """Say a later step, with what follows from it."""
         if not step.study:
             return self._settle(step, before)
-        if any(branch.then.study for branch in step.branches):
-            tail = " et décidez selon son résultat" if self.language == "fr" else " and decide by its result"
-            return self._begin(step, before) + tail
+        if len(step.branches) < 2 or any(branch.then.study for branch in step.branches):
+            tail = "décidez selon tous les résultats" if self.language == "fr" else "decide by all results"
+            return self._begin(step, before, tail)
         after = self._after(step, before)
         told = [(self._interval(branch, step), self._then(branch.then, after)) for branch in step.branches]
         parts = [f"{where}, {action}" for where, action in told]
@@ -227,17 +228,26 @@ class _Words:
     def result(self, value: float, measures: str, other: float | None) -> str:
         """Write a result as the unknown is written, as finely as telling two thresholds apart takes."""
         unknown = self.question.unknowns.get(measures)
-        shares = bool(unknown) and "%" in unknown.written if unknown else False
+        shares = unknown is not None and "%" in unknown.written
         scale = 100.0 if shares else 1.0
-        size = abs(value) if other is None else min(abs(value), abs(value - other))
-        figures = 1 - math.floor(math.log10(size * scale)) if size > 0 else 0
-        text = f"{round(value * scale, figures):,.{max(figures, 0)}f}"
+        places = _places(unknown, abs(value)) - (2 if shares else 0)
+        while other is not None and round(value * scale, places) == round(other * scale, places) and places < 12:
+            places += 1
+        text = f"{round(value * scale, places) + 0.0:,.{max(places, 0)}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
         if self.language == "fr":
             text = text.replace(",", "\u202f").replace(".", ",")
         text = text.replace("-", "−")
         label = " %" if shares else f" {unknown.label}" if unknown and unknown.label else ""
         return f"{text}{label}"
+
+
+def _places(unknown: Unknown | None, size: float) -> int:
+    """Return to how many decimal places a result is written: to about a hundredth of what the unknown may vary by."""
+    if unknown is not None:
+        _, low, _, high = spread(unknown.prior.family, unknown.prior.parameters)
+        size = high - low
+    return round(-math.log10(size / 100)) if size > 0 else 2
 
 
 def _alternatives(names: Sequence[str], word: str) -> str:
