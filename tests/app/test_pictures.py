@@ -157,9 +157,9 @@ def test_nothing_is_worth_is_said_as_such(question, verdict):
 
 
 def test_tipping_points_are_labelled_with_the_value(question, verdict):
-    """As people write it: `Heuristic wins above 0.87%`."""
-    assert "Heuristic wins above 0.87%" in drawn(question, verdict)["curve-interest"].svg()
-    assert "Règle simple au-dessus de 0,87\u202f%" in drawn(question, verdict, "fr")["curve-interest"].svg()
+    """As people write it: `Heuristic wins above 0.9%`."""
+    assert "Heuristic wins above 0.9%" in drawn(question, verdict)["curve-interest"].svg()
+    assert "Règle simple au-dessus de 0,9\u202f%" in drawn(question, verdict, "fr")["curve-interest"].svg()
 
 
 def test_an_unknown_that_changes_nothing_says_so(question, verdict):
@@ -186,7 +186,7 @@ def test_the_plan_shows_every_way_it_can_end(question, verdict):
     """Each branch with its chance, each end with its value, from the first step to the last."""
     exhibit = drawn(question, verdict)["plan"]
     assert "it can end in 4 ways" in exhibit.sentence
-    for said in ("Below 0.85%", "From 0.85% to 3.4%", "Above 3.4%", "30% chance", "€212,000", "Keep the status quo"):
+    for said in ("Below 0.9%", "From 0.9% to 3.4%", "Above 3.4%", "30% chance", "€212,000", "Keep the status quo"):
         assert said in exhibit.svg(NARROW)
     assert sum(float(row[1].rstrip("%")) for row in exhibit.rows if "Run" not in row[2]) == pytest.approx(100, abs=2)
 
@@ -263,6 +263,15 @@ def test_both_languages_say_the_same_values():
         assert set(said) == {"en", "fr"}, key
         assert values_of(said["en"]) == values_of(said["fr"]), key
         assert not re.search(r" [:;?!»%]|« ", said["fr"]), key
+
+
+def test_a_threshold_is_as_fine_as_it_need_be(question):
+    """To a hundredth of the range, unless another threshold would read the same."""
+    voice = Voice("en", question)
+    assert voice.about("interest", 0.01234) == "1.2%"
+    assert voice.about("interest", 0.01234, 0.0119, None) == "1.23%"
+    assert voice.about("interest", -0.0001) == "0%"
+    assert voice.finely("interest", -0.0001) == "−0.01%"
 
 
 def test_names_and_amounts_are_set_as_on_the_dashboard(question):

@@ -85,7 +85,8 @@ def _condition(node: _Node, voice: Voice) -> str:
         return ""
     low, high = node.branch.low, node.branch.high
     ends = {
-        name: "" if end is None else voice.about(node.measured, end) for name, end in (("low", low), ("high", high))
+        name: "" if end is None else voice.about(node.measured, end, other)
+        for name, end, other in (("low", low, high), ("high", high, low))
     }
     if node.branch.signals:
         return ", ".join(signal.replace("_", " ") for signal in node.branch.signals)

@@ -168,8 +168,8 @@ def _stopping(verdict: Verdict, stop: Stopping, voice: Voice) -> Exhibit:
                 voice(
                     "stop.sentence",
                     weeks=voice.weeks(first.weeks),
-                    low=voice.about(measured, first.low or 0.0),
-                    high=voice.about(measured, first.high or 0.0),
+                    low=voice.finely(measured, first.low or 0.0),
+                    high=voice.finely(measured, first.high or 0.0),
                     expected=voice.weeks(stop.expected_weeks),
                 ),
                 *([voice("stop.gain", gain=voice.money(gain))] if gain > stop.enbs.error else []),
@@ -181,8 +181,8 @@ def _stopping(verdict: Verdict, stop: Stopping, voice: Voice) -> Exhibit:
         rows=[
             [
                 voice.weeks(each.weeks),
-                "–" if each.low is None else voice.about(measured, each.low),
-                "–" if each.high is None else voice.about(measured, each.high),
+                "–" if each.low is None else voice.finely(measured, each.low),
+                "–" if each.high is None else voice.finely(measured, each.high),
             ]
             for each in stop.boundaries
         ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from embellie.app.picture_phrases import PHRASES
 from embellie.decide.wording import amount, duration, percent, rounded
 from embellie.domain.question import Question, Unknown, in_percent
+from embellie.stats.distributions import spread
 
 THIN = "\u202f"
 MINUS = "\u2212"
@@ -89,8 +90,21 @@ class Voice:
         """Write a duration in weeks, to a tenth."""
         return duration(round(weeks, 1) if weeks < 10 else round(weeks), self.language)
 
-    def about(self, name: str, value: float) -> str:
-        """Write a value that divides two answers: to two figures, which is as much as one can tell them apart."""
+    def about(self, name: str, value: float, *beside: float | None) -> str:
+        """Write a value that divides two answers: to a hundredth of what is believed, or finer to tell it from those beside."""
+        known = self.question.unknowns.get(name)
+        if known is None:
+            return self.finely(name, value)
+        _, low, _, high = spread(known.prior.family, known.prior.parameters)
+        places = round(-math.log10((high - low) / 100)) if high > low else 6
+        while places < 12 and any(
+            other is not None and round(other, places) == round(value, places) for other in beside
+        ):
+            places += 1
+        return self.quantity(name, round(value, places) + 0.0)
+
+    def finely(self, name: str, value: float) -> str:
+        """Write a value to two figures."""
         if not value:
             return self.quantity(name, value)
         return self.quantity(name, round(value, 1 - math.floor(math.log10(abs(value)))))
