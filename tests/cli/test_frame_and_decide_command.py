@@ -1,6 +1,7 @@
 """`embellie frame` and `embellie decide`, as they are typed."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,19 @@ def test_the_question_is_one_page_that_loads_nothing(tmp_path, language):
     assert {"en": "Who could know", "fr": "Qui pourrait savoir"}[language] in text
     assert "http" not in text
     assert "<script" not in text
+
+
+@pytest.mark.slow
+def test_a_thousand_unknowns_are_framed(tmp_path):
+    """Within seconds of computing; the widest swings are drawn and the others counted."""
+    unknowns = "".join(f'x{at} = "1 to {at + 2} EUR"\n' for at in range(1_000))
+    sums = "".join(f's{k} = "{" + ".join(f"x{at}" for at in range(50 * k, 50 * k + 50))}"\n' for k in range(20))
+    total = " + ".join(f"s{k}" for k in range(20))
+    path = tmp_path / "question.toml"
+    path.write_text(
+        f'[unknowns]\n{unknowns}[formulas]\n{sums}[scenarios.a]\nvalue = "0 EUR"\n[scenarios.b]\nvalue = "{total} - 130k EUR"\n'
+    )
+    begun = time.process_time()
+    said = run("frame", path)
+    assert "990 more that swing it less" in said
+    assert time.process_time() - begun < 10

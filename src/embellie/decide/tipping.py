@@ -33,6 +33,8 @@ def tips(net: Array) -> tuple[Tip, ...]:
     """
     close = _ROUNDING * float(np.max(np.abs(net), initial=0.0))
     best = int(np.argmax(net[:, 0]))
+    if not np.any(net - net[best] > close):
+        return ()
     found: list[Tip] = []
     for point in range(net.shape[1] - 1):
         along = 0.0

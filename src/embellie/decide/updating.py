@@ -68,19 +68,20 @@ class Beliefs:
 
     def scores(self, independent: Array) -> Array:
         """Map independent scores (draws, unknowns) to the unknowns' scores."""
-        out = np.empty_like(independent)
         measured, others = list(self.measured), list(self.others)
-        if measured:
-            joint = self.centre + independent[:, measured] @ self.root.T
-            for place, unknown in enumerate(measured):
-                if unknown in self.laws:
-                    joint[:, place] = self.laws[unknown].at(independent[:, unknown])
-            out[:, measured] = joint
+        if not measured:
+            return independent if _is_identity(self.rest) else np.asarray(independent @ self.rest.T)
+        out = np.empty_like(independent)
+        joint = self.centre + independent[:, measured] @ self.root.T
+        for place, unknown in enumerate(measured):
+            if unknown in self.laws:
+                joint[:, place] = self.laws[unknown].at(independent[:, unknown])
+        out[:, measured] = joint
         if others:
             spread = independent[:, others]
-            if not np.array_equal(self.rest, np.eye(len(others))):
+            if not _is_identity(self.rest):
                 spread = spread @ self.rest.T
-            out[:, others] = spread + out[:, measured] @ self.slope.T if measured else spread
+            out[:, others] = spread + joint @ self.slope.T
         return out
 
     def touched(self, name: str) -> bool:
@@ -177,10 +178,15 @@ def update(question: Question, evidence: Sequence[Evidence]) -> Beliefs:
         centre=centre,
         root=root,
         slope=slope,
-        rest=np.asarray(np.linalg.cholesky(left), dtype=float) if others else left,
+        rest=left if _is_identity(left) else np.asarray(np.linalg.cholesky(left), dtype=float),
         warnings=tuple(warnings),
         mismatch=_mismatch(within, centre, root, [(at, likelihoods[at]) for at in measured], laws),
     )
+
+
+def _is_identity(matrix: Array) -> bool:
+    """Whether nothing is tied: then scores stay as they are, which saves much time with many unknowns."""
+    return bool(np.array_equal(matrix, np.eye(len(matrix))))
 
 
 def by_unknown(question: Question, results: Sequence[Result]) -> dict[str, list[Result]]:
