@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import special
-from scipy.interpolate import CubicSpline
 
 from embellie.app.drawn import Array, Sample
 from embellie.app.others import NOW, Held, Others, When
-from embellie.decide.curves import FAR, WITHIN, gain_of_curves, gain_of_states, mean_of_curves
+from embellie.decide.curves import (
+    FAR,
+    WITHIN,
+    chances_between,
+    gain_of_curves,
+    gain_of_states,
+    mean_of_curves,
+    through,
+)  # fmt: skip
 from embellie.decide.discrete import conditional_means
 from embellie.decide.information import against_first
 from embellie.decide.judging import noise_floor
@@ -26,7 +32,7 @@ from embellie.decide.preposterior import RANKS, Subject
 from embellie.domain.errors import QuestionError
 from embellie.domain.verdict import Figure, Method
 from embellie.stats.distributions import discrete_law
-from embellie.stats.sampling import SCRAMBLES, by_scramble, numerical_error
+from embellie.stats.sampling import SCRAMBLES, by_scramble, even_ranks, numerical_error
 from embellie.stats.splines import fit_curves
 
 _RANKS: Array = np.asarray(RANKS, dtype=float)
@@ -146,7 +152,7 @@ class Conditional:
             uses: The unknowns it is made of: the others then need not be drawn. None: any of them.
         """
         order = np.argsort(values, kind="stable")
-        ranks = special.ndtri((np.arange(len(values)) + 0.5) / len(values))
+        ranks = even_ranks(len(values))
         nodes = np.interp(RANKS, ranks, values[order])
         place = f"= {key}", self._when(weeks, built)
         if place not in self._subjects:
@@ -271,14 +277,14 @@ class Conditional:
         if not held.drawn:
             return Known(net, FAR, "exact")
         if name != self._pivot and when == NOW and self._pivot:
-            net = net + self._missed(mean_of_curves(CubicSpline(ranks, net, axis=2)(RANKS), RANKS), held, rows, when)
+            net = net + self._missed(mean_of_curves(through(ranks, net, RANKS), RANKS), held, rows, when)
         elif rows < self._every:
             middle = len(ranks) // 2
             once = {other: value[middle : middle + 1] for other, value in fixed.items()}
             whole = self.others.mean_net(once, held, rows=self._every, scores=scores[middle : middle + 1], when=when)
             net = net + (whole - net[:, :, middle : middle + 1])
-        curves = CubicSpline(ranks, net, axis=2)(RANKS)
-        coarse = CubicSpline(ranks[::2], net[:1, :, ::2], axis=2)(RANKS)
+        curves = through(ranks, net, RANKS)
+        coarse = through(ranks[::2], net[:1, :, ::2], RANKS)
         apart = gain_of_curves(curves[:1], RANKS)[0] - gain_of_curves(coarse, RANKS)[0]
         return Known(curves, RANKS, "curve", quadrature=abs(float(apart)) / 3)
 
@@ -396,7 +402,7 @@ class Conditional:
             middle = (low + high) / 2
             above = self.others.along(name, middle) > values[:-1]
             low, high = np.where(above, low, middle), np.where(above, middle, high)
-        return values, np.diff(np.concatenate([[0.0], special.ndtr(low), [1.0]]))
+        return values, chances_between(low)
 
 
 def _hermite(z: Array) -> tuple[Array, Array, Array]:

@@ -9,6 +9,7 @@ each is taken up to the crossing, found from the same four points.
 import numpy as np
 import numpy.typing as npt
 from scipy import special
+from scipy.interpolate import CubicSpline
 
 from embellie.decide.preposterior import RANKS
 
@@ -95,6 +96,24 @@ def _switched(near: Array, *, start: Array, width: float) -> Array:
         more = chords.max(axis=1) - np.maximum(chords[at, one], chords[at, other])
         won += more[:, 1:-1].sum(axis=1) * (width / 32) * _density(start + width / 2)
     return np.asarray(won, dtype=float)
+
+
+def through(ranks: Array, curves: Array, wanted: Array) -> Array:
+    """Return a cubic spline through curves (…, ranks), at other ranks.
+
+    >>> bool(np.allclose(through(FAR[::8], FAR[::8] ** 3, FAR), FAR**3))
+    True
+    """
+    return np.asarray(CubicSpline(ranks, curves, axis=-1)(wanted), dtype=float)
+
+
+def chances_between(steps: Array) -> Array:
+    """Return the probabilities of the states that lie between these ranks.
+
+    >>> chances_between(np.array([0.0])).tolist()
+    [0.5, 0.5]
+    """
+    return np.diff(np.concatenate([[0.0], special.ndtr(steps), [1.0]]))
 
 
 def gain_of_states(curves: Array, chances: Array) -> Array:

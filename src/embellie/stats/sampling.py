@@ -58,6 +58,15 @@ def normal_scores(draws: int, dimensions: int, *, seed: int) -> Array:
     return np.asarray(scores.reshape(SCRAMBLES * each, dimensions), dtype=float)
 
 
+def even_ranks(many: int) -> Array:
+    """Return the normal scores of evenly spaced probabilities, half a step from either end.
+
+    >>> even_ranks(3).round(3).tolist()
+    [-0.967, 0.0, 0.967]
+    """
+    return np.asarray(special.ndtri((np.arange(many) + 0.5) / many), dtype=float)
+
+
 def numerical_error(estimates: Array, *, scale: float = 0.0) -> float:
     """Return half the width of a 95 % interval for the mean of independent estimates.
 
