@@ -16,15 +16,19 @@ from embellie.frame.timeline import Flow, Stage, Timeline
 _MONEY = ("benefit", "run", "build", "rollback")
 _TIMES = ("ready", "ramp", "obsolescence")
 
+Weights = dict[tuple[tuple[Stage, ...], frozenset[str]], Array]
+"""What a unit of money of each scenario and kind is worth in a course, by its stages and what is built."""
+
 
 class Courses:
     """The courses through one sample of a question.
 
     Args:
         sample: Its draws.
+        weights: Those found in other draws of the same sample, where all waiting times were the same.
     """
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Sample, *, weights: Weights | None = None) -> None:
         self.sample = sample
         self.flows = {name: sample.model.flow(sample.named, name) for name in sample.question.scenarios}
         self._linear = not any(sample.model.is_lump(name) for name in self.flows) and all(
@@ -32,7 +36,7 @@ class Courses:
         )
         self._months = Months(sample.question.horizon_weeks, sample.question.discount)
         self._units = _units(self.flows)
-        self._weights: dict[tuple[tuple[Stage, ...], frozenset[str]], Array] = {}
+        self.weights: Weights = {} if weights is None else weights
 
     def net(self, stages: Sequence[Stage], *, built: frozenset[str]) -> Array:
         """Return today's worth of living through stages, in each draw or once for all; as `Model.course` gives it."""
@@ -44,13 +48,13 @@ class Courses:
         return np.asarray(found, dtype=float)
 
     def _weighted(self, stages: tuple[Stage, ...], built: frozenset[str]) -> Array:
-        if (stages, built) not in self._weights:
+        if (stages, built) not in self.weights:
             line = Timeline(self.sample.question, months=self._months, flow=self._units.__getitem__, built=built)
             for stage in stages:
                 line.begin(stage)
             size = len(_MONEY) * len(self.flows)
-            self._weights[stages, built] = np.broadcast_to(line.worth().net, (size,))
-        return self._weights[stages, built]
+            self.weights[stages, built] = np.broadcast_to(line.worth().net, (size,))
+        return self.weights[stages, built]
 
 
 def _units(flows: dict[str, Flow]) -> dict[str, Flow]:

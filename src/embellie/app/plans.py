@@ -10,17 +10,20 @@ from embellie.app.studying import Studies
 from embellie.app.thinning import thinned
 from embellie.app.ways import Situation, Trial, Ways
 from embellie.decide.branching import Outcome, outcomes
-from embellie.decide.looking_ahead import Node, Outlook, Path, look_ahead
+from embellie.decide.looking_ahead import Node, Outlook, Path, look_ahead, look_closer
 from embellie.decide.plan_wording import plan_words
 from embellie.domain.plan import Branch, Plan, Rival, Step
 from embellie.domain.question import Study
 from embellie.domain.verdict import Figure, StudyValue
 from embellie.stats.sampling import by_scramble, numerical_error
 
-PLANNED = 8_192
-"""How many of the draws plans are worked out on."""
+PLANNED = 4_096
+"""How many of the draws plans are searched for in."""
 
-_RIVALS = 5
+VALUED = 16_384
+"""How many of the draws the best of them are valued in."""
+
+_RIVALS = 4
 
 
 def make_plan(sample: Sample, studies: Studies, valued: Sequence[StudyValue]) -> Plan | None:
@@ -34,8 +37,10 @@ def make_plan(sample: Sample, studies: Studies, valued: Sequence[StudyValue]) ->
     trials = _trials(studies, valued)
     if not trials:
         return None
-    ways = Ways(thinned(sample, draws=PLANNED), studies, trials)
-    outlook = look_ahead(ways.prospects())
+    first = Ways(thinned(sample, draws=PLANNED), studies, trials)
+    outlook = look_ahead(first.prospects())
+    ways = Ways(thinned(sample, draws=VALUED), studies, trials, like=first)
+    outlook = look_closer(outlook, ways.prospects(), most=_RIVALS + 1)
     return _Telling(sample, ways, outlook).plan()
 
 

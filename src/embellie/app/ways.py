@@ -62,9 +62,12 @@ class Ways:
         sample: Fewer draws than the studies were valued on.
         studies: On all the draws.
         trials: The designs that may be run.
+        like: Ways through other draws of the same sample, whose courses of events are the same.
     """
 
-    def __init__(self, sample: Sample, studies: Studies, trials: Sequence[Trial]) -> None:
+    def __init__(
+        self, sample: Sample, studies: Studies, trials: Sequence[Trial], *, like: "Ways | None" = None
+    ) -> None:
         self.sample = sample
         self.studies = studies
         self._showing = Studies(sample, studies.conditional)
@@ -73,7 +76,7 @@ class Ways:
         self.model = sample.model
         self.choices = sample.draws.choices
         self.timeless = all(self.model.is_lump(name) for name in self.choices)
-        self._courses = Courses(sample)
+        self._courses = Courses(sample, weights=like._courses.weights if like else None)  # noqa: SLF001 - of its own kind
         self._flows = self._courses.flows
         self._size = sample.draws.net.shape[1]
         self._after: dict[Path, Situation] = {
@@ -126,7 +129,8 @@ class Ways:
         against = draws.net - draws.net.mean(axis=0)
 
         def moves(name: str) -> float:
-            return float(np.max(np.abs(against @ centred[name]))) / (float(np.linalg.norm(centred[name])) or 1.0)
+            together = np.abs((against * centred[name]).mean(axis=1))
+            return float(together.max()) / (float(centred[name].std()) or 1.0)
 
         most = sorted(centred, key=lambda name: (-moves(name), name))[:_OTHERS]
         return [(self._ties([name]), centred[name]) for name in most]

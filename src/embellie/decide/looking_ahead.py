@@ -73,7 +73,7 @@ class Node:
     `realised` (draws,) what following the plan from here on brings, the whole path included; `taken` (draws,) which option each
     draw comes to; `fitted` (options, draws) what one expects of each option by the results so far, by one fit on all draws.
     `worth` is the mean of what is realised, by scramble; where it is a first move's, freed of how the draws differ from the
-    laws of what its studies show.
+    laws of what its studies show. `alone` is what it is worth without further moves.
     """
 
     path: Path
@@ -81,6 +81,7 @@ class Node:
     realised: Array
     taken: npt.NDArray[np.intp]
     worth: Array
+    alone: float = 0.0
     moves: list["Node"] = field(default_factory=list)
     fitted: Array | None = None
 
@@ -119,6 +120,20 @@ def look_ahead(prospects: Prospects, *, depth: int = DEPTH) -> Outlook:
         depth: How many studies may follow one another.
     """
     return _Search(prospects).outlook(depth)
+
+
+def look_closer(outlook: Outlook, prospects: Prospects, *, most: int) -> Outlook:
+    """Value the best first moves anew, with what may follow each as it was found, in more draws.
+
+    What may follow was chosen among many in fewer draws, and so looks a little better there than it is.
+
+    Args:
+        outlook: What was found.
+        prospects: The same studies and choices in more draws.
+        most: How many first moves.
+    """
+    search = _Search(prospects)
+    return search.ordered([search.again(node) for node in outlook.firsts[:most]])
 
 
 def follow(node: Node, prospects: Prospects, *, fresh: Prospects) -> Array:
@@ -167,11 +182,23 @@ class _Search:
             for second in node.moves:
                 self.extend(second, candidates)
             self.choose(node)
-        kept.sort(key=lambda node: -node.value)
-        if kept:
-            kept.insert(0, kept.pop(_first_of(kept, alone)))
-            self.explain(kept[0])
-        return Outlook(self.best, self.at_once, tuple(kept))
+        return self.ordered(kept)
+
+    def ordered(self, firsts: list[Node]) -> Outlook:
+        """Return first moves in the order of their worth; first comes the one to take, explained."""
+        firsts.sort(key=lambda node: -node.value)
+        if firsts:
+            firsts.insert(0, firsts.pop(_first_of(firsts)))
+            self.explain(firsts[0])
+        return Outlook(self.best, self.at_once, tuple(firsts))
+
+    def again(self, node: Node) -> Node:
+        """Value a move and what may follow it in these draws."""
+        found = self.node(node.path)
+        if node.moves:
+            found.moves = [self.again(move) for move in node.moves]
+            self.choose(found)
+        return found
 
     def _best_of_each(self, alone: Sequence[Node]) -> list[Node]:
         """Keep the best design of each study and live choice; the best of each study come first, the best of all before."""
@@ -197,6 +224,7 @@ class _Search:
         settled = self.prospects.settled(path) - self.at_once
         node = Node(path, settled, settled[0], np.zeros(settled.shape[1], dtype=np.intp), np.zeros(SCRAMBLES))
         self.choose(node)
+        node.alone = node.value
         return node
 
     def choose(self, node: Node) -> None:
@@ -241,13 +269,11 @@ class _Search:
             self.explain(move)
 
 
-def _first_of(kept: Sequence[Node], alone: Sequence[Node]) -> int:
+def _first_of(firsts: Sequence[Node]) -> int:
     """Return the place of the plan to take: of those that cannot be told from the best, whose first study alone tells most."""
-    places = {id(node): place for place, node in enumerate(alone)}
-    equal = [
-        at for at, node in enumerate(kept) if kept[0].value - node.value <= numerical_error(kept[0].worth - node.worth)
-    ]
-    return min(equal, key=lambda at: places[id(kept[at])])
+    best = firsts[0]
+    equal = [at for at, one in enumerate(firsts) if best.value - one.value <= numerical_error(best.worth - one.worth)]
+    return max(equal, key=lambda at: firsts[at].alone)
 
 
 def _with_moves(node: Node) -> Iterator[Node]:
