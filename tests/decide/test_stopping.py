@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from embellie.decide.preposterior import RANKS
+from embellie.decide.preposterior import RANKS, Noise, Subject, evsi
 from embellie.decide.stopping import Durations, Trial
 from embellie.stats.distributions import quantile
 
@@ -221,3 +223,55 @@ def test_the_region_narrows_as_the_weeks_go_by():
     widths = found.high[weeks] - found.low[weeks]
     assert (np.diff(widths) < 1e-4).all()
     assert widths[0] > 10 * widths[-1]
+
+
+SHAPES = st.sampled_from([
+    ("normal", (0.0, 1.0)), ("lognormal", (0.1, 4.0)), ("t", (2.1, 0.2, 0.8)), ("uniform", (-1.0, 2.0)),
+    ("beta", (0.3, 5.0)), ("logitnormal", (0.01, 0.9)), ("metalog", (-1.0, 0.5, 4.0)),
+])  # fmt: skip
+
+
+@given(
+    SHAPES,
+    st.lists(st.floats(-3, 3), min_size=4, max_size=4),
+    st.floats(-6, 3),
+    st.sampled_from([0.0, 0.2]),
+    st.floats(0, 0.3),
+    st.integers(2, 30),
+)
+@settings(max_examples=60, deadline=None)
+def test_ending_when_one_likes_is_never_worth_less(shape, numbers, sharpness, bias, run, most):
+    """For any prior, two scenarios beside doing nothing, any noise and price: between the best fixed duration and knowing all."""
+    x = quantile(*shape, RANKS)
+    slope, level, other, bend = numbers
+    knots = np.array([0.0, 20.0, 60.0])
+    leads = np.stack([(1 - week / 80) * np.stack([slope * x + level, other * np.tanh(x) + bend]) for week in knots])
+    law = np.exp(-0.5 * RANKS**2) / np.exp(-0.5 * RANKS**2).sum()
+    means = np.stack([[0.0, *(lead @ law)] for lead in leads])
+    trial = Trial(
+        values=x, se=10.0**sharpness, bias=bias, knots=knots, leads=leads, means=means, now=leads[0], earning=0 * x
+    )
+    found = Durations(trial, shortest=0.5, most=most).stopping(np.ones(most), np.full(most, run))
+    knowing = np.maximum(leads[0].max(axis=0), 0.0) @ law
+    slack = 1e-9 + 2e-3 * np.abs(leads[0]).max(axis=0) @ law
+    assert found.fixed.max() - 1e-9 <= found.worth <= knowing - run + slack
+    assert 1 - 1e-9 <= found.expected_weeks <= most + 1e-6
+    assert np.all((found.low <= found.high) | np.isnan(found.low))
+
+
+@given(SHAPES, st.lists(st.floats(-3, 3), min_size=4, max_size=4), st.floats(-3, 2), st.floats(0.5, 40))
+@settings(max_examples=60, deadline=None)
+def test_two_ways_to_evsi_agree(shape, numbers, sharpness, weeks):
+    """By Fourier transform on a grid of results, and by sums over ranks: within a few thousandths of what knowing is worth."""
+    x = quantile(*shape, RANKS)
+    slope, level, other, bend = numbers
+    lead = np.stack([slope * x + level, other * np.tanh(x) + bend])
+    trial = Trial(
+        values=x, se=10.0**sharpness, bias=0.0, knots=np.array([0.0]), leads=lead[None], means=np.zeros((1, 3)), now=lead,
+        earning=0 * x,
+    )  # fmt: skip
+    today, _ = Durations(trial, shortest=0.5, most=40).at(weeks)
+    found = Subject(np.repeat(lead[None], 9, axis=0), x)
+    everything = evsi(found, Noise(se=1e-9)).value
+    size = np.abs(lead).max(axis=0) @ np.exp(-0.5 * RANKS**2) / np.exp(-0.5 * RANKS**2).sum()
+    assert today == pytest.approx(evsi(found, Noise(se=trial.around(weeks))).value, abs=4e-3 * everything + 1e-3 * size)

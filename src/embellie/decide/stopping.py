@@ -29,7 +29,10 @@ _OUTERMOST = 4.0
 Its worth there counts whole: what is so far out is seen for what it is in any case.
 """
 
-_LEAST, _MOST = 2**10, 2**12
+_LEAST, _MOST, _MOST_FOR_TAILS = 2**10, 2**12, 2**14
+_RESOLVED = 1.5
+"""Steps of the grid in the least standard error: what is finer would ring in its transform."""
+
 _IMPLAUSIBLE = 1e-4
 """A boundary beyond which no more than this part of all results would lie is drawn there."""
 
@@ -121,7 +124,7 @@ class Durations:
 
     def _around(self, weeks: float) -> float:
         """Return the standard error of a result, as fine as the grid tells."""
-        return max(self.trial.around(weeks), self.step)
+        return max(self.trial.around(weeks), _RESOLVED * self.step)
 
     def _blurred(self, spectra: Spectrum, se: float) -> Array:
         kept = np.exp(-0.5 * self._squared * se**2)
@@ -212,8 +215,9 @@ def _drawn_together(values: Array) -> Array:
 
 
 def _grid_size(width: float, trial: Trial, inside: Array, most: float) -> int:
-    """Return how many results resolve what the last week shows, and the prior itself."""
-    spread = float(np.sqrt(_WEIGHTS @ (inside - _WEIGHTS @ inside) ** 2))
-    finest = min(trial.se / np.sqrt(most * max(most - 1, 1.0)), max(spread, 1e-300) / 8)
-    wanted = width / max(0.4 * finest, width / _MOST)
-    return int(2 ** np.ceil(np.log2(np.clip(wanted, _LEAST, _MOST))))
+    """Return how many results resolve what the last week shows, and the middle of the prior, however far its tails reach."""
+    low, high = np.interp([-1.0, 1.0], RANKS, inside)
+    last = trial.se / np.sqrt(most * max(most - 1, 1.0))
+    for_weeks = min(width / (0.4 * last), _MOST)
+    for_prior = min(width / max(float(high - low) / 80, 1e-300), _MOST_FOR_TAILS)
+    return int(2 ** np.ceil(np.log2(max(for_weeks, for_prior, _LEAST))))
