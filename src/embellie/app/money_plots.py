@@ -1,4 +1,4 @@
-"""Money plots: what each scenario may bring, what each answer is worth, and what money is put in for what comes out."""
+"""Money plots: what each scenario may bring, and what each answer is worth."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,18 +13,13 @@ LEFT = 50.0
 
 _MOST_BARS = 9
 
-Cloud = Mapping[str, Sequence[tuple[float, float]]]
-"""Cost and benefit in some draws, by scenario."""
 
-
-def money_axis(canvas: Canvas, scale: Scale, top: float, bottom: float, voice: Voice, *, grid: bool = False) -> None:
+def money_axis(canvas: Canvas, scale: Scale, top: float, bottom: float, voice: Voice) -> None:
     """Draw an axis of money under a picture, each label whole and clear of its neighbours; the line at 0 goes through."""
     ticks = scale.ticks(7 if not canvas.narrow else 4)
     right = -1e9
     for tick, label in zip(ticks, voice.ticks(ticks), strict=True):
         x, half = scale(tick), width_of(label, 12) / 2
-        if grid:
-            canvas.line((x, top), (x, bottom), stroke="rule")
         canvas.line((x, bottom), (x, bottom + 5), stroke="soft")
         at = min(max(x, half), canvas.width - half)
         if at - half > right + 6:
@@ -235,40 +230,7 @@ def _bar(canvas: Canvas, unknown: UnknownValue, scale: Scale, top: float, *, ver
     return y + 14
 
 
-# money in, money out
-
-
-def cloud(verdict: Verdict, points: Cloud, voice: Voice) -> Exhibit | None:
-    """Draw cost against benefit in some draws: what lies above the slope pays back."""
-    spread = {name: pairs for name, pairs in points.items() if len(set(pairs)) > 1}
-    if not any(cost for pairs in spread.values() for cost, _ in pairs):
-        return None
-    likely = max(
-        (value for value in verdict.scenarios if value.scenario in spread), key=lambda value: value.net_benefit.mean
-    )
-    return Exhibit(
-        key="cloud",
-        title=voice("cloud.title"),
-        sentence=voice(
-            "cloud.sentence",
-            scenario=voice.scenario(likely.scenario),
-            cost=voice.money(likely.cost),
-            benefit=voice.money(likely.net_benefit.mean + likely.cost),
-            p=voice.percent(1 - likely.p_loss),
-        ),
-        note=voice("cloud.note", n=len(next(iter(spread.values())))),
-        draw=lambda width: _cloud(Canvas(width), verdict, spread, voice),
-        columns=tuple(voice(f"column.{name}") for name in ("scenario", "cost", "benefit", "p_back")),
-        rows=[
-            [
-                voice.scenario(value.scenario),
-                voice.money(value.cost),
-                voice.money(value.net_benefit.mean + value.cost),
-                voice.percent(1 - value.p_loss),
-            ]
-            for value in verdict.scenarios
-        ],
-    )
+# what pictures of money share
 
 
 def key_row(canvas: Canvas, names: Sequence[tuple[str, str]], top: float = 0.0) -> float:
@@ -282,45 +244,6 @@ def key_row(canvas: Canvas, names: Sequence[tuple[str, str]], top: float = 0.0) 
         canvas.text((x + 16, y), name, fill="ink")
         x += wide + 16
     return y + 10
-
-
-def _cloud(canvas: Canvas, verdict: Verdict, points: Cloud, voice: Voice) -> Canvas:
-    order = [value.scenario for value in verdict.scenarios]
-    paints = {name: scenario_paint(name, order.index(name)) for name in points}
-    top = key_row(canvas, [(voice.scenario(name), paints[name]) for name in points])
-    costs = sorted(cost for pairs in points.values() for cost, _ in pairs)
-    gains = sorted(gain for pairs in points.values() for _, gain in pairs)
-    far = costs[int(0.995 * (len(costs) - 1))]
-    low, high = gains[int(0.005 * (len(gains) - 1))], gains[int(0.995 * (len(gains) - 1))]
-    low, high = min(low, 0.0), max(high, 0.35 * far)
-    room = 0.05 * (high - low)
-    top += 12
-    bottom = top + (230 if canvas.narrow else 300)
-    x = Scale(0.0, 1.04 * far, LEFT, canvas.width - 8)
-    y = Scale(low - room, high + room, bottom, top + 8)
-    value_grid(canvas, y, voice)
-    end = min(x.high, y.high)
-    corners = [(0.0, 0.0), (end, end), (x.high, end), (x.high, y.low), (0.0, y.low)]
-    canvas.area([(x(cost), y(gain)) for cost, gain in corners], fill="faint", opacity=0.6)
-    canvas.sink()
-    canvas.curve([(x(0), y(0)), (x(end), y(end))], stroke="ink", width=1.2, dash="4 3")
-    for name, pairs in points.items():
-        inside = [(x(cost), y(gain)) for cost, gain in pairs if cost <= x.high and y.low <= gain <= y.high]
-        canvas.specks(inside, stroke=paints[name], size=4.2 if canvas.narrow else 4.8, opacity=0.42)
-    for value in verdict.scenarios:
-        if value.scenario in points:
-            middle = x(value.cost), y(value.net_benefit.mean + value.cost)
-            canvas.dot(middle, 6, fill=paints[value.scenario], ring="paper", ring_width=2)
-    steep = end < x.high
-    beside = (x(end) - 10, y(end) + 16) if steep else (canvas.width - 4, y(end) - 9)
-    canvas.text(beside, voice("cloud.pays"), fill="ink", anchor="end", halo=True)
-    beside = (x(end) + 2, y(end) + 34) if steep else (canvas.width - 4, y(end) + 20)
-    canvas.text(beside, voice("cloud.loses"), fill="ink", anchor="start" if steep else "end", halo=True)
-    money_axis(canvas, x, bottom, bottom, voice)
-    canvas.text((canvas.width, bottom + 36), f"{voice('cloud.cost_axis')} →", size=12, anchor="end")
-    canvas.text((0, top + 2), f"↑ {voice('cloud.gain_axis')}", size=12, halo=True)
-    canvas.height = bottom + 42
-    return canvas
 
 
 def value_grid(canvas: Canvas, scale: Scale, voice: Voice, *, left: float = 0.0, most: int = 5) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from embellie.app.cloud_plot import Cloud, cloud
+from embellie.app.doubt_plot import Known, burn_down
 from embellie.app.exhibit import Exhibit
 from embellie.app.knowing_plots import curves, kinds, tornado
-from embellie.app.money_plots import Cloud, cloud, net_benefit, worth
+from embellie.app.money_plots import net_benefit, worth
 from embellie.app.plan_tree import plan_tree
 from embellie.app.stress_plots import cases, stress
-from embellie.app.study_plots import Known, burn_down, flat_top, stopping
+from embellie.app.study_plots import flat_top, stopping
 from embellie.app.voice import Voice
 from embellie.domain.question import Question
 from embellie.domain.verdict import Verdict

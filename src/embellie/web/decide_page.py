@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from embellie.app.doubt_plot import burn_down as doubt_to_come
 from embellie.app.knowing_plots import curves, tornado
 from embellie.app.plan_tree import plan_tree
 from embellie.app.stress_plots import stress
-from embellie.app.study_plots import burn_down as doubt_to_come
 from embellie.app.study_plots import flat_top, stopping
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
