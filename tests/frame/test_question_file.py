@@ -1,15 +1,19 @@
 """A question as a file: read whole, or refused with file, line and what to write."""
 
 import dataclasses
+import math
 import time
 import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import embellie.app
 from embellie.domain.errors import EmbellieError, QuestionError
 from embellie.frame.question_file import parse_question, question_from, read_question
+from embellie.stats.distributions import mean
 
 TEMPLATES = Path(embellie.app.__file__).parent / "templates"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -152,6 +156,39 @@ def test_a_wrong_file_says_where_what_and_what_to_write(good, bad, line, said, f
     assert error.value.at == f"question.toml:{line}"
     assert said in error.value.message
     assert fix in error.value.hint
+
+
+def test_files_of_other_systems_are_read():
+    """With a mark of the encoding at the start, and other ends of lines."""
+    assert parse_question("\ufeff" + GOOD.replace("\n", "\r\n")).unknowns == parse_question(GOOD).unknowns
+
+
+def read_or_refused(text):
+    try:
+        return parse_question(text), None
+    except QuestionError as error:
+        return None, error
+
+
+PIECES = st.sampled_from(
+    [*"0123456789.,-+ /%()~:^#'\\€$", "to", "à", " to ", " / ", "EUR", "visit", "k", "M", "%", "normal(", "discrete(", ")",
+     "chance(", "80%:", "(0 to 1)", "(above ", "per", "d'", "million", "e9", "inf", "nan", "\u202f", "−", "lift", "base", "**"]
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(
+    pieces=st.lists(PIECES, max_size=12),
+    place=st.sampled_from(["4M visit/month", "-1 % to 3 %", "base * lift", "0.01"]),
+)
+def test_whatever_stands_in_a_text_it_is_read_or_refused_with_a_hint(pieces, place):
+    """No other error, no number that is none."""
+    text = "".join(pieces).replace("\\", "\\\\")
+    question, refusal = read_or_refused(GOOD.replace(f'"{place}"', f'"{text}"').replace(f"= {place}", f'= "{text}"'))
+    assert refusal is None or (refusal.at and refusal.hint)
+    for unknown in question.unknowns.values() if question else ():
+        assert not any(math.isnan(number) for number in unknown.prior.parameters)
+        assert math.isfinite(mean(unknown.prior.family, unknown.prior.parameters))
 
 
 def test_one_scenario_is_no_choice():

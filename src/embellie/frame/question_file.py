@@ -57,6 +57,7 @@ def parse_question(text: str, *, file: str = "question.toml") -> Question:
     """
     if len(text) > LARGEST:
         raise QuestionError(f"`{file}` is larger than 1 MB.", hint="A question fits on a few pages.", at=file)
+    text = text.removeprefix("\ufeff")  # some editors begin a file with a mark of its encoding
     _check_lines(text, file)
     try:
         raw = tomllib.loads(text)
