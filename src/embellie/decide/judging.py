@@ -169,8 +169,8 @@ def judge(
     asked = next((unknown for unknown in unknowns if unknown.open), None)
     worth_asking = evpi.value - evpi.error > WORTH_ASKING * mean_gap(draws.net)
     study = _study_first(studies, plan)
-    worth = plan.gain if plan and study and plan.first.study == study.name else study.enbs if study else None
-    release = plan.first.live if plan and study and plan.first.study == study.name and plan.first.starts else ""
+    begun = plan if plan and study and plan.first.study == study.name else None
+    release = begun.first.live if begun and begun.first.starts else ""
     action = "hold"
     if study or (not question.studies and asked and worth_asking):
         action = "learn_more"
@@ -178,7 +178,10 @@ def judge(
         action = "ship"
     elif chance_beaten(draws.net) < CLEARLY_WORSE:
         action = "stop"
-    first = First(study, worth, release) if study and worth else None
+    first = None
+    if study:
+        worth, cost = (begun.gain, begun.first.cost) if begun else (study.enbs, study.cost)
+        first = First(study, worth, cost, release)
     because = reasons(action, question=question, scenarios=scenarios, best=best, evpi=evpi, asked=asked, first=first)
     return NextAction(
         action=action,  # type: ignore[arg-type]

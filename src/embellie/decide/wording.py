@@ -64,10 +64,11 @@ def duration(weeks: float, language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """What to begin with: a study, what beginning so is worth, and the scenario put in production meanwhile, if any."""
+    """What to begin with: a study, what beginning so is worth net of its cost, and what is put in production, if anything."""
 
     study: StudyValue
     worth: Figure
+    cost: float
     release: str = ""
 
 
@@ -153,7 +154,7 @@ def _by_study(first: First, question: Question, language: str) -> str:
     known = question.unknowns.get(measured)
     ask = (known.ask if known else "") or _what_is(measured, language)
     worth = amount(first.worth.value, question.currency, language)
-    cost = amount(study.cost, question.currency, language)
+    cost = amount(first.cost, question.currency, language)
     name, live = _quoted(study.name), _quoted(first.release)
     if language == "fr":
         time = f" pendant {duration(study.weeks, language)}" if study.weeks else ""
