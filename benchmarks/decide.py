@@ -241,14 +241,16 @@ def figures_of(question, *, draws=16_384, seed=7):
 
 
 def timed(work, times=REPLICATES):
-    """Return the median and least seconds of several runs."""
+    """Return the median and least seconds of several runs, and the median of the processor's: others may keep it busy."""
     work()
-    took = []
+    took, busy = [], []
     for _ in range(times):
-        began = time.perf_counter()
+        began, ticks = time.perf_counter(), time.process_time()
         work()
         took.append(time.perf_counter() - began)
-    return {"median": sorted(took)[len(took) // 2], "best": min(took)}
+        busy.append(time.process_time() - ticks)
+    middle = times // 2
+    return {"median": sorted(took)[middle], "best": min(took), "cpu": sorted(busy)[middle]}
 
 
 def accuracy(name):
@@ -311,7 +313,9 @@ def growth(*, large):
         figures_of(question, draws=draws)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        rows.append({"unknowns": many, "draws": draws, "seconds": took["median"], "peak_mib": peak / 2**20})
+        rows.append(
+            {"unknowns": many, "draws": draws, "seconds": took["median"], "cpu": took["cpu"], "peak_mib": peak / 2**20}
+        )
     return rows
 
 
@@ -487,24 +491,31 @@ def machine():
     }
 
 
+def told(took):
+    """Write times."""
+    return f"{took['median']:.3f} s (best {took['best']:.3f} s, {took['cpu']:.3f} s of processor)"
+
+
 def tell(result):
     """Print the tables."""
     print(f"{result['machine']}")
     for name, rows in result["accuracy"].items():
         took = result["seconds"][name]
-        print(f"\n{name}: EVPI and 20 EVPPI in {took['median']:.3f} s (best {took['best']:.3f} s), 16,384 draws")
+        print(f"\n{name}: EVPI and 20 EVPPI in {told(took)}, 16,384 draws")
         print(f"{'figure':<10} {'truth':>10} {'± se':>7} {'RMSE':>8} {'stated':>8} {'within':>7}")
         for row in rows:
             print(
                 f"{row['figure']:<10} {row['truth']:>10,.0f} {row['truth_se']:>7,.1f} {row['rmse']:>8.3%} "
                 f"{row['stated']:>8.3%} {row['within']:>7.0%}"
             )
-    print(f"\n{'unknowns':>8} {'draws':>10} {'seconds':>8} {'peak MiB':>9}")
+    print(f"\n{'unknowns':>8} {'draws':>10} {'seconds':>8} {'cpu':>8} {'peak MiB':>9}")
     for row in result["growth"]:
-        print(f"{row['unknowns']:>8} {row['draws']:>10,} {row['seconds']:>8.3f} {row['peak_mib']:>9,.0f}")
+        print(
+            f"{row['unknowns']:>8} {row['draws']:>10,} {row['seconds']:>8.3f} {row['cpu']:>8.3f} {row['peak_mib']:>9,.0f}"
+        )
     print()
     for name, took in result["report"].items():
-        print(f"{name}: {took['median']:.3f} s (best {took['best']:.3f} s)")
+        print(f"{name}: {told(took)}")
     print(f"largest memory of the process: {result['process_mib']:,.0f} MiB")
     if not result["peers"]:
         print("peers: skipped, since no Python that has them was named (--peers).")

@@ -227,6 +227,48 @@ def test_three_scenarios_of_many_unknowns(size):
         assert found[f"u{at}"].evppi.value == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
+def test_a_great_many_unknowns_that_bend_are_ranked_first_and_then_held():
+    """Sixty of them, each by itself: the greatest by holding it, to what one integral says; the least by a rough curve."""
+    size = 60
+    names = [f"u{k}" for k in range(size)]
+    slopes = [round(0.05 + 2.0 * (k % 17 == 3) + k / 100, 3) for k in range(size)]
+    lines = "\n".join(f'{name} = "normal(0, 1)"' for name in names)
+    sums = [
+        " + ".join(
+            f"{slope} * max({name}, -0.5)"
+            for slope, name in zip(slopes[at : at + 20], names[at : at + 20], strict=True)
+        )
+        for at in range(0, size, 20)
+    ]
+    level = round(sum(slopes) * 0.19779655740, 6)  # E[max(z, -0.5)]
+    text = f"""
+    [unknowns]
+    {lines}
+    [formulas]
+    one = "{sums[0]}"
+    two = "{sums[1]}"
+    three = "{sums[2]}"
+    [scenarios.o]
+    value = "0"
+    [scenarios.a]
+    value = "one + two + three - {level}"
+    """
+    found, _, _ = valued(text)
+    assert {unknown.method for unknown in found.values()} == {"curve", "spline"}
+    z = np.linspace(-8, 8, 40_001)
+    weights = np.exp(-0.5 * z**2) / np.exp(-0.5 * z**2).sum()
+    bent = np.maximum(z, -0.5)
+    rest = sum(slopes) * (bent @ weights) - level
+    for name, slope in zip(names, slopes, strict=True):
+        curve = rest + slope * (bent - bent @ weights)
+        expected = np.maximum(curve, 0) @ weights - max(rest, 0)
+        if slope > 2:
+            assert found[name].method == "curve"
+            assert found[name].evppi.value == pytest.approx(expected, rel=0.01)
+        else:
+            assert found[name].evppi.value == pytest.approx(expected, rel=0.15, abs=0.02)
+
+
 @pytest.mark.slow
 def test_stated_errors_cover_the_truth():
     """Over forty seeds, of a question whose curves rest on draws, a long run lies within 88 to 100 % of the stated intervals."""

@@ -47,14 +47,14 @@ def normal_scores(draws: int, dimensions: int, *, seed: int) -> Array:
     (64, 2)
     """
     each = draws // SCRAMBLES
-    blocks = [
-        qmc.Sobol(max(dimensions, 1), scramble=True, rng=np.random.default_rng([seed, scramble])).random(each)
-        for scramble in range(SCRAMBLES)
-    ]
-    inside = np.clip(np.stack(blocks), 2.0**-40, 1 - 2.0**-40)
-    scores = special.ndtri(inside[:, :, :dimensions])
-    # What is linear in one score then has its exact mean, so that a tie between options is seen as a tie.
-    scores -= scores.mean(axis=1, keepdims=True)
+    scores = np.empty((SCRAMBLES, each, dimensions))
+    for scramble, block in enumerate(
+        scores
+    ):  # one at a time, in place: a million draws of a hundred unknowns are large
+        points = qmc.Sobol(max(dimensions, 1), scramble=True, rng=np.random.default_rng([seed, scramble])).random(each)
+        special.ndtri(np.clip(points[:, :dimensions], 2.0**-40, 1 - 2.0**-40), out=block)
+        # What is linear in one score then has its exact mean, so that a tie between options is seen as a tie.
+        block -= block.mean(axis=0)
     return np.asarray(scores.reshape(SCRAMBLES * each, dimensions), dtype=float)
 
 
