@@ -15,6 +15,9 @@ _NAMES: dict[str, tuple[str, str]] = {
     "ask.build": ("What does building {the} cost?", "Que coûte {the} à construire ?"),
     "ask.run": ("What does running {the} cost?", "Que coûte {the} à faire tourner ?"),
     "ask.ready": ("When can {the} be ready?", "Quel délai pour {the} ?"),
+    "ask.ramp": ("How long until {the} brings all it can?", "Combien de temps avant que {the} donne tout ?"),
+    "ask.obsolescence": ("How fast does what {the} brings fade?", "À quelle vitesse s’use ce que rapporte {the} ?"),
+    "ask.rollback": ("What does taking {the} back cost?", "Que coûte le retrait de {the} ?"),
     "study.experiment": ("Experiment", "Expérience"),
     "study.measurement": ("Measurement", "Mesure"),
     "study.count": ("Count", "Comptage"),
@@ -404,6 +407,9 @@ _REPORT: dict[str, tuple[str, str]] = {
     "aspect.build": ("To build", "À construire"),
     "aspect.run": ("To run", "À faire tourner"),
     "aspect.ready": ("Ready in", "Prêt en"),
+    "aspect.ramp": ("Grows over", "Monte en"),
+    "aspect.obsolescence": ("Fades by", "S’use de"),
+    "aspect.rollback": ("To take back", "À retirer"),
     "aspect.needs": ("Built on", "S’appuie sur"),
 }
 

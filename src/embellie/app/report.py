@@ -19,7 +19,7 @@ _DOTS = 20
 _MOST_DESIGNS = 10
 _MOST_KNOWN = 8
 _WEEKS_PER_MONTH = 4.348
-_ASPECTS = ("value", "benefit", "build", "run", "ready", "needs")
+_ASPECTS = ("value", "benefit", "build", "run", "ready", "ramp", "obsolescence", "rollback", "needs")
 
 
 def report_page(

@@ -15,7 +15,7 @@ from embellie.web.view import View
 SHARED: tuple[Maker, ...] = (kinds, tornado, curves, cases)
 """What this page draws as the mailed page does."""
 
-ASPECTS = ("value", "benefit", "build", "run", "ready", "needs")
+ASPECTS = ("value", "benefit", "build", "run", "ready", "ramp", "obsolescence", "rollback", "needs")
 
 
 def frame_page(view: View) -> dict[str, Any]:
