@@ -46,7 +46,7 @@ def _fixed(sample: Sample) -> set[str]:
         for field in ("value", "benefit", "build", "run", "rollback")
         for word in _WORD.findall(getattr(scenario, field))
     }
-    return (sample.model.averaged() | (set(question.unknowns) - unknowns_behind(money, texts))) - kept
+    return set(sample.model.averaged() | (set(question.unknowns) - unknowns_behind(money, texts))) - kept
 
 
 def unknowns_behind(names: Iterable[str], texts: Mapping[str, str]) -> set[str]:

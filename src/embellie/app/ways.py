@@ -76,7 +76,7 @@ class Ways:
         self.model = sample.model
         self.choices = sample.draws.choices
         self.timeless = all(self.model.is_lump(name) for name in self.choices)
-        self._courses = Courses(sample, weights=like._courses.weights if like else None)  # noqa: SLF001 - of its own kind
+        self._courses: Courses = Courses(sample, weights=like._courses.weights if like else None)  # noqa: SLF001 - of its own kind
         self._flows = self._courses.flows
         self._size = sample.draws.net.shape[1]
         self._after: dict[Path, Situation] = {

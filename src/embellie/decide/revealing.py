@@ -91,8 +91,8 @@ class Basis:
                     rows.append(np.prod(truths, axis=0) - np.prod(expected, axis=0))
         tied = [group for group in groups if group not in alone]
         if len(tied) == 2 and all(self._clues[group[0]].normal for group in tied):
-            one, other = (self._tells(group).table for group in tied)
-            rows += tied_surprises(one, other) if one and other else []
+            first, second = (self._tells(group).table for group in tied)
+            rows += tied_surprises(first, second) if first and second else []
         known_ties = frozenset().union(*ties)
         shown = [self._tells(group).pairs[0][0] for group in groups]
         for tie, other in self._others:
