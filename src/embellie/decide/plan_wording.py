@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from embellie.decide.wording import amount, duration, percent
 from embellie.domain.plan import Branch, Rival, Step
-from embellie.domain.question import Question, Unknown
+from embellie.domain.question import Question, Unknown, in_percent
 from embellie.domain.verdict import Figure
 from embellie.stats.distributions import spread
 
@@ -228,7 +228,7 @@ class _Words:
     def result(self, value: float, measures: str, other: float | None) -> str:
         """Write a result as the unknown is written, as finely as telling two thresholds apart takes."""
         unknown = self.question.unknowns.get(measures)
-        shares = unknown is not None and "%" in unknown.written
+        shares = unknown is not None and in_percent(unknown.written)
         scale = 100.0 if shares else 1.0
         places = _places(unknown, abs(value)) - (2 if shares else 0)
         while other is not None and round(value * scale, places) == round(other * scale, places) and places < 12:
