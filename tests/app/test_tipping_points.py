@@ -127,7 +127,9 @@ def test_swings_are_leads_at_the_ends_widest_first():
         '[unknowns]\nx = "normal(3, 2)"\ny = "normal(1, 1)"\nz = "normal(0, 1)"\n[scenarios.a]\nvalue = "y"\n'
         '[scenarios.b]\nvalue = "x + 0 * z"\n[scenarios.c]\nvalue = "-50 + z"\n'
     )
-    wide, narrow = tornado(conditional(text))
+    wide, *others = tornado(conditional(text))
+    narrow = next(swing for swing in others if swing.unknown == "y")
+    assert [swing.rival for swing in others if swing.unknown == "z"] == ["c"]  # all it moves, far behind as it is
     assert (wide.unknown, wide.best, wide.rival) == ("x", "b", "a")
     assert (wide.at_p05, wide.at_p95) == pytest.approx((2 - 2 * Z95, 2 + 2 * Z95), rel=1e-9)
     assert (narrow.at_p05, narrow.at_p95) == pytest.approx((2 + Z95, 2 - Z95), rel=1e-9)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embellie.decide.tipping import Tip, lead, tips, two_best
+from embellie.decide.tipping import Tip, lead, nearest_rival, tips, two_best
 
 LINE = np.linspace(0.0, 4.0, 9)
 
@@ -75,3 +75,10 @@ def test_a_lead_is_a_difference_and_the_two_best_are_by_mean():
     assert lead(np.array([[1.0, 2.0], [5.0, 1.0]]), best=1, rival=0).tolist() == [4.0, -1.0]
     assert two_best(np.array([1.0, 5.0, 3.0])) == (1, 2)
     assert two_best(np.array([2.0, 2.0])) == (0, 1)
+
+
+def test_the_rival_along_an_unknown_is_the_one_that_comes_closest():
+    """Whoever overtakes at an end, not whoever is second on average; none where the unknown moves nothing."""
+    assert nearest_rival(np.array([[0.0, 0.0], [-3.0, 9.0], [2.0, 2.0]]), 1) == 2
+    assert nearest_rival(np.array([[0.0, 0.0], [5.0, 5.0], [4.0, 1.0]]), 1) == 2
+    assert nearest_rival(np.array([[0.0, 0.0], [5.0, 5.0]]), 1) is None

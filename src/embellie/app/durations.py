@@ -16,8 +16,8 @@ from embellie.domain.verdict import Boundary, Duration, Figure, FlatTop, Prospec
 from embellie.stats.sampling import SCRAMBLES
 from embellie.stats.splines import fit_curves
 
-SHORTEST = 0.5
-"""Weeks of the shortest experiment looked at."""
+SHORTEST = 1.0
+"""Weeks of the shortest experiment looked at: days of a week differ, so that less than a week measures some days only."""
 
 LOST = 0.05
 """What a duration on the flat top may lose of the best."""
@@ -137,7 +137,7 @@ class _Passing:
         return Duration(weeks=weeks, evsi=evsi, enbs=float(worth))
 
     def top(self) -> FlatTop:
-        """Return ENBS by duration, from half a week to where it stays negative or half of the horizon."""
+        """Return ENBS by duration, from one week to where it stays negative or half of the horizon."""
         found = {weeks: self.duration(weeks) for weeks in np.geomspace(SHORTEST, self.most, _COARSE).tolist()}
         positive = [weeks for weeks, one in found.items() if one.enbs > 0]
         end = min((weeks for weeks in found if weeks > max(positive)), default=self.most) if positive else self.most

@@ -8,7 +8,7 @@ import numpy as np
 from embellie.app.conditional import Conditional
 from embellie.app.drawn import Array
 from embellie.decide.preposterior import RANKS
-from embellie.decide.tipping import lead, tips, two_best
+from embellie.decide.tipping import lead, nearest_rival, tips, two_best
 from embellie.domain.verdict import Curve, Swing, TippingPoint, UnknownValue
 from embellie.stats.distributions import Z95, chance_of, discrete_law, score_of
 
@@ -73,18 +73,20 @@ def curves(conditional: Conditional, unknowns: Sequence[UnknownValue]) -> tuple[
 
 
 def tornado(conditional: Conditional, names: Sequence[str] | None = None) -> tuple[Swing, ...]:
-    """Return by how much the best scenario leads the next best, were each unknown at its p05 or its p95; widest first.
+    """Return by how much the best scenario leads its rival, were each unknown at its p05 or its p95; widest first.
 
-    Best and next best are those by mean net benefit. Unknowns that move neither are left out.
+    Best is the one of the highest mean. Its rival along an unknown is the scenario that comes closest to it, or overtakes it
+    by most, at either end, of those whose distance the unknown changes. Unknowns that change none are left out.
     """
-    best, rival = two_best(conditional.sample.draws.net.mean(axis=1))
+    best, _ = two_best(conditional.sample.draws.net.mean(axis=1))
     choices = conditional.sample.draws.choices
     found = []
     for name in _asked(conditional, names):
         line = _line(conditional, name, 1.0)
         ends = np.stack([line.net_at(value) for value in _ends(conditional, name)], axis=1)
-        low, high = (float(each) for each in lead(ends, best=best, rival=rival))
-        if abs(high - low) > 1e-9 * float(np.max(np.abs(ends), initial=0.0)):
+        rival = nearest_rival(ends, best)
+        if rival is not None:
+            low, high = (float(each) for each in lead(ends, best=best, rival=rival))
             found.append(Swing(unknown=name, best=choices[best], rival=choices[rival], at_p05=low, at_p95=high))
     return tuple(sorted(found, key=lambda swing: (-abs(swing.at_p95 - swing.at_p05), swing.unknown)))
 

@@ -66,6 +66,22 @@ def lead(net: Array, *, best: int, rival: int) -> Array:
     return np.asarray(net[best] - net[rival], dtype=float)
 
 
+def nearest_rival(ends: Array, best: int) -> int | None:
+    """Return which option comes closest to the best one at either end, of those whose distance differs between the ends.
+
+    Args:
+        ends: What each option is worth at each end (options, 2).
+        best: The option that leads on average.
+
+    >>> nearest_rival(np.array([[0.0, 0.0], [-3.0, 9.0], [-8.0, 1.0]]), 1)
+    0
+    """
+    least = _ROUNDING * float(np.max(np.abs(ends), initial=0.0))
+    leads = ends[best] - ends
+    moved = [at for at in range(len(ends)) if at != best and abs(leads[at, 1] - leads[at, 0]) > least]
+    return min(moved, key=lambda at: float(leads[at].min()), default=None)
+
+
 def two_best(means: Array) -> tuple[int, int]:
     """Return the option of the highest mean and the next; of equal ones the first.
 
