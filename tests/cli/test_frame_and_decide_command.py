@@ -107,8 +107,28 @@ CASES = (
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["About the world; nobody can settle it", "leads nothing", "`act` wins above 0 EUR", "Open questions"]),
-        ("fr", ["Sur le monde ; personne", "devance nothing", "`act` l'emporte au-dessus de", "Questions ouvertes"]),
+        (
+            "en",
+            [
+                "About the world; nobody can settle it",
+                "leads nothing",
+                "`act` wins above 0 EUR",
+                "Open questions",
+                "What if",
+                "gloomy",
+            ],
+        ),
+        (
+            "fr",
+            [
+                "Sur le monde ; personne",
+                "devance nothing",
+                "`act` l'emporte au-dessus de",
+                "Questions ouvertes",
+                "Et si",
+                "gloomy",
+            ],
+        ),
     ],
 )
 def test_frame_shows_what_moves_the_choice(tmp_path, language, words):
