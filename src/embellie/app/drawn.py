@@ -84,10 +84,11 @@ def take_sample(
     independent = normal_scores(draws, len(names) + _DECOYS, seed=seeded)
     beliefs, scores = believe(question, evidence, model=model, independent=independent[:, : len(names)], seed=seeded)
     by_name = dict(zip(names, np.ascontiguousarray(scores.T), strict=True))
+    decoys = np.ascontiguousarray(independent[:, len(names) :].T)
+    del independent, scores  # the largest arrays there are, before the next ones
     drawn = drawn_values(question, by_name)
     choices = tuple(question.scenarios)
     net, cost = values(drawn or {"": np.zeros(draws)}, choices, model=model)
-    decoys = np.ascontiguousarray(independent[:, len(names) :].T)
     joint = Draws(choices=choices, scores=by_name, values=drawn, net=net, cost=cost, decoys=decoys)
     return Sample(question, model, beliefs, joint, model.named(drawn))
 
