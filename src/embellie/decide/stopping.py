@@ -29,7 +29,7 @@ _OUTERMOST = 4.0
 Its worth there counts whole: what is so far out is seen for what it is in any case.
 """
 
-_LEAST, _MOST, _MOST_FOR_TAILS = 2**10, 2**12, 2**14
+_LEAST, _MOST, _MOST_FOR_TAILS = 2**10, 2**11, 2**14
 _RESOLVED = 1.5
 """Steps of the grid in the least standard error: what is finer would ring in its transform."""
 
@@ -220,4 +220,4 @@ def _grid_size(width: float, trial: Trial, inside: Array, most: float) -> int:
     last = trial.se / np.sqrt(most * max(most - 1, 1.0))
     for_weeks = min(width / (0.4 * last), _MOST)
     for_prior = min(width / max(float(high - low) / 80, 1e-300), _MOST_FOR_TAILS)
-    return int(2 ** np.ceil(np.log2(max(for_weeks, for_prior, _LEAST))))
+    return int(_LEAST / 4 * np.ceil(max(for_weeks, for_prior, _LEAST) * 4 / _LEAST))
