@@ -169,7 +169,8 @@ class Conditional:
     def _when(self, weeks: float, built: frozenset[str] = frozenset()) -> When:
         """Return when what follows begins; today where that makes no difference."""
         new = frozenset(name for name in built if not self.sample.question.scenarios[name].built)
-        if not new and self.sample.net_after(weeks) is self.sample.draws.net:
+        timeless = all(self.sample.model.is_lump(name) for name in self.sample.question.scenarios)
+        if not new and (timeless or not weeks):
             return NOW
         return When(weeks, new)
 
