@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from embellie.app.voice import Voice
 from embellie.decide.hedging import hedges
 from embellie.decide.wording import amount, duration, percent, rounded
 from embellie.domain.question import Question, Unknown, in_percent
@@ -10,6 +11,8 @@ from embellie.frame.valuing import Model
 from embellie.stats.distributions import chance_below, spread
 
 _WIDTH = 48
+_LEAST = 1e-6
+_OVER = {"en": "over", "fr": "sur"}
 _FAMILIES = {
     "en": {
         "normal": "normal", "lognormal": "log-normal", "beta": "beta", "uniform": "uniform", "t": "fat-tailed (Student t)",
@@ -35,6 +38,18 @@ def percent_text(value: float, language: str) -> str:
 def weeks_text(weeks: float, language: str) -> str:
     """Write a number of weeks."""
     return duration(weeks, language)
+
+
+def matters(unknown: UnknownValue, verdict: Verdict) -> bool:
+    """Whether an unknown is worth more than these draws find in nothing, and than a millionth of what is at stake."""
+    stake = max(value.net_benefit.p95 - value.net_benefit.p05 for value in verdict.scenarios)
+    return unknown.evppi.value > max(verdict.noise_floor, unknown.floor, _LEAST * stake)
+
+
+def ask_text(name: str, question: Question, language: str) -> str:
+    """Return the question an unknown asks, in the page's language where nobody wrote one."""
+    known = question.unknowns[name]
+    return Voice(language, question).ask(name) if "." in name else known.ask
 
 
 def hedges_text(verdict: Verdict, language: str) -> list[str]:
@@ -81,7 +96,7 @@ def describe_range(unknown: Unknown, prior: Spread, language: str) -> str:
 def tornado_bars(swings: Sequence[Swing], *, currency: str, language: str) -> list[str]:
     """Draw by how much the best scenario leads the next, from each unknown's p05 to its p95; `┆` stands at 0.
 
-    `█` is where it leads, `░` where it no longer does.
+    `█` is where it leads, `░` where it no longer does; the rival stands at the end, where there are several.
 
     >>> swing = Swing(unknown="lift", best="ml", rival="rule", at_p05=-10.0, at_p95=30.0)
     >>> tornado_bars([swing], currency="EUR", language="en")[0].split("  ")[-1]
@@ -92,12 +107,14 @@ def tornado_bars(swings: Sequence[Swing], *, currency: str, language: str) -> li
     step = (high - low) / (_WIDTH - 1) or 1.0
     zero = round((0.0 - low) / step)
     widest = max((len(swing.unknown) for swing in swings), default=0)
+    several = len({swing.rival for swing in swings}) > 1
     lines = []
     for swing in swings:
         first, last = (round((end - low) / step) for end in sorted((swing.at_p05, swing.at_p95)))
         marks = [_mark(place, first, last, zero) for place in range(_WIDTH)]
         one, other = (amount(end, currency, language) for end in (swing.at_p05, swing.at_p95))
-        lines.append(f"{swing.unknown:<{widest}}  {''.join(marks)}  {one} → {other}")
+        against = f" ({_OVER[language]} {swing.rival})" if several else ""
+        lines.append(f"{swing.unknown:<{widest}}  {''.join(marks)}  {one} → {other}{against}")
     return lines
 
 

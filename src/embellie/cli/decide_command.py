@@ -10,9 +10,11 @@ from embellie.app.asking import ask
 from embellie.app.deciding import decide, net_benefit_draws, read_evidence, verdict_document
 from embellie.app.drawing import (
     amount_text,
+    ask_text,
     case_table,
     case_texts,
     hedges_text,
+    matters,
     percent_text,
     quantile_bars,
     tipping_sentences,
@@ -114,7 +116,7 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
         click.echo(f"  {'':<{max(map(len, quantiles))}}  ∅ {mean}; {chances}")
     click.echo(f"\n{words['evpi']} {amount_text(verdict.evpi.value, money, lang)}.")
     click.echo(f"\n{words['unknowns']}")
-    _show_unknowns(verdict, lang)
+    _show_unknowns(question, verdict, lang)
     if verdict.studies:
         click.echo(f"\n{words['studies']}")
         for study in verdict.studies[:_ROWS]:
@@ -140,14 +142,15 @@ def _show_lines(head: str, lines: Sequence[str]) -> None:
         click.echo(click.wrap_text(line, width=118, initial_indent="  ", subsequent_indent="    "))
 
 
-def _show_unknowns(verdict: Verdict, lang: str) -> None:
+def _show_unknowns(question: Question, verdict: Verdict, lang: str) -> None:
     top = max((unknown.evppi.value for unknown in verdict.unknowns), default=0.0)
     for unknown in verdict.unknowns:
-        bar = "█" * round(24 * unknown.evppi.value / top) if top > verdict.noise_floor else ""
-        worth = amount_text(unknown.evppi.value, verdict.currency, lang)
-        worth = worth if unknown.evppi.value > verdict.noise_floor else "≈ 0"
+        counts = matters(unknown, verdict)
+        bar = "█" * round(24 * unknown.evppi.value / top) if counts else ""
+        worth = amount_text(unknown.evppi.value, verdict.currency, lang) if counts else "≈ 0"
         mark = f"  {_WORDS[lang]['open']}" if unknown.open else ""
-        click.echo(f"  {unknown.name:<20} {bar:<24} {worth}{mark}  {unknown.ask}".rstrip())
+        ask = ask_text(unknown.name, question, lang)
+        click.echo(f"  {unknown.name:<20} {bar:<24} {worth}{mark}  {ask}".rstrip())
 
 
 def _design(study: StudyValue, lang: str) -> str:

@@ -13,6 +13,7 @@ from embellie.app.drawing import (
     case_table,
     case_texts,
     describe_range,
+    matters,
     open_questions,
     quantile_bars,
     tipping_sentences,
@@ -35,7 +36,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "understood": "What is not known, as it was understood; worth settling first on top:",
         "worth": "worth up to",
         "nothing": "not worth settling for this choice",
-        "tornado": "By how much {best} leads {rival} (░: no longer), from the low to the high end of each unknown:",
+        "tornado": "By how much {best} leads its nearest rival (░: no longer), from the low to the high end of each unknown:",
         "tipping": "Where the choice tips:",
         "no_tipping": "No single unknown, within what is believed of it, changes which scenario is best.",
         "cases": "What if (mean net benefit; * is the best then):",
@@ -52,7 +53,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "understood": "Ce qu'on ne sait pas, tel que compris ; ce qui vaut le plus d'être su d'abord :",
         "worth": "vaut jusqu'à",
         "nothing": "ne vaut pas d'être tranchée pour ce choix",
-        "tornado": "De combien {best} devance {rival} (░ : plus du tout), du bas au haut de chaque inconnue :",
+        "tornado": "De combien {best} devance son plus proche rival (░ : plus du tout), du bas au haut de chaque inconnue :",
         "tipping": "Là où le choix bascule :",
         "no_tipping": "Aucune inconnue à elle seule, dans ce qu'on en croit, ne change le meilleur scénario.",
         "cases": "Et si (bénéfice net moyen ; * est alors le meilleur) :",
@@ -63,9 +64,6 @@ _WORDS: dict[str, dict[str, Any]] = {
 
 _BARS = 10
 """How many unknowns are drawn; the others swing it less."""
-
-_LEAST = 1e-6
-"""Worth below this share of what the scenarios may be worth is nothing."""
 
 
 @click.command()
@@ -146,13 +144,12 @@ def _show_unknowns(question: Question, verdict: Verdict, lang: str) -> None:
     words = _WORDS[lang]
     if not verdict.unknowns:
         return
-    least = max(verdict.noise_floor, _LEAST * max(x.net_benefit.p95 - x.net_benefit.p05 for x in verdict.scenarios))
     click.echo(f"\n{words['understood']}")
     for head, unknowns in by_kind(verdict.unknowns, lang):
         click.echo(f"  {head}{' :' if lang == 'fr' else ':'}")
         for unknown in unknowns:
             worth = words["nothing"]
-            if unknown.evppi.value > max(least, unknown.floor):
+            if matters(unknown, verdict):
                 worth = f"{words['worth']} {amount_text(unknown.evppi.value, question.currency, lang)}"
             click.echo(f"    {unknown.name:<20} {describe_range(question.unknowns[unknown.name], unknown.prior, lang)}")
             click.echo(f"    {'':<20} {worth}")
@@ -164,7 +161,7 @@ def _show_what_moves_it(question: Question, verdict: Verdict, lang: str) -> None
     if not verdict.tornado:
         return
     widest = verdict.tornado[0]
-    click.echo(f"\n{words['tornado'].format(best=widest.best, rival=widest.rival)}")
+    click.echo(f"\n{words['tornado'].format(best=widest.best)}")
     for line in tornado_bars(verdict.tornado[:_BARS], currency=question.currency, language=lang):
         click.echo(f"  {line}")
     if len(verdict.tornado) > _BARS:

@@ -48,13 +48,12 @@ def normal_scores(draws: int, dimensions: int, *, seed: int) -> Array:
     """
     each = draws // SCRAMBLES
     scores = np.empty((SCRAMBLES, each, dimensions))
-    for scramble, block in enumerate(
-        scores
-    ):  # one at a time, in place: a million draws of a hundred unknowns are large
+    # one at a time, in place: a million draws of a hundred unknowns are large
+    for scramble, block in enumerate(scores):
         points = qmc.Sobol(max(dimensions, 1), scramble=True, rng=np.random.default_rng([seed, scramble])).random(each)
         special.ndtri(np.clip(points[:, :dimensions], 2.0**-40, 1 - 2.0**-40), out=block)
         # What is linear in one score then has its exact mean, so that a tie between options is seen as a tie.
-        block -= block.mean(axis=0)
+        np.subtract(block, block.mean(axis=0), out=block)
     return np.asarray(scores.reshape(SCRAMBLES * each, dimensions), dtype=float)
 
 

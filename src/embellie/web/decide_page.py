@@ -90,7 +90,9 @@ def evidence_rows(view: View) -> list[dict[str, str]]:
 
 def _evidence_row(view: View, question: Question, evidence: Evidence) -> dict[str, str]:
     words, unknown = view.words, question.unknowns.get(evidence.measures)
-    if evidence.estimate is not None and evidence.se is not None:
+    if evidence.signal:
+        result = evidence.signal
+    elif evidence.estimate is not None and evidence.se is not None:
         result = words(
             "evidence.estimate",
             estimate=quantity_text(words, unknown, evidence.estimate),
