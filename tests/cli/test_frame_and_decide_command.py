@@ -111,7 +111,7 @@ CASES = (
             "en",
             [
                 "About the world; nobody can settle it",
-                "leads nothing",
+                "leads its nearest rival",
                 "`act` wins above 0 EUR",
                 "Open questions",
                 "What if",
@@ -122,7 +122,7 @@ CASES = (
             "fr",
             [
                 "Sur le monde ; personne",
-                "devance nothing",
+                "devance son plus proche rival",
                 "`act` l'emporte au-dessus de",
                 "Questions ouvertes",
                 "Et si",
