@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from embellie.app.conditional import Conditional
+from embellie.app.answers.conditional import Conditional
+from embellie.app.answers.drawn import take_sample
+from embellie.app.answers.studying import Studies
 from embellie.app.deciding import decide, parse_question
-from embellie.app.drawn import take_sample
-from embellie.app.studying import Studies
 from embellie.domain.evidence import Evidence
 from embellie.frame.valuing import Model, Stage
 from embellie.stats.distributions import quantile

@@ -229,9 +229,9 @@ def held(net, priors, drawn, free, names, name, rank):
 
 def figures_of(question, *, draws=16_384, seed=7):
     """Value EVPI and every EVPPI, as `decide` does."""
-    from embellie.app.conditional import Conditional
-    from embellie.app.drawn import take_sample
-    from embellie.app.unknown_values import value_everything, value_unknowns
+    from embellie.app.answers.conditional import Conditional
+    from embellie.app.answers.drawn import take_sample
+    from embellie.app.answers.unknown_values import value_everything, value_unknowns
 
     sample = take_sample(question, draws=draws, seed=seed)
     conditional = Conditional(sample)

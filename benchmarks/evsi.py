@@ -16,10 +16,10 @@ import numpy as np
 from scipy import stats
 from scipy.stats import qmc
 
-from embellie.app.conditional import Conditional
+from embellie.app.answers.conditional import Conditional
+from embellie.app.answers.drawn import take_sample
+from embellie.app.answers.studying import Studies
 from embellie.app.deciding import parse_question
-from embellie.app.drawn import take_sample
-from embellie.app.studying import Studies
 from embellie.decide.judging import value_design
 
 OUTER, INNER, CHUNK = 2_048, 16_384, 128

@@ -6,11 +6,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from embellie.app.answers.drawn import DRAWS
 from embellie.app.deciding import decide, verdict_document
-from embellie.app.drawn import DRAWS
 from embellie.app.evidence_file import read_evidence
+from embellie.app.pictures.voice import Voice
 from embellie.app.report import because, embedded, headline, report_body, report_page
-from embellie.app.voice import Voice
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import Verdict

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from embellie.app.conditional import Conditional
-from embellie.app.drawn import DRAWS, net_benefit_draws, seed_of, take_sample, unknown_quantiles
-from embellie.app.durations import flat_tops, prospect, stoppings
+from embellie.app.answers.conditional import Conditional
+from embellie.app.answers.drawn import DRAWS, net_benefit_draws, seed_of, take_sample, unknown_quantiles
+from embellie.app.answers.durations import flat_tops, prospect, stoppings
+from embellie.app.answers.plans import make_plan
+from embellie.app.answers.stressing import case_values, stress
+from embellie.app.answers.studying import Studies
+from embellie.app.answers.tipping_points import curves, tipping, tornado
+from embellie.app.answers.unknown_values import cross_check, value_everything, value_groups, value_unknowns
 from embellie.app.evidence_file import read_evidence
-from embellie.app.plans import make_plan
-from embellie.app.stressing import case_values, stress
-from embellie.app.studying import Studies
-from embellie.app.tipping_points import curves, tipping, tornado
-from embellie.app.unknown_values import cross_check, value_everything, value_groups, value_unknowns
 from embellie.app.verdict_document import frame_document, verdict_document
 from embellie.decide.judging import judge, scenario_values, value_design
 from embellie.domain.evidence import Evidence

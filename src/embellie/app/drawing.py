@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from embellie.app.voice import Voice
+from embellie.app.pictures.voice import Voice
 from embellie.decide.hedging import hedges
 from embellie.decide.wording import amount, duration, percent, rounded
 from embellie.domain.question import Question, Unknown, in_percent

@@ -7,9 +7,9 @@ from html import escape
 from itertools import groupby
 
 import embellie
+from embellie.app.answers.drawn import cost_benefit_cloud, net_benefit_draws
 from embellie.app.deciding import decide
-from embellie.app.drawn import cost_benefit_cloud, net_benefit_draws
-from embellie.app.pictures import Exhibit, Known, Voice, decide_pictures, frame_pictures
+from embellie.app.pictures.gallery import Exhibit, Known, Voice, decide_pictures, frame_pictures
 from embellie.app.project import template
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from embellie.app.doubt_plot import burn_down as doubt_to_come
-from embellie.app.knowing_plots import curves, tornado
-from embellie.app.plan_tree import plan_tree
-from embellie.app.stress_plots import stress
-from embellie.app.study_plots import flat_top, stopping
+from embellie.app.pictures.doubt_plot import burn_down as doubt_to_come
+from embellie.app.pictures.knowing_plots import curves, tornado
+from embellie.app.pictures.plan_tree import plan_tree
+from embellie.app.pictures.stress_plots import stress
+from embellie.app.pictures.study_plots import flat_top, stopping
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable

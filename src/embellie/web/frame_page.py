@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from embellie.app.knowing_plots import curves, kinds, tornado
-from embellie.app.stress_plots import cases
+from embellie.app.pictures.knowing_plots import curves, kinds, tornado
+from embellie.app.pictures.stress_plots import cases
 from embellie.domain.question import Question, QuestionFiled
 from embellie.domain.unavailable import Unavailable
 from embellie.web.front_page import of_verdict

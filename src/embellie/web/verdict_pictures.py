@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from embellie.app.pictures import Exhibit, Voice
+from embellie.app.pictures.gallery import Exhibit, Voice
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import Verdict
 from embellie.web.picture import Picture

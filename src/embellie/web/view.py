@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from embellie.app.voice import written_in_percent
+from embellie.app.pictures.voice import written_in_percent
 from embellie.domain.errors import EmbellieError
 from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question, Unknown
