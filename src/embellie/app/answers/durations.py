@@ -57,9 +57,10 @@ def stoppings(studies: Studies, tops: Sequence[FlatTop] | None = None) -> tuple[
 
 
 def prospect(studies: Studies, best: Design) -> Prospect:
-    """Return what EVPI may be after a study; on average it is EVPI - EVSI."""
+    """Return what EVPI may be after a study; on average it is EVPI - EVSI. Its error holds that of EVPI today."""
     study = studies.question.studies[best.study]
     net = studies.sample.draws.net
+    today = evpi(net)
     after = outlook(best.now, best.noise, shown=studies.shown(study), net=net)
     order = np.argsort(after.evpi, kind="stable")
     reached = np.cumsum(after.chances[order]) - after.chances[order] / 2
@@ -68,13 +69,13 @@ def prospect(studies: Studies, best: Design) -> Prospect:
         study=best.study,
         weeks=best.weeks,
         share=best.share,
-        now=evpi(net).value,
+        now=today.value,
         after=Spread(
             mean=float(after.chances @ after.evpi / after.chances.sum()),
             p05=float(p05),
             p50=float(p50),
             p95=float(p95),
-            error=after.error,
+            error=after.error + today.error,
         ),
     )
 
