@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from embellie.app.pictures.picture_phrases import PHRASES
+
 _LOOP: dict[str, tuple[str, str]] = {
     "step.frame": ("Frame", "Cadrer"),
     "step.recommend": ("Recommend", "Recommander"),
@@ -72,7 +74,6 @@ _LOOP: dict[str, tuple[str, str]] = {
 
 _WORDS: dict[str, tuple[str, str]] = {
     "and": ("and", "et"),
-    "range": ("{low} to {high}", "{low} à {high}"),
     "chance.over": ("over {share}", "plus de {share}"),
     "chance.under": ("under {share}", "moins de {share}"),
     "duration.months": ("{n} months", "{n} mois"),
@@ -80,7 +81,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "duration.week": ("{n} week", "{n} semaine"),
     "word.mean": ("on average", "en moyenne"),
     "word.no_difference": ("no difference", "aucun écart"),
-    "word.open": ("open", "ouverte"),
     "word.closed": ("settled", "tranchée"),
     "word.prior": ("believed at first", "cru au départ"),
     "word.posterior": ("believed now", "cru maintenant"),
@@ -88,14 +88,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "word.adjusted": ("adjusted", "ajusté"),
     "word.every_section": ("every section", "chaque rubrique"),
     "word.every_placement": ("every placement", "tous les emplacements"),
-    "scenario.status_quo": ("Status quo", "Statu quo"),
-    "scenario.heuristic": ("Heuristic", "Règle simple"),
-    "scenario.ml": ("ML model", "Modèle appris"),
     "scenario.stable": ("Stable", "Stable"),
     "scenario.canary": ("Canary", "Canari"),
-    "the.status_quo": ("the status quo", "le statu quo"),
-    "the.heuristic": ("the heuristic", "la règle simple"),
-    "the.ml": ("the ML model", "le modèle appris"),
     "the.stable": ("the stable release", "la version stable"),
     "the.canary": ("the canary", "le canari"),
     "policy.status_quo": ("as today", "comme aujourd’hui"),
@@ -112,11 +106,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "role.guardrail": ("guardrail", "garde-fou"),
     "role.diagnostic": ("diagnostic", "diagnostic"),
     "role.surrogate": ("surrogate", "substitut"),
-    "kind.reader": ("readers", "lecteurs"),
-    "kind.business": ("business", "économie"),
-    "kind.software": ("software", "logiciel"),
-    "kind.ml": ("models", "modèles"),
-    "kind.world": ("the world", "le monde"),
     "kind.none": ("–", "–"),
     "counted.impressions": ("impressions", "impressions"),
     "counted.visits": ("visits", "visites"),
@@ -155,21 +144,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "events.click": ("clicks", "clics"),
     "events.read": ("reads", "lectures"),
     "events.conversion": ("conversions", "conversions"),
-    "study.experiment": ("Experiment", "Expérience"),
-    "study.measurement": ("Measurement", "Mesure"),
-    "study.count": ("Count", "Comptage"),
-    "study.offline": ("Offline evaluation", "Évaluation hors ligne"),
-    "study.survey": ("Survey", "Sondage"),
-    "study.fake_door": ("Fake door", "Fausse porte"),
-    "study.expert": ("Expert", "Expert"),
     "excluded.two_variants": ("readers who met two variants", "lecteurs ayant vu deux variantes"),
     "excluded.unknown_variant": ("readers of a variant since removed", "lecteurs d’une variante retirée depuis"),
 }
 
 _MONEY: dict[str, tuple[str, str]] = {
     "action.ship": ("ship", "livrer"),
-    "action.hold": ("hold", "attendre"),
-    "action.stop": ("stop", "arrêter"),
     "action.learn_more": ("learn more", "apprendre encore"),
     "answer.ship": ("Ship {the}.", "Livrez {the}."),
     "answer.partly": ("Ship {the} to {placement} too.", "Livrez {the} aussi sur {placement}."),
@@ -216,9 +196,6 @@ _MONEY: dict[str, tuple[str, str]] = {
     "answer.learn_more": ("Learn more before you choose.", "Apprenez encore avant de choisir."),
     "fact.best": ("Best choice so far", "Meilleur choix à ce jour"),
     "fact.p_best": ("{p} chance of being the best", "{p} de chances d’être le meilleur"),
-    "fact.mean": ("What it should bring", "Ce qu’il devrait rapporter"),
-    "fact.evpi": ("Price of not knowing", "Prix de l’ignorance"),
-    "fact.evpi_note": ("the most worth paying to know everything", "le plus qu’on paierait pour tout savoir"),
     "fact.readers": ("Readers measured", "Lecteurs mesurés"),
     "fact.readers_note": ("in the experiment {experiment}", "dans l’expérience {experiment}"),
     "next.title": ("The next thing worth learning", "La prochaine chose à apprendre"),
@@ -313,14 +290,6 @@ _MONEY: dict[str, tuple[str, str]] = {
     ),
     "studies.design": ("{study}, {weeks} on {share} of readers", "{study}, {weeks} sur {share} des lecteurs"),
     "studies.design_all": ("{study}, {weeks}", "{study}, {weeks}"),
-    "ask.value": ("What is {the} worth?", "Que vaut {the} ?"),
-    "ask.benefit": ("What does {the} bring?", "Que rapporte {the} ?"),
-    "ask.build": ("What does building {the} cost?", "Que coûte {the} à construire ?"),
-    "ask.run": ("What does running {the} cost?", "Que coûte {the} à faire tourner ?"),
-    "ask.ready": ("When can {the} be ready?", "Quel délai pour {the} ?"),
-    "ask.ramp": ("How long until {the} brings all it can?", "Combien de temps avant que {the} donne tout ?"),
-    "ask.obsolescence": ("How fast does what {the} brings fade?", "À quelle vitesse s’use ce que rapporte {the} ?"),
-    "ask.rollback": ("What does taking {the} back cost?", "Que coûte le retrait de {the} ?"),
     "frame.horizon": ("Over {horizon}", "Sur {horizon}"),
     "frame.discount": ("discounted at {rate} a year", "actualisé à {rate} par an"),
     "frame.scenarios": ("The scenarios", "Les scénarios"),
@@ -619,26 +588,15 @@ _RELEASE: dict[str, tuple[str, str]] = {
 }
 
 _COLUMNS: dict[str, tuple[str, str]] = {
-    "column.scenario": ("Scenario", "Scénario"),
-    "column.mean": ("Average", "Moyenne"),
     "column.range90": ("Nine chances in ten", "Neuf chances sur dix"),
-    "column.cost": ("Cost", "Coût"),
     "column.p_best": ("Chance of being the best", "Chances d’être le meilleur"),
     "column.p_loss": ("Chance of a loss", "Chances de perte"),
-    "column.regret": ("Expected loss if chosen", "Perte attendue si choisi"),
     "column.at": ("When (UTC)", "Quand (UTC)"),
-    "column.evpi": ("Price of not knowing", "Prix de l’ignorance"),
-    "column.verdict": ("Verdict", "Verdict"),
-    "column.unknown": ("Unknown", "Inconnue"),
-    "column.kind": ("About", "Sur"),
     "column.evppi": ("Worth knowing, at most", "Vaut, au plus"),
     "column.open": ("Still open", "Encore ouverte"),
     "column.prior": ("At first", "Au départ"),
     "column.posterior": ("Now", "Maintenant"),
     "column.middle": ("Middle", "Milieu"),
-    "column.study": ("Study", "Étude"),
-    "column.weeks": ("Weeks", "Semaines"),
-    "column.share": ("Share", "Part"),
     "column.evsi": ("Worth of what it tells", "Valeur de ce qu’elle apprend"),
     "column.enbs": ("Net of its cost", "Une fois payée"),
     "column.effect": ("Difference", "Écart"),
@@ -656,8 +614,6 @@ _COLUMNS: dict[str, tuple[str, str]] = {
     "column.placement": ("Placement", "Emplacement"),
     "column.shown": ("Shown", "Montré"),
     "column.because": ("Because of", "En raison de"),
-    "column.result": ("Result", "Résultat"),
-    "column.source": ("Source", "Source"),
     "column.policy": ("Policy", "Politique"),
     "column.settings": ("Settings", "Réglages"),
     "column.built": ("Built", "Construite"),
@@ -776,9 +732,9 @@ def _french(text: str) -> str:
     return re.sub(r"« ", "«\u202f", re.sub(r" ([:;?!»%])", "\u202f\\1", text))
 
 
-MESSAGES: Mapping[str, Mapping[str, str]] = {
+MESSAGES: Mapping[str, Mapping[str, str]] = dict(PHRASES) | {
     key: {"en": english, "fr": _french(french)}
     for family in (_LOOP, _WORDS, _MONEY, _EXPERIMENT, _SERVING, _RELEASE, _COLUMNS, _MISSING)
     for key, (english, french) in family.items()
 }
-"""Each message by key, then by language."""
+"""Each message by key, then by language: what pictures say too is said in their words."""
