@@ -18,6 +18,7 @@ class _Row:
 
     label: str
     said: str
+    evpi: float
     means: Mapping[str, float]
     ranges: Mapping[str, Spread] = field(default_factory=dict)
 
@@ -30,6 +31,7 @@ def stress(verdict: Verdict, voice: Voice) -> Exhibit | None:
     base = _Row(
         label=voice("stress.base"),
         said=_said(verdict.verdict, verdict.next.scenario or verdict.best, voice),
+        evpi=verdict.evpi.value,
         means={value.scenario: value.net_benefit.mean for value in verdict.scenarios},
     )
     rows = [base, *(_stressed(each, voice) for each in (*found.widened[: _MOST_ROWS - 2], found.fat))]
@@ -39,26 +41,19 @@ def stress(verdict: Verdict, voice: Voice) -> Exhibit | None:
         sentence=_stress_sentence(verdict, found, voice),
         note=voice("stress.note"),
         draw=lambda width: _rows(Canvas(width), verdict, rows, voice),
-        columns=(
-            voice("column.supposing"),
-            voice("column.verdict"),
-            voice("column.evpi"),
-            *(voice.scenario(value.scenario) for value in verdict.scenarios),
-        ),
-        rows=[
-            [
-                row.label,
-                row.said,
-                voice.money(evpi),
-                *(voice.money(row.means[value.scenario]) for value in verdict.scenarios if value.scenario in row.means),
-            ]
-            for row, evpi in zip(
-                rows,
-                (verdict.evpi.value, *(each.evpi for each in (*found.widened[: _MOST_ROWS - 2], found.fat))),
-                strict=True,
-            )
-        ],
+        columns=_columns("column.supposing", verdict, voice),
+        rows=[_cells(row, verdict, voice) for row in rows],
     )
+
+
+def _columns(first: str, verdict: Verdict, voice: Voice) -> tuple[str, ...]:
+    heads = (voice(first), voice("column.verdict"), voice("column.evpi"))
+    return (*heads, *(voice.scenario(value.scenario) for value in verdict.scenarios))
+
+
+def _cells(row: _Row, verdict: Verdict, voice: Voice) -> list[str]:
+    means = [row.means[value.scenario] for value in verdict.scenarios if value.scenario in row.means]
+    return [row.label, row.said, voice.money(row.evpi), *map(voice.money, means)]
 
 
 def _stress_sentence(verdict: Verdict, found: Stress, voice: Voice) -> str:
@@ -88,7 +83,8 @@ def _stress_sentence(verdict: Verdict, found: Stress, voice: Voice) -> str:
 
 def _stressed(each: Stressed, voice: Voice) -> _Row:
     label = voice("stress.fat") if each.fat else voice("stress.widened", factor=voice.number(each.factor))
-    return _Row(label=label, said=_said(each.action, each.scenario, voice), means=each.net_benefit)
+    said = _said(each.action, each.scenario, voice)
+    return _Row(label=label, said=said, evpi=each.evpi, means=each.net_benefit)
 
 
 def _said(action: str, scenario: str, voice: Voice) -> str:
@@ -102,6 +98,7 @@ def cases(verdict: Verdict, voice: Voice) -> Exhibit | None:
     base = _Row(
         label=voice("case.base"),
         said=_said(verdict.verdict, verdict.next.scenario or verdict.best, voice),
+        evpi=verdict.evpi.value,
         means={value.scenario: value.net_benefit.mean for value in verdict.scenarios},
         ranges={value.scenario: value.net_benefit for value in verdict.scenarios},
     )
@@ -110,6 +107,7 @@ def cases(verdict: Verdict, voice: Voice) -> Exhibit | None:
         _Row(
             label=f"{case.case.replace('_', ' ')}: {', '.join(f'{name} = {text}' for name, text in case.sets.items())}",
             said=_said(case.action, case.best, voice),
+            evpi=case.evpi.value,
             means={name: spread.mean for name, spread in case.net_benefit.items()},
             ranges=case.net_benefit,
         )
@@ -130,25 +128,8 @@ def cases(verdict: Verdict, voice: Voice) -> Exhibit | None:
         ),
         note=voice("case.note"),
         draw=lambda width: _rows(Canvas(width), verdict, rows, voice),
-        columns=(
-            voice("column.case"),
-            voice("column.verdict"),
-            voice("column.evpi"),
-            *(voice.scenario(value.scenario) for value in verdict.scenarios),
-        ),
-        rows=[
-            [
-                row.label,
-                row.said,
-                voice.money(evpi),
-                *(voice.money(row.means[value.scenario]) for value in verdict.scenarios if value.scenario in row.means),
-            ]
-            for row, evpi in zip(
-                rows,
-                (verdict.evpi.value, *(case.evpi.value for case in verdict.cases[: _MOST_ROWS - 1])),
-                strict=True,
-            )
-        ],
+        columns=_columns("column.case", verdict, voice),
+        rows=[_cells(row, verdict, voice) for row in rows],
     )
 
 
