@@ -7,7 +7,6 @@ from pathlib import Path
 
 from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import read_config
-from embellie.app.newsroom import Newsroom
 from embellie.domain.errors import InputError
 from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question, QuestionFiled
@@ -63,6 +62,8 @@ def of_project(folder: Path) -> Known:
     config = read_config(folder)
     if not (folder / config.data / LOG_FILE).is_file():
         return Known(question=read_question(folder / config.question))
+    from embellie.app.newsroom import Newsroom  # a question alone needs no log and no server
+
     with Newsroom.open(folder) as newsroom:
         experiments = [one for site in newsroom.sites for one in newsroom.experiments(site)]
         return Known(

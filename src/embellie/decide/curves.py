@@ -9,7 +9,6 @@ each is taken up to the crossing, found from the same four points.
 import numpy as np
 import numpy.typing as npt
 from scipy import special
-from scipy.interpolate import CubicSpline
 
 from embellie.decide.preposterior import RANKS
 
@@ -104,6 +103,8 @@ def through(ranks: Array, curves: Array, wanted: Array) -> Array:
     >>> bool(np.allclose(through(FAR[::8], FAR[::8] ** 3, FAR), FAR**3))
     True
     """
+    from scipy.interpolate import CubicSpline
+
     return np.asarray(CubicSpline(ranks, curves, axis=-1)(wanted), dtype=float)
 
 

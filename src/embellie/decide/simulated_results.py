@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from embellie.decide.preposterior import Noise
 
@@ -74,7 +74,9 @@ def clue(
     found = shown + noise.around(shown) * scores
     if noise.trials and not noise.bias:
         kind = "count"
-        counts = stats.binom.ppf(special.ndtr(scores), noise.trials, np.clip(shown, 0.0, 1.0))
+        from scipy.stats import binom
+
+        counts = binom.ppf(special.ndtr(scores), noise.trials, np.clip(shown, 0.0, 1.0))
         found = np.clip(np.asarray(counts, dtype=float), 0.0, noise.trials) / noise.trials
     return Clue(
         study=study,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import special
-from scipy.stats import qmc
 
 Array = npt.NDArray[np.float64]
 
@@ -46,6 +45,8 @@ def normal_scores(draws: int, dimensions: int, *, seed: int) -> Array:
     >>> normal_scores(64, 2, seed=1).shape
     (64, 2)
     """
+    from scipy.stats import qmc  # takes a second to load, which only those who draw should wait for
+
     each = draws // SCRAMBLES
     scores = np.empty((SCRAMBLES, each, dimensions))
     # one at a time, in place: a million draws of a hundred unknowns are large
