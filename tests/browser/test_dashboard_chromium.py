@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from embellie.web import dashboard, money_pictures
+from embellie.web import dashboard
 from embellie.web.access import Caller
 from embellie.web.dashboard import PAGES, path_of
 
@@ -59,7 +59,6 @@ class Served:
 
 @pytest.fixture
 def served(monkeypatch):
-    monkeypatch.setattr(money_pictures, "net_benefit_quantiles", lambda _, verdict: fake.quantiles(verdict))
     monkeypatch.setattr(dashboard, "TICK_SECONDS", 0.3)
     opened = Served(fake.FakeNewsroom())
     yield opened

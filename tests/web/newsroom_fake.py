@@ -199,6 +199,7 @@ def verdict_at(look: int) -> Verdict:
             p_loss=0.11 * (1 - known) if sd else 0.0,
             expected_loss=loss,
             open_questions=3,
+            quantiles=tuple(mean + sd * statistics.NormalDist().inv_cdf((k + 0.5) / 101) for k in range(101)),
         )
 
     studies = [
@@ -266,18 +267,6 @@ def verdict_at(look: int) -> Verdict:
             after=Spread(mean=0.4 * evpi, p05=0, p50=0.2 * evpi, p95=evpi),
         ),
     )
-
-
-def quantiles(verdict: Verdict) -> dict[str, list[float]]:
-    """The 101 percentiles of each scenario, drawn from its spread."""
-    normal = statistics.NormalDist()
-    found = {}
-    for value in verdict.scenarios:
-        sd = (value.net_benefit.p95 - value.net_benefit.p05) / 3.29
-        found[value.scenario] = [
-            value.net_benefit.mean + sd * normal.inv_cdf(min(max(k / 100, 0.002), 0.998)) for k in range(101)
-        ]
-    return found
 
 
 def experiment() -> Experiment:

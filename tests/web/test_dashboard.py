@@ -74,12 +74,6 @@ class Site:
         return asyncio.run(ask())
 
 
-@pytest.fixture(autouse=True)
-def _drawn_from_records(request, monkeypatch):
-    if "call" not in request.fixturenames:
-        monkeypatch.setattr(money_pictures, "net_benefit_quantiles", lambda _, verdict: fake.quantiles(verdict))
-
-
 @pytest.fixture
 def site():
     """A newsroom with everything."""
@@ -503,12 +497,6 @@ def test_every_vendored_file_has_its_licence():
     licences = {path.name.removesuffix(".LICENSE") for path in vendor.glob("*.LICENSE")}
     files = [path.name for path in vendor.iterdir() if path.suffix in {".js", ".woff2"}]
     assert [name for name in files if not any(name.startswith(known) for known in licences)] == []
-
-
-def test_dots_are_equally_likely_outcomes():
-    """Twenty dots of evenly spaced quantiles fall in the middle of each twentieth."""
-    dots = money_pictures.dots_of([float(k) for k in range(101)])
-    assert dots == pytest.approx([2.5 + 5 * k for k in range(20)])
 
 
 def test_a_cost_written_in_its_place_asks_its_question_in_both_languages(site):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from embellie.web import money_pictures
 from embellie.web.language import Words
 from embellie.web.view import View
 
@@ -23,9 +22,8 @@ SHARED = {
 
 
 @pytest.fixture
-def site(monkeypatch):
+def site():
     """A newsroom with a whole answer."""
-    monkeypatch.setattr(money_pictures, "net_benefit_quantiles", lambda _, verdict: fake.quantiles(verdict))
     return Site(fake.FakeNewsroom())
 
 

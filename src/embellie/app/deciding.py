@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from embellie.app.answers.conditional import Conditional
-from embellie.app.answers.drawn import DRAWS, net_benefit_draws, seed_of, take_sample, unknown_quantiles
+from embellie.app.answers.drawn import DRAWS, seed_of, take_sample, unknown_quantiles
 from embellie.app.answers.durations import flat_tops, prospect, stoppings
 from embellie.app.answers.plans import make_plan
 from embellie.app.answers.stressing import case_values, stress
@@ -22,7 +22,7 @@ from embellie.domain.verdict import StudyValue, UnknownValue, Verdict
 from embellie.frame.question_file import parse_question, read_question
 
 __all__ = [
-    "decide", "frame_document", "net_benefit_draws", "parse_question", "read_evidence", "read_question",
+    "decide", "frame_document", "parse_question", "read_evidence", "read_question",
     "unknown_quantiles", "verdict_document",
 ]  # fmt: skip
 

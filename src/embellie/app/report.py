@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 
 import embellie
-from embellie.app.answers.drawn import cost_benefit_cloud, net_benefit_draws
+from embellie.app.answers.drawn import cost_benefit_cloud
 from embellie.app.deciding import decide
 from embellie.app.pictures.gallery import Exhibit, Known, Voice, decide_pictures, frame_pictures
 from embellie.app.project import template
@@ -124,7 +124,7 @@ def _drawn(
     question: Question, verdict: Verdict, evidence: Sequence[Evidence]
 ) -> tuple[dict[str, list[float]], dict[str, list[tuple[float, float]]]]:
     draws, seed = verdict.draws, verdict.seed
-    quantiles = net_benefit_draws(question, evidence=evidence, draws=draws, seed=seed, points=_DOTS)
+    quantiles = {value.scenario: value.dots(_DOTS) for value in verdict.scenarios}
     return quantiles, cost_benefit_cloud(question, evidence=evidence, draws=draws, seed=seed)
 
 

@@ -38,6 +38,7 @@ def verdict_document(verdict: Verdict, *, language: str = "en") -> dict[str, Any
                 "p_loss": value.p_loss,
                 "expected_loss": value.expected_loss,
                 "open_questions": value.open_questions,
+                "quantiles": list(value.quantiles),
             }
             for value in verdict.scenarios
         },

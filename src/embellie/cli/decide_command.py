@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from embellie.app.asking import ask
-from embellie.app.deciding import decide, net_benefit_draws, read_evidence, verdict_document
+from embellie.app.deciding import decide, read_evidence, verdict_document
 from embellie.app.drawing import (
     amount_text,
     ask_text,
@@ -22,7 +22,6 @@ from embellie.app.drawing import (
 )
 from embellie.app.report import report_page
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
-from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import StudyValue, Verdict
 
@@ -94,10 +93,10 @@ def command(
     if as_json:
         print_json(verdict_document(verdict, language=lang))
         return
-    _show(question, verdict, found, lang)
+    _show(question, verdict, lang)
 
 
-def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str) -> None:
+def _show(question: Question, verdict: Verdict, lang: str) -> None:
     words, money = _WORDS[lang], question.currency
     click.echo(question.question)
     click.secho(words[verdict.verdict], bold=True)
@@ -106,7 +105,7 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
         _show_lines(words["plan"], verdict.plan.words[lang])
         click.echo()
     click.echo(words["scenarios"])
-    quantiles = net_benefit_draws(question, evidence=found, draws=verdict.draws, seed=verdict.seed, points=20)
+    quantiles = {value.scenario: value.dots() for value in verdict.scenarios}
     for line, value in zip(quantile_bars(quantiles, currency=money, language=lang), verdict.scenarios, strict=True):
         click.echo(f"  {line}")
         mean = amount_text(value.net_benefit.mean, money, lang)

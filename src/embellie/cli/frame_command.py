@@ -6,7 +6,7 @@ from typing import Any, Literal
 import click
 
 from embellie.app.asking import ask
-from embellie.app.deciding import decide, frame_document, net_benefit_draws, read_evidence
+from embellie.app.deciding import decide, frame_document, read_evidence
 from embellie.app.drawing import (
     amount_text,
     by_kind,
@@ -21,7 +21,6 @@ from embellie.app.drawing import (
 )
 from embellie.app.report import frame_page
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
-from embellie.domain.evidence import Evidence
 from embellie.domain.question import Question
 from embellie.domain.verdict import Verdict
 
@@ -104,10 +103,10 @@ def command(
     if as_json:
         print_json(frame_document(question, verdict))
         return
-    _show(question, verdict, found, lang)
+    _show(question, verdict, lang)
 
 
-def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str) -> None:
+def _show(question: Question, verdict: Verdict, lang: str) -> None:
     words = _WORDS[lang]
     click.echo(question.question)
     click.echo(
@@ -119,7 +118,7 @@ def _show(question: Question, verdict: Verdict, found: list[Evidence], lang: str
         )
     )
     click.echo(f"\n{words['scenarios']}")
-    quantiles = net_benefit_draws(question, evidence=found, draws=verdict.draws, seed=verdict.seed, points=20)
+    quantiles = {value.scenario: value.dots() for value in verdict.scenarios}
     for line in quantile_bars(quantiles, currency=question.currency, language=lang):
         click.echo(f"  {line}")
     click.echo(f"\n{words['open']}")

@@ -26,6 +26,8 @@ from embellie.stats.sampling import Draws, by_scramble, numerical_error
 
 Array = npt.NDArray[np.float64]
 
+_CHANCES = (np.arange(101) + 0.5) / 101
+
 WORTH_ASKING = 0.10
 """EVPI above this share of the mean gap between the two best scenarios is worth asking about."""
 
@@ -110,6 +112,7 @@ def scenario_values(draws: Draws, open_questions: Mapping[str, int]) -> tuple[Sc
             p_loss=float(np.mean(net < 0)),
             expected_loss=float(np.mean(top - net)),
             open_questions=open_questions.get(name, 0),
+            quantiles=tuple(np.quantile(net, _CHANCES).tolist()),
         )
         for name, net, cost, share in zip(draws.choices, draws.net, draws.cost, shares, strict=True)
     )

@@ -29,9 +29,18 @@ class Spread:
     error: float = 0.0
 
 
+def _between(values: tuple[float, ...], place: float) -> float:
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (values[high] - values[low]) * (place - low)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioValue:
-    """What a scenario is worth over the horizon, in the question's currency."""
+    """What a scenario is worth over the horizon, in the question's currency.
+
+    `quantiles` are those of its net benefit at evenly spaced probabilities, the first and last half a step from the ends.
+    """
 
     scenario: str
     net_benefit: Spread
@@ -41,6 +50,29 @@ class ScenarioValue:
     p_loss: float
     expected_loss: float
     open_questions: int
+    quantiles: tuple[float, ...] = ()
+
+    def dots(self, many: int = 20) -> list[float]:
+        """Pick equally likely outcomes of its net benefit, from low to high; the mean where no quantile is known.
+
+        >>> spread = Spread(mean=2.0, p05=0.2, p50=2.0, p95=3.8)
+        >>> scenario = ScenarioValue(
+        ...     scenario="ml",
+        ...     net_benefit=spread,
+        ...     cost=0,
+        ...     roi=spread,
+        ...     p_best=1,
+        ...     p_loss=0,
+        ...     expected_loss=0,
+        ...     open_questions=0,
+        ...     quantiles=(0.0, 1.0, 2.0, 3.0, 4.0),
+        ... )
+        >>> scenario.dots(1), scenario.dots(5)
+        ([2.0], [0.0, 1.0, 2.0, 3.0, 4.0])
+        """
+        known = self.quantiles or (self.net_benefit.mean,)
+        places = ((index + 0.5) / many * len(known) - 0.5 for index in range(many))
+        return [_between(known, min(max(place, 0.0), len(known) - 1.0)) for place in places]
 
 
 Method = Literal["none", "exact", "curve", "spline"]

@@ -206,6 +206,8 @@ def chance_below(family: str, parameters: Parameters, value: float) -> float:
     0.5
     """
     low, high = -8.5, 8.5
+    if quantile(family, parameters, np.array([low]))[0] >= value:
+        return 0.0
     for _ in range(60):
         middle = (low + high) / 2
         below = quantile(family, parameters, np.array([middle]))[0] < value

@@ -1,11 +1,8 @@
 """Pictures in money: what each scenario is worth, what knowing more is worth, and how doubt shrinks."""
 
-import hashlib
 import math
 import re
-import threading
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -21,10 +18,6 @@ DOTS = 20
 
 WORTH_DRAWING = 7
 """How many unknowns are drawn; the table has them all."""
-
-_KEPT = 8
-_drawn: OrderedDict[str, Mapping[str, Sequence[float]]] = OrderedDict()
-_drawing = threading.Lock()
 
 
 def worth_text(view: View, verdict: Verdict, amount: float) -> str:
@@ -55,13 +48,12 @@ def stake_of(verdict: Verdict) -> float:
 def net_benefit_picture(view: View, verdict: Verdict) -> Picture:
     """Draw what each scenario could bring as twenty equally likely outcomes."""
     words, currency = view.words, verdict.currency
-    quantiles = net_benefit_quantiles(view, verdict)
     best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
     rows = [
         {
             "scenario": value.scenario,
             "label": view.scenario(value.scenario),
-            "dots": dots_of(quantiles[value.scenario]),
+            "dots": value.dots(DOTS),
             "mean": value.net_benefit.mean,
             "text": words.money(value.net_benefit.mean, currency),
             "certain": value.net_benefit.p05 == value.net_benefit.p95,
@@ -115,36 +107,6 @@ def _scenario_row(view: View, value: ScenarioValue, currency: str) -> list[str]:
         words.share(value.p_loss),
         words.money(value.expected_loss, currency),
     ]
-
-
-def dots_of(quantiles: Sequence[float], dots: int = DOTS) -> list[float]:
-    """Pick `dots` equally likely outcomes from evenly spaced quantiles.
-
-    >>> dots_of([0.0, 1.0, 2.0, 3.0, 4.0], 2)
-    [1.0, 3.0]
-    """
-    last = len(quantiles) - 1
-    places = [(index + 0.5) / dots * last for index in range(dots)]
-    return [_between(quantiles, place) for place in places]
-
-
-def _between(values: Sequence[float], place: float) -> float:
-    low = min(int(place), len(values) - 2)
-    return float(values[low] + (values[low + 1] - values[low]) * (place - low))
-
-
-def net_benefit_quantiles(view: View, verdict: Verdict) -> Mapping[str, Sequence[float]]:
-    """The 101 percentiles of each scenario's net benefit, drawn once per state of the evidence."""
-    from embellie.app.deciding import net_benefit_draws
-
-    question, evidence = view.newsroom.question(), tuple(view.newsroom.evidence())
-    key = hashlib.sha256(repr((question, evidence, verdict.draws, verdict.seed)).encode()).hexdigest()
-    with _drawing:
-        if key not in _drawn:
-            _drawn[key] = net_benefit_draws(question, evidence=evidence, draws=verdict.draws, seed=verdict.seed)
-            while len(_drawn) > _KEPT:
-                _drawn.popitem(last=False)
-        return _drawn[key]
 
 
 def burn_down_picture(view: View, history: Sequence[tuple[datetime, Verdict]]) -> Picture | Unavailable:

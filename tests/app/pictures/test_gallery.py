@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embellie.app.answers.drawn import cost_benefit_cloud, net_benefit_draws
+from embellie.app.answers.drawn import cost_benefit_cloud
+from embellie.app.deciding import decide
 from embellie.app.pictures.canvas import NARROW, WIDE, nice_ticks, spread_out, width_of, wrap
 from embellie.app.pictures.gallery import Known, Voice, decide_pictures, frame_pictures
 from embellie.app.pictures.picture_phrases import PHRASES
@@ -41,7 +42,7 @@ def verdict():
 
 
 def drawn(question, verdict, language="en"):
-    quantiles = net_benefit_draws(question, draws=1024, points=20)
+    quantiles = {value.scenario: value.dots() for value in decide(question, draws=1024).scenarios}
     points = cost_benefit_cloud(question, draws=1024, points=64)
     history = [Known(label="as written", evpi=30_000.0), Known(label="ask_finance", evpi=19_600.0)]
     decided = decide_pictures(question, verdict, language=language, quantiles=quantiles, points=points, history=history)
@@ -56,7 +57,7 @@ def exhibits(request, question, verdict):
 
 def test_every_record_of_a_whole_answer_is_drawn(question, verdict):
     """In the order in which it is read."""
-    quantiles = net_benefit_draws(question, draws=1024, points=20)
+    quantiles = {value.scenario: value.dots() for value in decide(question, draws=1024).scenarios}
     points = cost_benefit_cloud(question, draws=1024, points=64)
     found = decide_pictures(question, verdict, quantiles=quantiles, points=points)
     assert [each.key for each in found] == KEYS

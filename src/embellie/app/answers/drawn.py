@@ -105,26 +105,6 @@ def _check_draws(draws: int) -> None:
         )
 
 
-def net_benefit_draws(
-    question: Question,
-    *,
-    evidence: Sequence[Evidence] = (),
-    draws: int = DRAWS,
-    seed: int | None = None,
-    points: int = 101,
-) -> dict[str, list[float]]:
-    """Return each scenario's net benefit as sorted quantiles at evenly spaced probabilities, for drawing.
-
-    The first and last are the quantiles at half a step from the ends, so that no picture hangs on the most extreme draw.
-    """
-    sample = take_sample(question, evidence, draws=draws, seed=seed)
-    chances = (np.arange(points) + 0.5) / points
-    return {
-        name: np.quantile(net, chances).tolist()
-        for name, net in zip(sample.draws.choices, sample.draws.net, strict=True)
-    }
-
-
 def unknown_quantiles(
     question: Question, *, evidence: Sequence[Evidence] = (), points: int = 101, seed: int | None = None
 ) -> dict[str, dict[str, list[float]]]:
