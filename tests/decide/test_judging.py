@@ -50,7 +50,7 @@ def test_the_document_is_as_promised(answer):
     assert document["schema"] == "embellie/verdict/1"
     assert [unknown["name"] for unknown in document["unknowns"]] == ["y", "x"]
     assert set(document["scenarios"]["act"]) == {
-        "net_benefit", "cost", "roi", "p_best", "p_loss", "expected_loss", "open_questions",
+        "net_benefit", "cost", "roi", "p_best", "p_loss", "expected_loss", "open_questions", "quantiles",
     }  # fmt: skip
     assert set(document["scenarios"]["nothing"]["roi"]) == {"unavailable", "remedy"}
     assert "groups" not in document
