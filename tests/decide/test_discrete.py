@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embellie.decide.discrete import conditional_means, evppi_of_values, evsi_of_signals
+from embellie.decide.discrete import conditional_means, evsi_of_signals
 from embellie.stats.distributions import quantile
 from embellie.stats.sampling import SCRAMBLES, normal_scores
 
@@ -23,7 +23,8 @@ def wells():
 
 def test_knowing_the_state_of_an_oil_well(wells):
     """Raiffa's wildcatter: 35 with perfect information."""
-    found = evppi_of_values(*wells, values=STATES[:3], chances=CHANCES)
+    means = conditional_means(*wells, STATES[:3])
+    found = evsi_of_signals(means, CHANCES, np.eye(3), scale=50.0)[1]
     assert found.value == pytest.approx(35.0, rel=0.005)
     assert abs(found.value - 35.0) <= found.error
 

@@ -133,7 +133,7 @@ class _Answer:
         tops, first = flat_tops(asked), verdict.next
         begun = (first.study, first.weeks, first.share)
         best = next((row for row in verdict.studies if (row.name, row.weeks, row.share) == begun), None)
-        left = prospect(asked, asked.chosen(best)) if best else None
+        left = prospect(asked, asked.chosen(best), today=verdict.evpi) if best else None
         return {"tops": tops, "stopping": stoppings(asked, tops), "prospect": left}
 
     def _cheapest(self, studies: Sequence[StudyValue]) -> dict[str, float]:

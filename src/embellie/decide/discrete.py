@@ -53,18 +53,3 @@ def evsi_of_signals(
     gains = by_signal.max(axis=1).sum(axis=1) - by_signal.sum(axis=2).max(axis=1)
     replicates = np.maximum(gains, 0.0)
     return replicates, Figure(value=float(replicates[0]), error=numerical_error(replicates[1:], scale=scale))
-
-
-def evppi_of_values(drawn: Array, net: Array, *, values: Sequence[float], chances: Array) -> Figure:
-    """Return what knowing a discrete unknown is worth.
-
-    >>> drawn = np.tile([0.0, 1.0], 64)
-    >>> found = evppi_of_values(
-    ...     drawn, np.stack([0 * drawn, 4 * drawn - 1]), values=[0, 1], chances=np.array([0.5, 0.5])
-    ... )
-    >>> found.value
-    0.5
-    """
-    means = conditional_means(drawn, net, values)
-    scale = float(np.mean(np.abs(net)))
-    return evsi_of_signals(means, np.asarray(chances, dtype=float), np.eye(len(values)), scale=scale)[1]

@@ -65,7 +65,7 @@ def results_of(question: Question, evidence: Sequence[Evidence]) -> list[Result]
     subjects = {*question.unknowns, *question.formulas, *(study.measures for study in question.studies.values())}
     for number, result in enumerate(evidence):
         if result.measures not in subjects:
-            raise unknown_name("unknown", result.measures, subjects, at=f"evidence {number + 1}")
+            raise unknown_name("name", result.measures, subjects, at=f"evidence {number + 1}")
         latest[result.measures, result.study or f"#{number}"] = result
     return [_result(question, one) for one in latest.values()]
 

@@ -164,20 +164,6 @@ def _result_tells(found: Clue) -> Told:
     return Told((expected[0],), powers, tuple(zip(truths, expected, strict=True)), table)
 
 
-def posterior_mean(found: Clue) -> Array:
-    """Return E[s | y] in each draw, by summing over a grid of s under its law in the draws.
-
-    >>> from embellie.decide.simulated_results import clue
-    >>> from embellie.stats.sampling import normal_scores
-    >>> s, e = normal_scores(4096, 2, seed=1).T
-    >>> found = clue("test", "s", shown=s, noise=Noise(se=1.0), scores=e)
-    >>> bool(np.max(np.abs(posterior_mean(found) - found.result / 2)[np.abs(found.result) < 3]) < 0.02)
-    True
-    """
-    scaled = _result_tells(found).first[0]
-    return np.asarray(found.shown.mean() + (float(found.shown.std()) or 1.0) * scaled, dtype=float)
-
-
 def hermite(x: Array, powers: int) -> list[Array]:
     """Return the Hermite polynomials He_n(x) / √n!, n = 1 … powers: uncorrelated, with sd 1, where x is standard normal."""
     rows = [np.ones_like(x), x]

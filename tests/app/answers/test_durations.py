@@ -223,7 +223,7 @@ def test_what_is_left_after_a_study_is_evpi_less_its_evsi(newspaper):
     """The identity of the burn-down; in the single unknown of the newspaper."""
     net = newspaper.sample.draws.net
     for design in newspaper.every_design():
-        found, row = prospect(newspaper, design), value_design(design, net)
+        found, row = prospect(newspaper, design, today=evpi(net)), value_design(design, net)
         assert found.now == evpi(net).value
         assert found.after.mean == pytest.approx(found.now - row.evsi.value, abs=0.002 * found.now)
         assert 0 <= found.after.p05 <= found.after.p50 <= found.after.p95
@@ -234,7 +234,7 @@ def test_what_is_left_after_a_study_of_one_unknown_among_many(first):
     """Within the numerical error of EVPI, all the others staying as they are."""
     net = first.sample.draws.net
     for design in first.every_design()[:4]:
-        found, row = prospect(first, design), value_design(design, net)
+        found, row = prospect(first, design, today=evpi(net)), value_design(design, net)
         slack = evpi(net).error + row.evsi.error + found.after.error + 0.002 * found.now
         assert found.after.mean == pytest.approx(found.now - row.evsi.value, abs=slack)
         assert found.after.p95 < found.now

@@ -56,11 +56,16 @@ def stoppings(studies: Studies, tops: Sequence[FlatTop] | None = None) -> tuple[
     return tuple(stopping for stopping in found if stopping)
 
 
-def prospect(studies: Studies, best: Design) -> Prospect:
-    """Return what EVPI may be after a study; on average it is EVPI - EVSI. Its error holds that of EVPI today."""
+def prospect(studies: Studies, best: Design, *, today: Figure) -> Prospect:
+    """Return what EVPI may be after a study; on average it is EVPI - EVSI.
+
+    Args:
+        studies: The studies of a question.
+        best: The design to be run.
+        today: EVPI as it is now. What is left after is counted on the draws, so its error holds theirs.
+    """
     study = studies.question.studies[best.study]
     net = studies.sample.draws.net
-    today = evpi(net)
     after = outlook(best.now, best.noise, shown=studies.shown(study), net=net)
     order = np.argsort(after.evpi, kind="stable")
     reached = np.cumsum(after.chances[order]) - after.chances[order] / 2
@@ -75,7 +80,7 @@ def prospect(studies: Studies, best: Design) -> Prospect:
             p05=float(p05),
             p50=float(p50),
             p95=float(p95),
-            error=after.error + today.error,
+            error=after.error + evpi(net).error,
         ),
     )
 
