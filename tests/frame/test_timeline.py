@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from embellie.frame.question_file import parse_question
@@ -229,6 +229,7 @@ def lived_month_by_month(stages):
     return net
 
 
+@example(names=["rule", "today", "model", "today"], quarters=[0, 1, 2, 9])  # called off before it was ready
 @given(
     names=st.lists(st.sampled_from(list(FLOWS)), min_size=1, max_size=4),
     quarters=st.lists(st.integers(0, 40), min_size=4, max_size=4, unique=True).map(sorted),

@@ -138,10 +138,17 @@ class Timeline:
         kept, chain = built_on(self._question, stage.scenario), built_on(self._question, self._now)
         if stage.scenario != self._baseline and stage.scenario not in chain:
             return
+        begun = list(zip(self._events, self._ends(), strict=True))
         for name in chain:
             if name not in kept and name != self._baseline and self._question.scenarios[name].rollback:
-                live = np.any([event.at < stage.begins for event in self._events if event.scenario == name], axis=0)
+                lived = [self._lived(event, ends, stage) for event, ends in begun if event.scenario == name]
+                live = np.any(lived, axis=0)
                 self._spent = self._spent + self._flow(name).rollback * live * self._months.rate(stage.begins)
+
+    @staticmethod
+    def _lived(event: _Event, ends: Array | None, stage: Stage) -> Array:
+        """Whether readers had it before a stage begins: what was called off before it was ready was never live."""
+        return np.asarray((event.at < stage.begins) & (True if ends is None else event.at < ends))
 
     def _ends(self) -> list[Array | None]:
         """Return when each event is over: as soon as something begun after it goes live; None at the horizon."""
