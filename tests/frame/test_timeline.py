@@ -230,6 +230,7 @@ def lived_month_by_month(stages):
 
 
 @example(names=["rule", "today", "model", "today"], quarters=[0, 1, 2, 9])  # called off before it was ready
+@example(names=["today", "other", "today"], quarters=[0, 1, 10, 11])  # live beneath what was built on it
 @given(
     names=st.lists(st.sampled_from(list(FLOWS)), min_size=1, max_size=4),
     quarters=st.lists(st.integers(0, 40), min_size=4, max_size=4, unique=True).map(sorted),

@@ -138,17 +138,20 @@ class Timeline:
         kept, chain = built_on(self._question, stage.scenario), built_on(self._question, self._now)
         if stage.scenario != self._baseline and stage.scenario not in chain:
             return
-        begun = list(zip(self._events, self._ends(), strict=True))
         for name in chain:
             if name not in kept and name != self._baseline and self._question.scenarios[name].rollback:
-                lived = [self._lived(event, ends, stage) for event, ends in begun if event.scenario == name]
-                live = np.any(lived, axis=0)
+                places = [place for place, event in enumerate(self._events) if event.scenario == name]
+                lived = [self._lived(place, stage) for place in places]
+                live = np.any(np.broadcast_arrays(*lived), axis=0)
                 self._spent = self._spent + self._flow(name).rollback * live * self._months.rate(stage.begins)
 
-    @staticmethod
-    def _lived(event: _Event, ends: Array | None, stage: Stage) -> Array:
+    def _lived(self, place: int, stage: Stage) -> Array:
         """Whether readers had it before a stage begins: what was called off before it was ready was never live."""
-        return np.asarray((event.at < stage.begins) & (True if ends is None else event.at < ends))
+        at = self._events[place].at
+        lived = at < stage.begins
+        for later in self._events[place + 1 :]:
+            lived = lived & ~(later.at < at)
+        return np.asarray(lived)
 
     def _ends(self) -> list[Array | None]:
         """Return when each event is over: as soon as something begun after it goes live; None at the horizon."""
