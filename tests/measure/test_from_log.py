@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from embellie.app.measuring import scorecard, scorecard_document
+from embellie.app.measuring import scorecard
+from embellie.app.scorecard_document import scorecard_document
 from embellie.domain.errors import UnknownName
 from embellie.domain.experiment import Experiment, Variant
 from embellie.domain.metric import Metric

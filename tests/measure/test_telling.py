@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from embellie.app.measuring import evidence_from, scorecard_document, sentences, split_sentence
+from embellie.app.measuring import evidence_from, sentences, split_sentence
+from embellie.app.scorecard_document import scorecard_document
 from embellie.domain.errors import UnknownName
 from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Effect, SampleRatio

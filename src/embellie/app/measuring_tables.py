@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from embellie.app.measuring import scorecard_document
+from embellie.app.scorecard_document import scorecard_document
 from embellie.domain.errors import InputError, TableError, unknown_name
 from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Scorecard

@@ -30,5 +30,7 @@ def _describe(command: click.Command, path: str, *, depth: int) -> Iterator[str]
     )
     yield f"{'#' * depth} `{path}`\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _describe(command.commands[name], f"{path} {name}", depth=depth + 1)
+        for name in sorted(command.list_commands(context)):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _describe(inner, f"{path} {name}", depth=depth + 1)

@@ -22,8 +22,10 @@ class Experiment:
     """A split of a placement's readers, to learn; an event of kind `experiment` carries it whole.
 
     `planned` readers, both sides together, is where its intervals are tightest: part of the design, fixed before the
-    first look. `share` is the part of all readers that takes part. `salt` fixes who falls where. The analysis unit is the
-    randomisation unit: the reader.
+    first look. `looks` planned moments of decision make the intervals of what decides group-sequential; without them
+    every interval holds at every look. `share` is the part of all readers that takes part. `pre_days` before a reader's first
+    exposure are what adjusted rows compare with. `salt` fixes who falls where. The analysis unit is the randomisation
+    unit: the reader. `holdout` marks the lasting comparison of readers kept out of everything.
     """
 
     kind: ClassVar[str] = "experiment"
@@ -36,6 +38,9 @@ class Experiment:
     layer: str = "default"
     share: float = 1.0
     planned: int = 10_000
+    looks: int = 0
+    pre_days: int = 14
+    holdout: bool = False
     unit_kind: Literal["reader"] = "reader"
     primary: str = "articles_per_visit"
     metrics: tuple[str, ...] = ()
@@ -62,10 +67,11 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """A unit met its variant: starts its analysis clock; once per unit and experiment."""
+    """A unit met its variant: starts its analysis clock; once per unit and experiment. `bot` says by what sign it is no person."""
 
     kind: ClassVar[str] = "exposure"
 
     experiment: str
     unit: str
     variant: str
+    bot: str = ""

@@ -10,8 +10,8 @@ import msgspec
 
 from embellie.app.deciding import verdict_document
 from embellie.app.intake import body_from
-from embellie.app.measuring import scorecard_document
 from embellie.app.releasing import experiment_document, release_document, rollout_document
+from embellie.app.scorecard_document import scorecard_document
 from embellie.domain.article import Article
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS
