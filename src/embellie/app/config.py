@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from embellie.domain.errors import ConfigError, unknown_name
+from embellie.app.worth import parse_margin, parse_worth
+from embellie.domain.errors import ConfigError, InputError, unknown_name
 from embellie.domain.metric import Metric
+from embellie.domain.money import Money
 from embellie.domain.site import Placement, Site
 
 FILE = "embellie.toml"
@@ -62,8 +64,25 @@ class ExperimentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     variants: dict[str, float] = msgspec.field(default_factory=lambda: {"status_quo": 1.0, "heuristic": 1.0})
     share: float = 1.0
     planned: int = 10_000
+    looks: int = 0
+    pre_days: int = 14
     layer: str = "default"
     primary: str = "articles_per_visit"
+
+
+class HoldoutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Readers kept out of everything for good: they get `scenario` on every placement. `share` 0: nobody is."""
+
+    share: float = 0.0
+    scenario: str = "status_quo"
+    name: str = "holdout"
+
+
+class AnalysisConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where scorecards are computed: `""` here, or an engine's URL, over the lake at `lake`."""
+
+    engine: str = ""
+    lake: str = ""
 
 
 class MetricConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,8 +91,14 @@ class MetricConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     numerator: str
     denominator: str = ""
     role: Literal["primary", "guardrail", "diagnostic", "surrogate"] = "diagnostic"
-    margin: float = 0.0
+    margin: float | str = 0.0
     proxy: bool = False
+    form: Literal["mean", "share", "quantile", "retention"] = "mean"
+    goal: str = ""
+    quantile: float = 0.5
+    days: tuple[int, int] = (0, 0)
+    cap: float = 0.0
+    worth: str = ""
 
 
 def _default_scenarios() -> dict[str, ScenarioConfig]:
@@ -106,6 +131,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     scenarios: dict[str, ScenarioConfig] = msgspec.field(default_factory=_default_scenarios)
     experiments: dict[str, ExperimentConfig] = {}
     metrics: dict[str, MetricConfig] = msgspec.field(default_factory=_default_metrics)
+    holdout: HoldoutConfig = HoldoutConfig()
+    analysis: AnalysisConfig = AnalysisConfig()
     rollout: RolloutConfig = RolloutConfig()
 
 
@@ -183,18 +210,35 @@ def _site(name: str, site: SiteConfig) -> Site:
 
 def metrics_of(config: Config) -> tuple[Metric, ...]:
     """Return the metrics as records, the primary ones first."""
-    metrics = [
-        Metric(
+    metrics = [metric_of(name, one, at=f"metrics.{name}") for name, one in config.metrics.items()]
+    return tuple(sorted(metrics, key=lambda metric: metric.role != "primary"))
+
+
+def metric_of(name: str, one: MetricConfig, *, at: str) -> Metric:
+    """Return a metric as a record.
+
+    Raises:
+        ConfigError: Its worth or margin cannot be read, or its keys contradict one another.
+    """
+    margin = parse_margin(one.margin, at=at)
+    try:
+        return Metric(
             metric=name,
             numerator=one.numerator,
             denominator=one.denominator,
             role=one.role,
-            margin=one.margin,
+            margin=0.0 if isinstance(margin, Money) else margin,
+            loss=margin if isinstance(margin, Money) else None,
+            worth=parse_worth(one.worth, at=at) if one.worth else None,
             proxy=one.proxy,
+            form=one.form,
+            goal=one.goal,
+            quantile=one.quantile,
+            days=one.days,
+            cap=one.cap,
         )
-        for name, one in config.metrics.items()
-    ]
-    return tuple(sorted(metrics, key=lambda metric: metric.role != "primary"))
+    except InputError as error:
+        raise ConfigError(error.message, hint=error.hint, at=error.at or at) from None
 
 
 def _check_names(config: Config, text: str, name: str) -> None:
@@ -210,6 +254,15 @@ def _check_names(config: Config, text: str, name: str) -> None:
             raise _config_error("control among the variants", experiment.control, experiment.variants, at)
         if experiment.primary not in config.metrics:
             raise _config_error("metric", experiment.primary, config.metrics, at)
+    for label, metric in config.metrics.items():
+        metric_of(label, metric, at=f"{name}:{line_of(text, f'metrics.{label}')}")
+    at = f"{name}:{line_of(text, 'holdout.share')}"
+    if not 0 <= config.holdout.share < 1:
+        raise ConfigError(
+            f"A holdout of `{config.holdout.share:g}` is no share.", hint="Write for example `share = 0.02`.", at=at
+        )
+    if config.holdout.share and config.holdout.scenario not in config.scenarios:
+        raise _config_error("scenario", config.holdout.scenario, config.scenarios, at)
 
 
 def _config_error(kind: str, given: str, known: Any, at: str) -> ConfigError:

@@ -525,6 +525,8 @@ class Newsroom:
                         layer=one.layer,
                         share=one.share,
                         planned=one.planned,
+                        looks=one.looks,
+                        pre_days=one.pre_days,
                         primary=one.primary,
                         metrics=tuple(self.config.metrics),
                         started_at=now,

@@ -8,6 +8,7 @@ from typing import cast
 
 import click
 
+from embellie.app.config import metrics_of
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
@@ -130,7 +131,7 @@ def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:
 
 
 def _pass(newsroom: Newsroom, site: str) -> None:
-    primary = next((name for name, one in newsroom.config.metrics.items() if one.role == "primary"), "")
+    primary = next((one for one in metrics_of(newsroom.config) if one.role == "primary"), None)
     if primary:
-        for changed in pass_gates(newsroom, site, metric=primary, margin=newsroom.config.metrics[primary].margin):
+        for changed in pass_gates(newsroom, site, metric=primary.metric, margin=primary.margin):
             click.echo(f"Rollout {changed.rollout}: {changed.state}, {changed.weight:.0%}. {changed.reason}", err=True)
