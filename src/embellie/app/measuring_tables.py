@@ -166,7 +166,7 @@ def _covariates(
 
 
 def _checked(spec: TableSpec, table: Table, needs: Needs) -> Columns:
-    summed = dict.fromkeys((*needs.columns, *([spec.trials] if spec.trials else [])))
+    summed = dict.fromkeys((*needs.names, *([spec.trials] if spec.trials else [])))
     columns = columns_sql(table.columns, tuple(summed), missing=spec.missing)
     _, parameters = where_sql(spec, columns)
     (found,) = table.rows(check_sql(spec, columns), parameters)
@@ -207,7 +207,7 @@ def _counted(
 
 def _finite(moments: Mapping[str, Moments], needs: Needs, *, name: str) -> None:
     for sample in moments.values():
-        for column in needs.columns:
+        for column in needs.names:
             if not math.isfinite(sample.mean(column)) or not math.isfinite(sample.covariance(column, column)):
                 raise TableError(
                     f"Column `{column}` holds numbers too large to be squared.", hint="Choose a larger unit.", at=name

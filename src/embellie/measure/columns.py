@@ -42,6 +42,14 @@ class Column:
         return f"{self.counted}{goal}{cap}{window}{share}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotient:
+    """One column divided by another, mean by mean, as a ratio metric is."""
+
+    numerator: Column
+    denominator: Column
+
+
 def metric_columns(metric: Metric) -> tuple[Column, ...]:
     """Return the one or two columns of a metric: what is summed, and what that is divided by.
 
@@ -68,3 +76,15 @@ def before(column: Column) -> Column:
     'reads@before'
     """
     return Column(counted=column.counted, goal=column.goal, window="before", share=column.share, cap=column.cap)
+
+
+def metric_before(metric: Metric) -> Column | Quotient | None:
+    """Return a metric as it was before the experiment: its covariate; none for what needs time or an order.
+
+    >>> metric_before(Metric(metric="m", numerator="reads", denominator="visits")).denominator.name
+    'visits@before'
+    """
+    if metric.form in {"quantile", "retention"}:
+        return None
+    columns = [before(column) for column in metric_columns(metric)]
+    return columns[0] if len(columns) == 1 else Quotient(numerator=columns[0], denominator=columns[1])

@@ -30,11 +30,11 @@ def moments_from_counts(row: Mapping[str, Any], needs: Needs, *, trials: str, na
     at = f"{name}, variant {row['variant']}"
     if row["least"] < 0 or not row["whole"]:
         raise TableError(f"`{trials}` is not a count of units.", hint="Give whole numbers from 0.", at=at)
-    for place, column in enumerate(needs.columns):
+    for place, column in enumerate(needs.names):
         if row[f"least{place}"] < 0 or not row[f"whole{place}"] or row[f"over{place}"] > 0:
             raise TableError(
                 f"`{column}` is not a count of `{trials}` that did something.",
                 hint=f"Give whole numbers from 0 to `{trials}`; a sum that can pass it needs a row per unit.",
                 at=at,
             )
-    return yes_no_moments(int(row["n"]), {column: int(row[f"s{place}"]) for place, column in enumerate(needs.columns)})
+    return yes_no_moments(int(row["n"]), {column: int(row[f"s{place}"]) for place, column in enumerate(needs.names)})

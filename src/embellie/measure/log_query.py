@@ -60,10 +60,10 @@ def scorecard_sql(needs: Needs, *, site: bool = False, until: bool = False) -> s
     all and counted. A visit's article is read once, however often it is reported. Parameters: `$experiment`,
     `$read_seconds`, and `$site` or `$until` (a time, inclusive) when asked for.
     """
-    alias = {column: f"c{place}" for place, column in enumerate(needs.columns)}
-    kinds = sorted({kind for column in needs.columns for kind in COUNTS[column][1]})
+    alias = {name: f"c{place}" for place, name in enumerate(needs.names)}
+    kinds = sorted({kind for column in needs.columns for kind in COUNTS[column.counted][1]})
     only = ("AND site = $site" if site else "") + (' AND "at" <= $until' if until else "")
-    counted = ",\n".join(f"{alias[column]}_of AS ({COUNTS[column][0]})" for column in needs.columns)
+    counted = ",\n".join(f"{alias[column.name]}_of AS ({COUNTS[column.counted][0]})" for column in needs.columns)
     values = ", ".join(f"coalesce({name}_of.value, 0) AS {name}" for name in alias.values())
     joins = "\n".join(f"  LEFT JOIN {name}_of USING (unit)" for name in alias.values())
     nothing = ", ".join(["NULL"] * (len(needs.columns) + len(needs.pairs)))

@@ -154,7 +154,7 @@ def per_unit_sql(spec: TableSpec, columns: Columns, needs: Needs) -> str:
     whose `segment` then says why.
     """
     where, _ = where_sql(spec, columns)
-    alias = {column: f"c{place}" for place, column in enumerate(needs.columns)}
+    alias = {name: f"c{place}" for place, name in enumerate(needs.names)}
     sums = ", ".join(f"sum({columns.numbers[column]}) AS {name}" for column, name in alias.items())
     variant, unit = columns.quoted[spec.variant], columns.quoted[spec.unit]
     segment = columns.quoted[spec.segment] if spec.segment else ""
@@ -191,7 +191,7 @@ def counted_sql(spec: TableSpec, columns: Columns, needs: Needs) -> str:
     where, _ = where_sql(spec, columns)
     trials = columns.numbers[spec.trials]
     parts = [f"sum({trials}) AS n, min({trials}) AS least, bool_and({trials} = floor({trials})) AS whole"]
-    for place, column in enumerate(needs.columns):
+    for place, column in enumerate(needs.names):
         done = columns.numbers[column]
         parts.append(f"sum({done}) AS s{place}, min({done}) AS least{place}, max({done} - {trials}) AS over{place}")
         parts.append(f"bool_and({done} = floor({done})) AS whole{place}")
