@@ -277,3 +277,19 @@ def test_nobody_waits_for_a_long_history(newsroom, clock, monkeypatch):
     assert len(whole) == 7
     monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 0.0)
     assert [at for at, _ in newsroom.verdict_history()] == whole
+
+
+def test_some_readers_are_held_out_for_good(folder, clock):
+    """The configuration holds a fifth of the readers out; both sides are compared, and an experiment runs beside."""
+    file = folder / "embellie.toml"
+    file.write_text(file.read_text() + "\n[holdout]\nshare = 0.2\n")
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        newsroom.publish("gazette", articles(clock)).result()
+        slates = [newsroom.slate(request(clock, f"r{number}")) for number in range(300)]
+        held = [one for one in slates if one.variant == "held_out"]
+        assert 35 < len(held) < 85
+        assert all(not one.items for one in held)
+        newsroom.file("gazette", Rule(rule="r", action="ban", article="a1"))  # what was queued is in the log now
+        units = newsroom.scorecard("holdout").units
+        assert units == {"held_out": len(held), "everyone": 300 - len(held)}
+        assert [one.experiment for one in newsroom.experiments("gazette")][-1] == "holdout"

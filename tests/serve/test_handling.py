@@ -66,15 +66,14 @@ def test_a_reader_shown_nothing_is_still_exposed():
     snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT})
     handled = handle(replace(REQUEST, reader=reader_of("status_quo")), snapshot, slate_id="s1")
     assert handled.slate.items == ()
-    assert handled.exposure is not None
-    assert handled.exposure.variant == "status_quo"
+    assert [one.variant for one in handled.exposures] == ["status_quo"]
 
 
 def test_without_consent_nobody_is_exposed_and_no_id_is_kept():
     """A reader without consent gets the stable release, in no experiment, with no id in the log."""
     snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT})
     handled = handle(replace(REQUEST, consent="none"), snapshot, slate_id="s1")
-    assert handled.exposure is None
+    assert handled.exposures == ()
     assert (handled.slate.reader, handled.slate.visit, handled.slate.release) == ("", "", "old")
 
 
@@ -86,14 +85,14 @@ def test_a_rollout_splits_between_canary_and_stable():
         handle(replace(REQUEST, reader=f"r{number}"), snapshot, slate_id="s").slate.variant for number in range(50)
     }
     assert variants == {"canary", "stable"}
-    assert handle(REQUEST, snapshot, slate_id="s").exposure.experiment == "up/step-1"
+    assert handle(REQUEST, snapshot, slate_id="s").exposures[0].experiment == "up/step-1"
 
 
 def test_at_full_weight_nobody_is_compared():
     """At 100 % there is no stable side left, so no exposure is logged."""
     rollout = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(0.5, 1.0), step=1, salt="up")
     handled = handle(REQUEST, replace(SNAPSHOT, rollouts={"bottom": rollout}), slate_id="s")
-    assert (handled.slate.release, handled.exposure) == ("new", None)
+    assert (handled.slate.release, handled.exposures) == ("new", ())
 
 
 def broken(request, placement):
@@ -108,15 +107,53 @@ def test_a_failing_policy_never_reaches_the_reader(stable, release, caplog):
     rankers = RANKERS | {"new" if stable == "old" else "old": broken}
     snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT}, rankers=rankers, stable={"bottom": stable})
     handled = handle(replace(REQUEST, reader=reader), snapshot, slate_id="s")
-    assert (handled.slate.release, handled.slate.experiment, handled.exposure) == (release, "", None)
+    assert (handled.slate.release, handled.slate.experiment, handled.exposures) == (release, "", ())
     assert "falling back" in caplog.text
     nothing = handle(
         replace(REQUEST, reader=reader), replace(snapshot, rankers={"old": broken, "new": broken}), slate_id="s"
     )
-    assert (nothing.slate.items, nothing.exposure) == ((), None)
+    assert (nothing.slate.items, nothing.exposures) == ((), ())
 
 
 def test_an_unknown_placement_names_those_that_exist():
     """The error a developer sees for a misspelt placement."""
     with pytest.raises(UnknownName, match=r"Unknown placement `botom`. Did you mean `bottom`"):
         handle(replace(REQUEST, placement="botom"), SNAPSHOT, slate_id="s")
+
+
+HOLDOUT = Experiment(
+    experiment="holdout",
+    placement="",
+    control="held_out",
+    variants=(
+        Variant(name="held_out", weight=0.2, scenario="status_quo", release="old"),
+        Variant(name="everyone", weight=0.8, scenario="", release=""),
+    ),
+    salt="holdout/holdout",
+    holdout=True,
+)
+
+
+def test_a_reader_held_out_gets_the_status_quo_whatever_runs():
+    """The holdout goes before experiments and rollouts, so that its readers stay untouched for good."""
+    snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT}, holdout=HOLDOUT)
+    found = [handle(replace(REQUEST, reader=f"r{n}"), snapshot, slate_id="s") for n in range(1000)]
+    held = [one for one in found if one.slate.variant == "held_out"]
+    assert 150 < len(held) < 250
+    assert {one.slate.release for one in held} == {"old"}
+    assert {tuple(each.experiment for each in one.exposures) for one in held} == {("holdout",)}
+
+
+def test_whoever_is_not_held_out_is_the_other_side_of_the_holdout():
+    """Both sides are exposed, the others also to the experiment that runs; bots carry their sign."""
+    snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT}, holdout=HOLDOUT)
+    found = [handle(replace(REQUEST, reader=f"r{n}", bot="agent"), snapshot, slate_id="s") for n in range(100)]
+    others = [one for one in found if one.slate.variant != "held_out"]
+    assert {tuple(each.experiment for each in one.exposures) for one in others} == {("first-light", "holdout")}
+    assert {each.bot for one in found for each in one.exposures} == {"agent"}
+
+
+def test_a_reader_without_an_id_is_in_no_holdout():
+    """Who cannot be followed cannot be held out for good."""
+    snapshot = replace(SNAPSHOT, holdout=HOLDOUT)
+    assert handle(replace(REQUEST, reader="", consent="none"), snapshot, slate_id="s").exposures == ()

@@ -67,7 +67,7 @@ class Newsroom:
         self._state = State()
         self._operations = Operations(self.sites, stable=self._scenario_release(next(iter(config.scenarios))).release)
         self._snapshots: dict[str, Snapshot] = {}
-        self._exposed: set[tuple[str, str, str]] = set()
+        self._exposed: set[tuple[str, str, str, str]] = set()
         self._followed = 0
         self._closing = threading.Event()
         self._observatory = Observatory(self.analysis, metrics=metrics_of(config), read_seconds=config.read_seconds)
@@ -118,12 +118,14 @@ class Newsroom:
         snapshot = self._snapshot(request.site)
         with self._lock:
             handled = handle(request, snapshot, slate_id=new_id(request.now, os.urandom(10)))
-        slate, exposure = handled.slate, handled.exposure
+        slate = handled.slate
         events = [self._event(request.site, slate, now=request.now, consent=request.consent, id_=slate.slate_id)]
-        if exposure is not None and (exposure.experiment, exposure.unit, exposure.variant) not in self._exposed:
-            id_ = fact_id(request.site, "exposure", exposure.experiment, exposure.unit, exposure.variant)
-            events.insert(0, self._event(request.site, exposure, now=request.now, consent=request.consent, id_=id_))
-            self._exposed.add((exposure.experiment, exposure.unit, exposure.variant))
+        for exposure in handled.exposures:
+            fact = (request.site, exposure.experiment, exposure.unit, exposure.variant)
+            if fact not in self._exposed:
+                id_ = fact_id(request.site, "exposure", *fact[1:])
+                events.insert(0, self._event(request.site, exposure, now=request.now, consent=request.consent, id_=id_))
+                self._exposed.add(fact)
         self._submit(events)
         return slate
 
@@ -210,7 +212,7 @@ class Newsroom:
         self.site(site)
         with self._lock:
             found = list(self._operations.of(site).experiments.values())
-        return sorted(found, key=lambda one: one.state != "running")
+        return sorted(found, key=lambda one: (one.state != "running", one.holdout))
 
     def experiment(self, name: str) -> Experiment:
         """Find an experiment, or the comparison a step of a rollout is, as an experiment.
@@ -532,7 +534,31 @@ class Newsroom:
                         started_at=now,
                     )
                     events.append(self._declared(name, experiment))
+            events += self._declared_holdout(name, now)
             self._submit(events).result()
+
+    def _declared_holdout(self, site: str, now: datetime) -> list[Event]:
+        wanted = self.config.holdout
+        if not wanted.share or wanted.name in self._operations.of(site).experiments:
+            return []
+        held = Variant(
+            name="held_out",
+            weight=wanted.share,
+            scenario=wanted.scenario,
+            release=self._scenario_release(wanted.scenario).release,
+        )
+        holdout = Experiment(
+            experiment=wanted.name,
+            placement="",
+            control=held.name,
+            variants=(held, Variant(name="everyone", weight=1 - wanted.share, scenario="", release="")),
+            salt=f"{wanted.name}/holdout",
+            primary=metrics_of(self.config)[0].metric,
+            metrics=tuple(self.config.metrics),
+            holdout=True,
+            started_at=now,
+        )
+        return [self._declared(site, holdout)]
 
     def _declared(self, site: str, body: Release | Experiment) -> Event:
         name = body.release if isinstance(body, Release) else body.experiment
@@ -569,7 +595,7 @@ class Newsroom:
                 self._state.apply(event)
                 self._operations.apply(event)
                 if event.kind == "exposure":
-                    self._exposed.add((event.body.experiment, event.body.unit, event.body.variant))  # type: ignore[union-attr]
+                    self._exposed.add((event.site, event.body.experiment, event.body.unit, event.body.variant))  # type: ignore[union-attr]
             for site in self.sites:
                 self._refresh(site)
 

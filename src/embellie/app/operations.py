@@ -96,13 +96,15 @@ class Operations:
     def snapshot(self, site: str, rankers: Mapping[str, Ranker]) -> Snapshot:
         """Freeze what is live for a site."""
         own = self._by_site[site]
+        running = [one for one in own.experiments.values() if one.state == "running"]
         return Snapshot(
             site=self._sites[site],
             releases=dict(own.releases),
             rankers=rankers,
             stable=dict(own.stable),
-            experiments={one.placement: one for one in own.experiments.values() if one.state == "running"},
+            experiments={one.placement: one for one in running if not one.holdout},
             rollouts={one.placement: one for one in own.rollouts.values() if one.state in ("running", "held")},
+            holdout=next((one for one in running if one.holdout), None),
         )
 
 

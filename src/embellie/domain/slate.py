@@ -14,7 +14,7 @@ class SlateRequest:
 
     `article` is the page's own article (`""` on a page that is not one). `reader` and `visit` are
     pseudonymous, `""` before consent. `visit_articles` are those already opened in this visit, oldest first.
-    `now` is UTC.
+    `now` is UTC. `bot` is the sign by which it is no person who asks, `""` for a person.
     """
 
     site: str
@@ -28,6 +28,7 @@ class SlateRequest:
     exclude: tuple[str, ...] = ()
     visit_articles: tuple[str, ...] = ()
     language: str = ""
+    bot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

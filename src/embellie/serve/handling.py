@@ -1,7 +1,7 @@
 """Handling: from a request and what is live now to a slate and what to remember of it."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from embellie.domain.errors import unknown_name
@@ -22,7 +22,8 @@ Ranker = Callable[[SlateRequest, Placement], Sequence[Recommended]]
 class Snapshot:
     """What is live for one site at one moment; replaced whole when anything changes.
 
-    `stable` names each placement's stable release; `releases` and `rankers` are keyed by release.
+    `stable` names each placement's stable release; `releases` and `rankers` are keyed by release. `holdout` keeps some
+    readers out of everything, on every placement.
     """
 
     site: Site
@@ -31,6 +32,7 @@ class Snapshot:
     stable: Mapping[str, str]
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+    holdout: Experiment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """A slate, and the exposure that goes with it."""
+    """A slate, and the exposures that go with it."""
 
     slate: Slate
-    exposure: Exposure | None
+    exposures: tuple[Exposure, ...] = ()
 
 
 def placement_of(snapshot: Snapshot, name: str) -> Placement:
@@ -64,11 +66,14 @@ def placement_of(snapshot: Snapshot, name: str) -> Placement:
 
 
 def route(snapshot: Snapshot, request: SlateRequest) -> Route:
-    """Decide which release answers: the running experiment first, then the rollout, then the stable release.
+    """Decide which release answers: the holdout first, then the experiment, then the rollout, then the stable release.
 
     A reader without an id cannot be followed: they get the stable release, in no experiment.
     """
     unit = request.reader if request.consent != "none" else ""
+    lasting = snapshot.holdout
+    if lasting is not None and (kept := assign(lasting, unit)) is not None and kept.name == lasting.control:
+        return Route(kept.release, kept.name, lasting.experiment, exposed=True)
     experiment = snapshot.experiments.get(request.placement)
     if experiment is not None and (variant := assign(experiment, unit)) is not None:
         return Route(variant.release, variant.name, experiment.experiment, exposed=True)
@@ -131,7 +136,15 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
         policy=release.policy,
         items=items,
     )
-    exposure = (
-        Exposure(experiment=chosen.experiment, unit=request.reader, variant=chosen.variant) if chosen.exposed else None
-    )
-    return Handled(slate, exposure)
+    return Handled(slate, tuple(_exposures(snapshot, request, chosen)) if identified else ())
+
+
+def _exposures(snapshot: Snapshot, request: SlateRequest, chosen: Route) -> Iterator[Exposure]:
+    """The comparison that chose the slate; and whoever is not held out is the other side of the holdout."""
+    if chosen.exposed:
+        yield Exposure(experiment=chosen.experiment, unit=request.reader, variant=chosen.variant, bot=request.bot)
+    lasting = snapshot.holdout
+    if lasting is not None and chosen.experiment != lasting.experiment:
+        kept = assign(lasting, request.reader)
+        if kept is not None and kept.name != lasting.control:
+            yield Exposure(experiment=lasting.experiment, unit=request.reader, variant=kept.name, bot=request.bot)

@@ -17,6 +17,7 @@ from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS
 from embellie.domain.rule import Rule
 from embellie.domain.slate import SlateItem, SlateRequest
+from embellie.web.bots import bot_sign
 from embellie.web.calls import KILOBYTE, Ask, Call, Reply, settled
 from embellie.web.language import Language, Words
 from embellie.web.messages import (
@@ -83,6 +84,7 @@ async def slate(ask: Ask[SlateQuery, None]) -> SlateAnswer:
         exclude=_names(query.exclude),
         visit_articles=_names(query.seen),
         language=query.language,
+        bot=bot_sign(ask.headers.get(b"user-agent", b"")),
     )
     shown = newsroom.slate(request)
     ask.desk.tally.slates[site, shown.placement, shown.policy, shown.variant] += 1
