@@ -2,13 +2,17 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from embellie.domain.event import Event
 from embellie.domain.experiment import Exposure
-from embellie.domain.reading import Erasure, Read
+from embellie.domain.money import Money
+from embellie.domain.reading import Click, Conversion, Erasure, Read
+from embellie.domain.slate import Slate
 from embellie.store.analysis import Analysis
+from embellie.store.event_columns import EVENT_COLUMNS
 from embellie.store.log import SqliteLog
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,6 +47,40 @@ def test_the_columns_are_those_of_the_log(log):
         {"kind": "read", "unused": 1},
     )
     assert row == {"seconds": 12.5}
+
+
+def test_each_field_that_is_counted_has_a_column_of_its_own(log):
+    """Fields of the body stand as typed columns: empty or null where a kind has none, money as a number with its currency."""
+    slate = Slate(
+        slate_id="s1", placement="under", reader="r1", visit="v1", article="", variant="b", release="l1", policy="p",
+        experiment="x",
+    )  # fmt: skip
+    paid = Conversion(goal="subscription", reader="r1", amount=Money(amount=Decimal("12.50"), currency="EUR"))
+    bodies = (
+        slate,
+        Click(slate_id="s1", article="a", position=3, reader="r1"),
+        Read(article="a", reader="r1", engaged_seconds=12.5),
+        paid,
+        Exposure(experiment="x", unit="r1", variant="b", bot="user_agent"),
+        Conversion(goal="registration", reader="r1"),
+    )
+    log.append(events(*bodies), received_at=START)
+    analysis = Analysis(log)
+    found = analysis.rows("SELECT * EXCLUDE (seq, id, site, \"at\", received_at, consent, body) FROM events ORDER BY seq")
+    texts = ("reader", "visit", "article", "experiment", "variant", "release", "placement", "slate_id", "goal")
+    nothing = dict.fromkeys((*texts, "currency", "bot"), "") | dict.fromkeys(("position", "engaged_seconds", "amount"))
+    one = {"reader": "r1"}
+    assert found == [
+        nothing | one | {"kind": "served", "visit": "v1", "experiment": "x", "variant": "b", "release": "l1",
+                         "placement": "under", "slate_id": "s1"},
+        nothing | one | {"kind": "click", "article": "a", "slate_id": "s1", "position": 3},
+        nothing | one | {"kind": "read", "article": "a", "engaged_seconds": 12.5},
+        nothing | one | {"kind": "conversion", "goal": "subscription", "amount": 12.5, "currency": "EUR"},
+        nothing | one | {"kind": "exposure", "experiment": "x", "variant": "b", "bot": "user_agent"},
+        nothing | one | {"kind": "conversion", "goal": "registration"},
+    ]  # fmt: skip
+    types = analysis.rows("DESCRIBE events")
+    assert {row["column_name"]: row["column_type"] for row in types} == EVENT_COLUMNS
 
 
 def test_each_question_sees_all_that_came_before_it(log):

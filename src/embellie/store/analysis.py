@@ -9,23 +9,15 @@ import duckdb
 import numpy as np
 
 from embellie.store.engine import engine
+from embellie.store.event_columns import DEFINED, typed_sql
 from embellie.store.log import Tail
 
 _BATCH = 50_000
 _PARAMETER = re.compile(r"\$(\w+)")
 
-_CREATE = """
-CREATE TABLE events (
-  seq BIGINT, id VARCHAR, site VARCHAR, kind VARCHAR, "at" TIMESTAMP, received_at TIMESTAMP, consent VARCHAR,
-  reader VARCHAR, visit VARCHAR, article VARCHAR, body VARCHAR
-)
-"""
+_CREATE = f"CREATE TABLE events ({DEFINED})"
 
-_INSERT = """
-INSERT INTO events
-SELECT seq, id, site, kind, make_timestamp(at_us), make_timestamp(received_us), consent, reader, visit, article, body
-FROM batch
-"""
+_INSERT = f"INSERT INTO events {typed_sql('batch')}"
 
 _FORGET = """
 DELETE FROM events WHERE kind <> 'erasure' AND reader <> ''
@@ -45,9 +37,9 @@ class _TailedLog(Protocol):
 class Analysis:
     """Run SQL over a log, in memory; reads on from where it stopped before each query.
 
-    The table `events` has the columns `seq, id, site, kind, at, received_at, consent, reader, visit, article, body`:
-    times are UTC, `body` is the JSON text of the event's own fields, and `reader`, `visit`, `article` are `''` where
-    a kind has none (for `exposure`, `reader` is the unit). What a reader did before their `erasure` is dropped.
+    The table `events` has the columns of `EVENT_COLUMNS`: times are UTC, `body` is the JSON text of the event's own
+    fields, a text is `''` and a number null where a kind has none (for `exposure`, `reader` is the unit). What a reader
+    did before their `erasure` is dropped.
     Safe to share between threads.
 
     Args:
@@ -99,8 +91,8 @@ class Analysis:
         # DuckDB reads a dictionary of arrays by its variable's name, without copying through Python objects.
         batch = {  # noqa: F841
             "seq": np.array(tail.seq, dtype=np.int64),
-            "at_us": np.array(tail.at, dtype=np.int64),
-            "received_us": np.array(tail.received_at, dtype=np.int64),
+            "at": np.array(tail.at, dtype=np.int64),
+            "received_at": np.array(tail.received_at, dtype=np.int64),
         } | {
             name: np.array(getattr(tail, name), dtype=object)
             for name in ("id", "site", "kind", "consent", "reader", "visit", "article", "body")
