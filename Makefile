@@ -17,11 +17,11 @@ demo: $(VENV)/.run ## A newspaper with readers, a running experiment and the das
 	@$(BIN)/embellie demo --port $(PORT) $(ARGS)
 
 test: $(VENV)/.dev ## The tests a contributor needs: under 10 minutes on 2 cores, no server, no browser.
-	$(BIN)/pytest -n auto -m "not slow and not chromium and not real_data" $(ARGS)
+	$(BIN)/pytest -n auto -m "not slow and not engines and not chromium and not real_data" $(ARGS)
 
-test-all: $(VENV)/.dev $(VENV)/.chromium ## The rest: slow tests, real data, a real Chromium, the widget's own tests.
+test-all: $(VENV)/.dev $(VENV)/.chromium $(VENV)/.engines .venv-spark/.ready ## The rest: slow tests, real data, PostgreSQL, Spark, Sail, a real Chromium, the widget's own tests.
 	$(MAKE) -C widget check
-	$(BIN)/pytest -m "slow or chromium or real_data" $(ARGS)
+	$(BIN)/pytest -m "slow or engines or chromium or real_data" $(ARGS)
 
 check: $(VENV)/.dev ## Lint, format, types, locks.
 	$(BIN)/ruff check .
@@ -52,9 +52,11 @@ lock: $(VENV)/.uv ## Renew the locks: versions and hashes, no address.
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/docs.in -o requirements/docs.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/engines.in -c requirements/dev.txt -o requirements/engines.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/spark_server.in -o requirements/spark_server.txt
 
 clean: ## Remove what was built.
-	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis widget/node_modules
+	rm -rf $(VENV) .venv-spark site .mypy_cache .ruff_cache .hypothesis widget/node_modules
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || (echo "embellie needs Python 3.11 or newer; try make PYTHON=python3.12" && false)
@@ -72,6 +74,16 @@ $(VENV)/.run: $(VENV)/.uv requirements/run.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.engines: $(VENV)/.dev requirements/engines.txt
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/engines.txt
+	@touch $@
+
+# A Spark server for the tests, in an environment of its own: half a gigabyte that nobody needs who only connects.
+.venv-spark/.ready: $(VENV)/.uv requirements/spark_server.txt
+	@$(UV) venv -q --clear --python $(BIN)/python .venv-spark
+	@$(UV) pip install -q --python .venv-spark/bin/python --require-hashes -r requirements/spark_server.txt
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.run requirements/docs.txt
