@@ -1,7 +1,7 @@
 """Measuring: from the log, or from any table, to a scorecard; and the scorecard as a document and as sentences."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from embellie.domain.errors import unknown_name
 from embellie.domain.evidence import Evidence
@@ -9,8 +9,7 @@ from embellie.domain.experiment import Experiment
 from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Effect, SampleRatio, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
-from embellie.measure.aggregates import Aggregates, moments_by_variant, needs_of
-from embellie.measure.log_query import check_names, scorecard_sql
+from embellie.measure.from_log import read_aggregates
 from embellie.measure.looking import Looking, parse_looking
 from embellie.measure.plotting import interval_plot
 from embellie.measure.scoring import Design, sample_ratio, score
@@ -43,51 +42,65 @@ def scorecard(
     site: str = "",
     looking: Looking | None = None,
     until: datetime | None = None,
+    now: datetime | None = None,
+    dimensions: Sequence[str] = ("bot",),
+    adjusted: bool = True,
 ) -> Scorecard:
     """Compute an experiment's scorecard from the log.
 
-    The unit is the reader, from their first exposure on; a reader exposed to two variants is left out and counted
-    under `excluded`. The split is checked by the e-value, since a running experiment is looked at all the time.
+    The unit is the reader, from their first exposure on, until the experiment stops. Readers exposed to two variants, and bots,
+    are left out and counted under `excluded`. The split is checked by the e-value, since a running experiment is looked
+    at all the time. A metric's adjusted row, against the reader's own past, follows wherever readers had one.
 
     Args:
         reader: Runs SQL over the log.
         experiment: Its control, variants and weights are the design.
         metrics: What to compare; see `Metric` for the names the log counts.
         read_seconds: Engaged seconds from which an article counts as read.
-        site: Only this site's events; all sites when empty.
+        site: Only this site's events: an experiment belongs to one. All sites when empty.
         looking: How often results are looked at; once when omitted.
         until: Only events up to this time, as if it were then; all when omitted.
+        now: The time; needed for money per month and for retention while the experiment runs.
+        dimensions: What to slice by: `consent`, `day`, `bot`, `returning`, `since`.
+        adjusted: Whether to compute adjusted rows too.
 
     Raises:
-        UnknownName: A metric asks for what the log does not count.
+        UnknownName: A metric or a dimension asks for what the log does not have.
+        InputError: A metric would add money of two currencies.
     """
-    check_names(metrics)
-    weights = {variant.name: variant.weight for variant in experiment.variants}
-    needs = needs_of(metrics)
-    rows = reader.rows(
-        scorecard_sql(needs, site=bool(site), until=until is not None),
-        {
-            "experiment": experiment.experiment,
-            "read_seconds": read_seconds,
-            "site": site,
-            "until": until.astimezone(UTC).replace(tzinfo=None) if until else None,
-        },
+    aggregates = read_aggregates(
+        reader,
+        experiment,
+        metrics,
+        read_seconds=read_seconds,
+        site=site,
+        until=until,
+        now=now,
+        dimensions=dimensions,
+        prior=adjusted,
     )
-    excluded = {"two_variants": sum(int(row["n"]) for row in rows if row["variant"] is None)}
-    strange = [row for row in rows if row["variant"] is not None and row["variant"] not in weights]
-    if strange:
-        excluded["unknown_variant"] = sum(int(row["n"]) for row in strange)
-    known = [row for row in rows if row["variant"] in weights]
-    design = Design(
+    ends = [one for one in (until, experiment.stopped_at, now) if one is not None]
+    design = design_of(experiment, metrics, looking=looking, end=min(ends) if ends else None)
+    return score(design, aggregates)
+
+
+def design_of(
+    experiment: Experiment,
+    metrics: Sequence[Metric],
+    *,
+    looking: Looking | None = None,
+    end: datetime | None = None,
+) -> Design:
+    """Return what was planned, and for how long it has run by `end`."""
+    return Design(
         control=experiment.control,
-        weights=weights,
+        weights={variant.name: variant.weight for variant in experiment.variants},
         metrics=tuple(metrics),
         unit=experiment.unit_kind,
         experiment=experiment.experiment,
         looking=looking or Looking(),
         watched=True,
     )
-    return score(design, Aggregates(moments=moments_by_variant(known, needs), excluded=excluded))
 
 
 def watched(experiment: Experiment) -> Looking:
