@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +11,9 @@ from scipy import special
 
 BURN_IN = 100
 """Units per arm before a confidence sequence is shown: its guarantee is asymptotic."""
+
+BURN_IN_EVENTS = 25
+"""Of a share: units that did something, and units that did not, per arm, before a confidence sequence is shown."""
 
 
 def tuned_rho(planned: float, *, alpha: float = 0.05) -> float:
@@ -83,6 +88,17 @@ def one_sided_bound(n: float, rho: float, *, alpha: float = 0.05) -> float:
     return root_of(excess, 0.0, 100.0 * math.sqrt(width), tolerance=1e-12)
 
 
+def one_sided_reach(n: float, rho: float, *, alpha: float = 0.05) -> float:
+    """Return how many standard errors a one-sided confidence sequence reaches at `n` units; tune ρ at 2α.
+
+    The chance that the bound *ever* passes the truth is at most α, asymptotically.
+
+    >>> round(one_sided_reach(100, approximate_rho(100, alpha=0.1)), 6)
+    2.766071
+    """
+    return one_sided_bound(n, rho, alpha=alpha) / math.sqrt(n)
+
+
 def root_of(function: Callable[[float], float], low: float, high: float, *, tolerance: float) -> float:
     """Find where a monotone function crosses zero, by bisection; the heavier solvers take longer to import than this.
 
@@ -101,51 +117,144 @@ def root_of(function: Callable[[float], float], low: float, high: float, *, tole
     return 0.5 * (low + high)
 
 
-Grid = npt.NDArray[np.float64]
-_GRID = 801
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A test that has not crossed yet: the density of |score| inside the last bound, at quadrature points."""
+
+    points: Array
+    density: Array
+    bound: float
 
 
 def group_bounds(fractions: tuple[float, ...], *, alpha: float = 0.05) -> tuple[float, ...]:
-    """Return the two-sided bounds of |z| at planned looks, spending `alpha · t²` of the error by information t.
+    """Return the bounds of |z| at planned looks: Lan–DeMets error spending, `α(t) = α · min(t, 1)²`.
 
-    Bound b_k solves `P(|Z₁| < b₁, …, |Z_k| ≥ b_k) = α(t_k) − α(t_{k−1})` with `Cov(Z_j, Z_k) = √(t_j/t_k)`, by recursive
-    integration on a grid. Source: Lan and DeMets, Biometrika 1983 (power family).
+    Each bound solves `P(no crossing before, |Z_k| ≥ b_k) = α(t_k) − α(t_{k−1})`, with `Cov(Z_j, Z_k) = √(t_j/t_k)`, by
+    recursive integration (Gauss–Legendre on the half line, since all is symmetric). Looks may come at other fractions than
+    planned: each spends what its own allows. Once all is spent (a look after one at 1 or more) the bound is infinite.
+
+    Source: Lan and DeMets 1983; Jennison and Turnbull 2000, chapter 19.
 
     Args:
-        fractions: The share of the planned information at each look, rising, above 0 and at most 1.
+        fractions: The share of the planned information at each look, rising, above 0; the last may pass 1.
         alpha: The two-sided error to spend by the last look.
 
     >>> [round(bound, 2) for bound in group_bounds((1.0,))]
     [1.96]
     """
-    bounds: list[float] = []
-    spent, grid, density, before = 0.0, np.zeros(1), np.ones(1), 0.0
-    for fraction in fractions:
-        spend = alpha * min(fraction, 1.0) ** 2
-        step = math.sqrt(fraction - before)
-        bound = _crossing_bound(grid, density, step, math.sqrt(fraction), spend - spent)
-        bounds.append(bound)
-        grid, density = _carry_on(grid, density, step, bound * math.sqrt(fraction))
-        spent, before = spend, fraction
-    return tuple(bounds)
+    nodes = _nodes(fractions, alpha)
+    return tuple(_path(fractions[: look + 1], alpha, nodes).bound for look in range(len(fractions)))
 
 
-def _crossing_bound(grid: Grid, density: Grid, step: float, scale: float, spend: float) -> float:
-    """Find the bound of |z| that so much of the error crosses for the first time."""
+def group_bound(fractions: tuple[float, ...], *, alpha: float = 0.05) -> float:
+    """Return the bound of |z| at the last of these looks; what its forerunners cost is remembered.
 
-    def excess(bound: float) -> float:
-        edge = bound * scale
-        crossing = special.ndtr((-edge - grid) / step) + special.ndtr((grid - edge) / step)
-        return float(np.sum(crossing * density)) - spend
-
-    return root_of(excess, 0.0, 40.0, tolerance=1e-10)
+    >>> round(group_bound((0.5, 1.0)), 4)
+    2.0183
+    """
+    return _path(fractions, alpha, _nodes(fractions, alpha)).bound
 
 
-def _carry_on(grid: Grid, density: Grid, step: float, edge: float) -> tuple[Grid, Grid]:
-    """Integrate the score's density on to the next look, inside ±edge (Simpson's rule)."""
-    points = np.linspace(-edge, edge, _GRID)
-    weights = np.where(np.arange(_GRID) % 2 == 1, 4.0, 2.0)
-    weights[[0, -1]] = 1.0
-    weights *= (points[1] - points[0]) / 3.0
-    kernel = np.exp(-0.5 * ((points[:, None] - grid[None, :]) / step) ** 2) / (step * math.sqrt(2.0 * math.pi))
-    return points, (kernel @ density) * weights
+_LOG_05 = math.log(0.05)
+_STEP = 0.5 * (math.log(0.999) - _LOG_05)
+_LOWEST = -16
+_HIGHEST = 2
+
+
+def group_p_value(statistic: float, fractions: tuple[float, ...]) -> float:
+    """Return the repeated p-value at the last of these looks: the smallest error whose bound is reached.
+
+    It may be read at every planned look, and is below α exactly where the bound at α is passed. Between bounds at some
+    errors, of which 5 % is one, it is interpolated (its log, by a cubic in the log of the fixed p-value). At most 1, at
+    least 2e-12. Source: Jennison and Turnbull 1984.
+
+    >>> round(group_p_value(group_bound((0.5, 1.0)), (0.5, 1.0)), 6)
+    0.05
+    """
+    at = _fixed_log_p(abs(statistic))
+    low, high = _LOWEST, _HIGHEST
+    if at <= _log_p_at(fractions, low):
+        return math.exp(_LOG_05 + low * _STEP)
+    if at >= _log_p_at(fractions, high):
+        return 1.0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _log_p_at(fractions, middle) <= at else (low, middle)
+    first = min(max(low - 1, _LOWEST), _HIGHEST - 3)
+    places = range(first, first + 4)
+    xs = [_log_p_at(fractions, place) for place in places]
+    logs = [_LOG_05 + place * _STEP for place in places]
+    found = sum(
+        y * math.prod((at - other) / (x - other) for other in xs if other != x) for x, y in zip(xs, logs, strict=True)
+    )
+    return math.exp(min(max(found, _LOG_05 + low * _STEP), _LOG_05 + high * _STEP))
+
+
+def _log_p_at(fractions: tuple[float, ...], place: int) -> float:
+    return _fixed_log_p(group_bound(fractions, alpha=math.exp(_LOG_05 + place * _STEP)))
+
+
+def _fixed_log_p(statistic: float) -> float:
+    return float(special.log_ndtr(-statistic)) + math.log(2.0)
+
+
+def _nodes(fractions: tuple[float, ...], alpha: float) -> int:
+    """Say how many quadrature points are enough: several for each step's standard deviation."""
+    steps = np.diff(np.array([0.0, *fractions]))
+    spends = np.diff(alpha * np.minimum([0.0, *fractions], 1.0) ** 2)
+    if not np.all(steps > 0):
+        raise ValueError("Fractions of information must rise.")
+    edges = -special.ndtri(np.maximum(spends, 1e-300) / 2.0) * np.sqrt(fractions)
+    widest = float(np.max(np.where(spends > 0, edges, 0.0)))
+    # In whole sixteens, so that a last look a little early or late shares what came before it.
+    return 16 * math.ceil((12.0 + 2.4 * widest / math.sqrt(float(steps.min()))) / 16.0)
+
+
+@lru_cache(maxsize=4096)
+def _path(fractions: tuple[float, ...], alpha: float, nodes: int) -> _Path:
+    """Carry the test on to the last of these looks."""
+    *earlier, now = fractions
+    before = _path(tuple(earlier), alpha, nodes) if earlier else None
+    spend = alpha * (min(now, 1.0) ** 2 - (min(earlier[-1], 1.0) ** 2 if earlier else 0.0))
+    scale, step = math.sqrt(now), math.sqrt(now - (earlier[-1] if earlier else 0.0))
+    bound = -float(special.ndtri(spend / 2.0)) if before is None else _crossing_bound(before, step, scale, spend)
+    if math.isinf(bound):
+        return _Path(np.zeros(1), np.zeros(1), bound)
+    places, weights = _legendre(nodes)
+    points, weights = 0.5 * bound * scale * (places + 1.0), 0.5 * bound * scale * weights
+    if before is None:
+        density = 2.0 * _normal(points / step) / step
+    else:
+        near = _normal((points[:, None] - before.points[None, :]) / step)
+        density = ((near + _normal((points[:, None] + before.points[None, :]) / step)) @ before.density) / step
+    return _Path(points, density * weights, bound)
+
+
+def _crossing_bound(before: _Path, step: float, scale: float, spend: float) -> float:
+    """Find the bound of |z| that so much of the error crosses for the first time, by Newton on the log of the chance."""
+    if spend <= 0 or math.isinf(before.bound):
+        return math.inf
+    bound = before.bound
+    for _ in range(60):
+        over, under = (before.points - bound * scale) / step, (-before.points - bound * scale) / step
+        chance = float(before.density @ (special.ndtr(over) + special.ndtr(under)))
+        slope = float(before.density @ (_normal(over) + _normal(under))) * scale / step
+        # The log of the chance falls ever faster, so that Newton's steps cannot lead away from the root.
+        change = math.log(chance / spend) * chance / slope
+        bound += change
+        if abs(change) < 1e-12:
+            break
+    return bound
+
+
+def _normal(scores: Array) -> Array:
+    return np.asarray(np.exp(-0.5 * scores * scores) / math.sqrt(2.0 * math.pi))
+
+
+@lru_cache(maxsize=32)
+def _legendre(nodes: int) -> tuple[Array, Array]:
+    places, weights = np.polynomial.legendre.leggauss(nodes)
+    return places, weights
