@@ -8,7 +8,7 @@ from embellie.domain.experiment import Experiment
 from embellie.domain.moment import iso
 from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
-from embellie.domain.scorecard import Effect, SampleRatio, Scorecard
+from embellie.domain.scorecard import Effect, SampleRatio, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
 from embellie.release.stepping import Observation, step
 from embellie.serve.handling import step_name
@@ -16,19 +16,42 @@ from embellie.store.wire import body_to_wire
 
 
 def observe(card: Scorecard, *, metric: str, margin: float = 0.0) -> Observation | Unavailable:
-    """Read a scorecard of canary against stable as what a gate looks at: the relative effect on one metric."""
-    for effect in card.effects:
-        if isinstance(effect, Effect) and effect.metric == metric and effect.variant == "canary":
-            if isinstance(effect.relative, Unavailable):
-                return effect.relative
-            return Observation(
-                low=effect.relative.low,
-                high=effect.relative.high,
-                readers=min(card.units.values()),
-                alarm=isinstance(card.srm, SampleRatio) and card.srm.alarm,
-                margin=margin,
-            )
-    return Unavailable(f"No effect on `{metric}` yet.", "Wait for readers on both sides.")
+    """Read a scorecard of canary against stable as what a gate looks at: the worst of one metric and all guardrails.
+
+    The adjusted row is taken where there is one. Harm on any of them counts before doubt on any, doubt before no harm; a
+    guardrail that could not be computed is doubt.
+    """
+    rows = {row.metric: row for row in card.effects if row.variant == "canary"}
+    watched = [rows[metric]] if metric in rows else []
+    watched += [row for name, row in rows.items() if row.role == "guardrail" and name != metric]
+    if metric not in rows:
+        return Unavailable(f"No effect on `{metric}` yet.", "Wait for readers on both sides.")
+    return min((_observed(card, row, margin) for row in watched), key=_calm)
+
+
+def _observed(card: Scorecard, row: Effect | UnavailableEffect, margin: float) -> Observation | Unavailable:
+    if isinstance(row, UnavailableEffect):
+        return row.because
+    if isinstance(row.relative, Unavailable):
+        return row.relative
+    if row.guardrail is not None and row.control_value:
+        margin = row.guardrail.margin / abs(row.control_value)
+    return Observation(
+        low=row.relative.low,
+        high=row.relative.high,
+        readers=min(card.units.values()),
+        alarm=(isinstance(card.srm, SampleRatio) and card.srm.alarm)
+        or any(one.state == "alarm" for one in card.checks),
+        margin=margin,
+        metric=row.metric,
+    )
+
+
+def _calm(seen: Observation | Unavailable) -> int:
+    """How little there is to worry about: harm 0, doubt 1, no harm 2."""
+    if isinstance(seen, Unavailable):
+        return 1
+    return 0 if seen.high < -seen.margin else 1 if seen.low <= -seen.margin else 2
 
 
 def pass_gates(newsroom: Newsroom, site: str, *, metric: str, margin: float) -> list[Rollout]:

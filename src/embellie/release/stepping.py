@@ -15,7 +15,7 @@ GATE = "gate"
 class Observation:
     """The canary against the stable release at the present step: relative effect with its interval.
 
-    `alarm` is the sample-ratio alarm; `margin` the largest relative loss that is acceptable.
+    `alarm` says that a check of the figures failed; `margin` is the largest relative loss of `metric` that is acceptable.
     """
 
     low: float
@@ -24,6 +24,7 @@ class Observation:
     alarm: bool = False
     margin: float = 0.0
     min_readers: int = 200
+    metric: str = ""
 
 
 def step(rollout: Rollout, observation: Observation | Unavailable, now: datetime) -> Rollout:
@@ -70,7 +71,8 @@ def _figures(observation: Observation) -> dict[str, float]:
 
 
 def _seen(observation: Observation) -> str:
-    return f"effect between {observation.low:+.1%} and {observation.high:+.1%} on {observation.readers} readers"
+    what = f" on `{observation.metric}`" if observation.metric else ""
+    return f"effect{what} between {observation.low:+.1%} and {observation.high:+.1%}, {observation.readers} readers"
 
 
 def _hold(
