@@ -14,12 +14,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from embellie.measure.telling import _REASONS_FR
+from embellie.measure.telling_reasons import REASONS_FR
 from embellie.web import dashboard, money_pictures
 from embellie.web.access import Caller
 from embellie.web.dashboard import PAGES, path_of, ticks
 from embellie.web.language import Words
-from embellie.web.phrases import MESSAGES
 from embellie.web.view import View
 
 _spec = importlib.util.spec_from_file_location("newsroom_fake", Path(__file__).with_name("newsroom_fake.py"))
@@ -398,8 +397,11 @@ def test_reasons_with_a_code_speak_the_language_of_the_page(site, monkeypatch):
 
 
 def test_every_code_of_a_gap_is_in_the_catalogue():
-    """Each reason the measuring step gives a code can be said on the pages."""
-    assert [code for code in _REASONS_FR if not {f"missing.{code}", f"remedy.{code}"} <= set(MESSAGES)] == []
+    """Each reason the measuring step gives a code can be said on the pages, in French too."""
+    view = View(fake.FakeNewsroom(), "gazette", Words("fr"), {})
+    values = dict.fromkeys(("variant", "counted", "metric", "needed", "units", "n"), "x")
+    said = [view.said(fake.Unavailable("English.", "English.", code=code, values=values)) for code in REASONS_FR]
+    assert [gap for gap in said if "English." in (gap.reason, gap.remedy)] == []
 
 
 def test_the_sides_of_a_rollout_are_named_by_what_they_carry_out(site, monkeypatch):

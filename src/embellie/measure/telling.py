@@ -1,173 +1,296 @@
 """Telling: a scorecard in sentences, in English and French. Never a "chance to win"."""
 
-import math
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from embellie.domain.scorecard import Effect, SampleRatio, Scorecard, UnavailableEffect
+from embellie.domain.scorecard import Check, Effect, SampleRatio, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
+from embellie.measure.telling_checks import check_name, check_sentence
+from embellie.measure.telling_numbers import (
+    NARROW_SPACE,
+    Language,
+    amount_text,
+    count_text,
+    metric_name,
+    metric_title,
+    number_text,
+    p_text,
+    percent_text,
+    share_text,
+    spoken,
+)
+from embellie.measure.telling_reasons import reason_and_remedy
 
-Language = Literal["en", "fr"]
+__all__ = [
+    "NARROW_SPACE",
+    "Answer",
+    "Language",
+    "answer",
+    "check_sentence",
+    "effect_sentence",
+    "metric_name",
+    "number_text",
+    "percent_text",
+    "reason_and_remedy",
+    "sentences",
+    "split_sentence",
+]
 
-NARROW_SPACE = "\u202f"
-"""French sets it before a percent sign and between thousands."""
+Standing = Literal["alarm", "harmed", "better", "worse", "open", "none"]
 
-_METRICS_EN = {"click_through": "click-through", "engaged_per_visit": "engaged seconds per visit"}
-
-_METRICS_FR = {
-    "engaged_per_visit": "secondes d’attention par visite",
-    "articles_per_visit": "articles par visite",
-    "reads_per_reader": "lectures par lecteur",
-    "click_through": "taux de clic",
-    "visits_per_reader": "visites par lecteur",
-}
+SURE = 0.05
+"""With several comparisons, a corrected p-value above this is not clear."""
 
 _EN = {
-    "higher": "{metric}, `{variant}`: {change} ({level} interval {low} to {high}). Higher than `{control}`.",
-    "lower": "{metric}, `{variant}`: {change} ({level} interval {low} to {high}). Lower than `{control}`.",
-    "open": "{metric}, `{variant}`: {change} ({level} interval {low} to {high}). Too early to tell it from `{control}`.",
+    "row": "{metric}, `{variant}`: {change} ({level} interval {low} to {high}).",
+    "higher": " Higher than `{control}`.",
+    "lower": " Lower than `{control}`.",
+    "open": " Too early to tell it from `{control}`.",
     "absent": "{metric}, `{variant}`: not available. {reason} {remedy}",
-    "adjusted": "{metric}, adjusted",
-    "proxy": " A proxy: it does not say what readers are worth.",
+    "money": " Worth {money} a month ({low} to {high}).",
+    "adjusted": " Adjusted for what was known before; unadjusted {change} ({low} to {high}).",
+    "saved": " Adjusted for what was known before, which takes {saved} of the variance away; unadjusted {change} "
+    "({low} to {high}).",
+    "unpaired": " Adjusted for what was known before.",
+    "many": " With all comparisons counted: {p}.",
+    "not_many": " Not clear with all comparisons counted: {p}.",
+    "holds": " The guardrail holds: a loss of more than {margin} is ruled out.",
+    "harmed": " The guardrail is harmed: the loss is more than {margin}.",
+    "guard": " A loss of more than {margin} cannot be ruled out yet: hold.",
+    "shrunk": " After shrinkage: {change} ({low} to {high}).",
+    "proxy": " A proxy: it does not say what readers are worth, and is no reason to ship.",
+    "surrogate": " It foretells a primary metric: alone it is no reason to ship.",
     "always": " Holds at every look.",
     "group_sequential": " Holds at the planned looks.",
     "alarm": "The split is not the designed one: {counts}. Trust none of these figures before you know why.",
     "split": "The split is as designed: {counts}.",
     "two_variants": "{n} seen in two variants, left out.",
+    "bots": "{n} look like bots, left out.",
     "two_segments": "{n} seen in two segments, left out of the segments.",
     "unknown_variant": "{n} in a variant that is no longer part of the design, left out.",
+    "holds_0": " The guardrail holds: a loss is ruled out.",
+    "harmed_0": " The guardrail is harmed: it is a loss.",
+    "guard_0": " A loss cannot be ruled out yet: hold.",
+    "margin_money": "{margin} ({money} a month)",
+    "and": "and",
+    "to": "{low} to {high}",
 }
 
 _FR = {
-    "higher": "{metric}, `{variant}` : {change} (intervalle à {level} de {low} à {high}). Plus que `{control}`.",
-    "lower": "{metric}, `{variant}` : {change} (intervalle à {level} de {low} à {high}). Moins que `{control}`.",
-    "open": "{metric}, `{variant}` : {change} (intervalle à {level} de {low} à {high}). Trop tôt pour le distinguer "
-    "de `{control}`.",
+    "row": "{metric}, `{variant}` : {change} (intervalle à {level} de {low} à {high}).",
+    "higher": " Plus que `{control}`.",
+    "lower": " Moins que `{control}`.",
+    "open": " Trop tôt pour le distinguer de `{control}`.",
     "absent": "{metric}, `{variant}` : indisponible. {reason} {remedy}",
-    "adjusted": "{metric}, ajusté",
-    "proxy": " Un indice seulement : il ne dit pas ce que valent les lecteurs.",
+    "money": " Soit {money} par mois (de {low} à {high}).",
+    "adjusted": " Ajusté de ce qu’on savait avant ; sans ajustement {change} (de {low} à {high}).",
+    "saved": " Ajusté de ce qu’on savait avant, ce qui ôte {saved} de la variance ; sans ajustement {change} "
+    "(de {low} à {high}).",
+    "unpaired": " Ajusté de ce qu’on savait avant.",
+    "many": " En comptant toutes les comparaisons : {p}.",
+    "not_many": " Pas clair en comptant toutes les comparaisons : {p}.",
+    "holds": " Le garde-fou tient : une perte de plus de {margin} est exclue.",
+    "harmed": " Le garde-fou est touché : la perte dépasse {margin}.",
+    "guard": " Une perte de plus de {margin} n’est pas encore exclue : attendez.",
+    "shrunk": " Après rétrécissement : {change} (de {low} à {high}).",
+    "proxy": " Un indice seulement : il ne dit pas ce que valent les lecteurs, et ne justifie aucune livraison.",
+    "surrogate": " Il annonce une métrique principale : seul, il ne justifie aucune livraison.",
     "always": " Valable à chaque consultation.",
     "group_sequential": " Valable aux consultations prévues.",
     "alarm": "La répartition n’est pas celle prévue : {counts}. Ne vous fiez à aucun de ces chiffres avant de savoir "
     "pourquoi.",
     "split": "La répartition est celle prévue : {counts}.",
     "two_variants": "{n} vus dans deux variantes, écartés.",
+    "bots": "{n} ressemblent à des robots, écartés.",
     "two_segments": "{n} vus dans deux segments, écartés des segments.",
     "unknown_variant": "{n} dans une variante qui ne fait plus partie du plan, écartés.",
+    "holds_0": " Le garde-fou tient : une perte est exclue.",
+    "harmed_0": " Le garde-fou est touché : c’est une perte.",
+    "guard_0": " Une perte n’est pas encore exclue : attendez.",
+    "margin_money": "{margin} ({money} par mois)",
+    "and": "et",
+    "to": "de {low} à {high}",
 }
 
-_WORDS = {"en": _EN, "fr": _FR}
+_WORDS: Mapping[Language, Mapping[str, str]] = {"en": _EN, "fr": _FR}
 
-_LOOK_AGAIN_FR = "Attendez du trafic, puis regardez à nouveau."
-_WAIT_MORE_FR = "Attendez davantage de données, puis regardez à nouveau."
-
-_REASONS_FR = {
-    "nobody_exposed": ("Personne n’a encore été exposé.", _LOOK_AGAIN_FR),
-    "nothing_to_compare": ("Il n’y a rien à comparer.", "Attendez du trafic."),
-    "few_units": ("`{variant}` n’a pas encore assez de lecteurs.", _LOOK_AGAIN_FR),
-    "no_denominator": (
-        "`{variant}` n’a aucun « {counted} » : `{metric}` n’y a pas de valeur.",
-        "Comparez une métrique que les deux variantes possèdent ; par lecteur convient toujours.",
+_ANSWER: Mapping[str, tuple[str, str]] = {
+    "better": ("{name}: {change} ({range}){worth}.", "{name} : {change} ({range}){worth}."),
+    "worse": (
+        "{name}: {change} ({range}){worth}. That is a loss.",
+        "{name} : {change} ({range}){worth}. C’est une perte.",
     ),
-    "few_denominator": ("`{variant}` a trop peu de « {counted} » pour diviser.", _WAIT_MORE_FR),
-    "same_value": (
-        "Tous les lecteurs ont la même valeur.",
-        "Attendez davantage de données, ou vérifiez la métrique.",
+    "open": (
+        "{name}: no clear change yet, {change} so far ({range}){worth}.",
+        "{name} : pas encore d’écart clair, {change} à ce jour ({range}){worth}.",
     ),
-    "early_interval": (
-        "Un intervalle toujours valable commence à {needed} unités par variante ; il y en a {units}.",
-        _LOOK_AGAIN_FR,
+    "none": ("{name}: no answer yet. {reason} {remedy}", "{name} : pas encore de réponse. {reason} {remedy}"),
+    "worth": (", worth about {money} a month ({range})", ", soit environ {money} par mois ({range})"),
+    "holds_one": ("The guardrail holds.", "Le garde-fou tient."),
+    "holds": ("All {n} guardrails hold.", "Les {n} garde-fous tiennent."),
+    "harmed": ("Harmed: {names}.", "Touché : {names}."),
+    "guard": ("A loss of {names} cannot be ruled out yet.", "Une perte de {names} n’est pas encore exclue."),
+    "fine_one": ("1 check is fine.", "1 contrôle est bon."),
+    "fine": ("{n} checks are fine.", "{n} contrôles sont bons."),
+    "watch": ("To watch: {names}.", "À suivre : {names}."),
+    "then_alarm": (
+        "Use none of the figures before that is explained.",
+        "N’utilisez aucun chiffre avant d’avoir l’explication.",
     ),
-    "control_near_zero": (
-        "La valeur du témoin ne se distingue pas de zéro.",
-        "Lisez l’écart lui-même, ou attendez davantage de données.",
+    "then_harmed": ("Roll back, or find out why.", "Revenez en arrière, ou cherchez pourquoi."),
+    "then_worse": ("No reason to ship.", "Aucune raison de livrer."),
+    "then_hold": ("Hold until the guardrails are clear.", "Attendez que les garde-fous soient clairs."),
+    "then_better": ("What to do with it: `embellie decide`.", "Qu’en faire : `embellie decide`."),
+    "then_open": (
+        "Go on: {units} of the {planned} planned so far.",
+        "Continuez : {units} sur les {planned} prévus à ce jour.",
     ),
+    "then_planned": (
+        "The planned {planned} are reached: take it as it is to `embellie decide`.",
+        "Les {planned} prévus sont atteints : passez tel quel à `embellie decide`.",
+    ),
+    "then_wait": ("Go on measuring.", "Continuez à mesurer."),
 }
-"""Why a value cannot be given, and what to do, by code."""
+"""The answer's phrases: English, French."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a scorecard answers, for who decides: how it stands, what is said, and what follows."""
+
+    standing: Standing
+    said: tuple[str, ...]
+    then: str
+
+    @property
+    def text(self) -> str:
+        """All of it, as one paragraph."""
+        return " ".join([*self.said, self.then] if self.then else self.said)
 
 
 def sentences(card: Scorecard, language: str = "en") -> list[str]:
-    """Say what each metric did, a sentence per metric and variant; the adjusted row instead of the raw one.
+    """Say what each metric did, a sentence per metric and variant; the adjusted row leads, the raw one beside it.
 
     Args:
         card: The scorecard.
         language: `en` or `fr`; anything else is read as English.
     """
-    rows: dict[tuple[str, str], Effect | UnavailableEffect] = {}
-    for row in card.effects:
-        rows[row.metric, row.variant] = row
-    return [effect_sentence(row, card.control, language) for row in rows.values()]
+    return [
+        effect_sentence(lead, card.control, language, unadjusted=beside) for lead, beside in leading_rows(card.effects)
+    ]
 
 
-def effect_sentence(row: Effect | UnavailableEffect, control: str, language: str = "en") -> str:
-    """Say what one metric did for one variant."""
-    words = _WORDS[_known(language)]
-    name = metric_name(row.metric, language)
-    name = name[:1].upper() + name[1:] if re.fullmatch(r"[a-z_]+", row.metric) else name
+def leading_rows(
+    rows: Sequence[Effect | UnavailableEffect],
+) -> list[tuple[Effect | UnavailableEffect, Effect | None]]:
+    """Pair each metric and variant's leading row with the unadjusted one beside it; by role, the primary ones first.
+
+    The adjusted row leads where it could be computed.
+    """
+    found: dict[tuple[str, str], list[Effect | UnavailableEffect]] = {}
+    for row in rows:
+        found.setdefault((row.metric, row.variant), []).append(row)
+    pairs = []
+    for group in found.values():
+        adjusted = next((row for row in group if row.adjusted and isinstance(row, Effect)), None)
+        raw = next((row for row in group if not row.adjusted), group[0])
+        beside = raw if adjusted is not None and isinstance(raw, Effect) and raw is not adjusted else None
+        pairs.append((adjusted or raw, beside))
+    return sorted(pairs, key=lambda pair: role_place(pair[0]))
+
+
+def role_place(row: Effect | UnavailableEffect) -> int:
+    """Return a row's place among the roles: primary, guardrail, diagnostic, then what only foretells."""
+    return 3 if row.proxy else {"primary": 0, "guardrail": 1, "diagnostic": 2}.get(row.role, 3)
+
+
+def effect_sentence(
+    row: Effect | UnavailableEffect, control: str, language: str = "en", *, unadjusted: Effect | None = None
+) -> str:
+    """Say what one metric did for one variant: the change, what it is worth, and what that says in the metric's role.
+
+    Args:
+        row: The leading row.
+        control: The control's name.
+        language: `en` or `fr`.
+        unadjusted: For an adjusted row, the unadjusted one, told beside it.
+    """
+    words = _WORDS[spoken(language)]
+    name = metric_title(row.metric, language)
     if isinstance(row, UnavailableEffect):
         reason, remedy = reason_and_remedy(row.because, language)
         return words["absent"].format(metric=name, variant=row.variant, reason=reason, remedy=remedy).strip()
-    metric = words["adjusted"].format(metric=name) if row.adjusted else name
-    verdict = "higher" if row.interval.low > 0 else "lower" if row.interval.high < 0 else "open"
-    change, low, high = _change(row, language)
-    sentence = words[verdict].format(
-        metric=metric,
-        variant=row.variant,
-        control=control,
-        change=change,
-        low=low,
-        high=high,
-        level=_percent(row.interval.level, language),
+    change, low, high = change_texts(row, language)
+    level = share_text(row.interval.level, language)
+    said = [words["row"].format(metric=name, variant=row.variant, change=change, low=low, high=high, level=level)]
+    if row.guardrail is None:
+        said.append(words[_verdict(row)].format(control=control))
+    else:
+        key = "guard" if row.guardrail.state == "open" else row.guardrail.state
+        margin = margin_text(row, language)
+        said.append(words[key if margin else f"{key}_0"].format(margin=margin))
+    if row.p_many is not None and row.p_many > row.p_value:
+        clear = _verdict(row) != "open" and row.p_many > SURE
+        said.append(words["not_many" if clear else "many"].format(p=p_text(row.p_many, language)))
+    if row.money is not None:
+        money, lowest, highest = money_texts(row, language)
+        said.append(words["money"].format(money=money, low=lowest, high=highest))
+    if row.adjusted:
+        said.append(_adjusted(row, unadjusted, language))
+    if row.shrunk is not None:
+        step = 50.0 * (row.shrunk.high - row.shrunk.low)
+        three = (
+            percent_text(100 * each, step, language) for each in (row.shrunk.effect, row.shrunk.low, row.shrunk.high)
+        )
+        said.append(words["shrunk"].format(**dict(zip(("change", "low", "high"), three, strict=True))))
+    said.append(words.get(row.interval.kind, ""))
+    said.append(words["proxy"] if row.proxy else words["surrogate"] if row.role == "surrogate" else "")
+    return "".join(said)
+
+
+def _adjusted(row: Effect, unadjusted: Effect | None, language: str) -> str:
+    words = _WORDS[spoken(language)]
+    if unadjusted is None:
+        return words["unpaired"]
+    change, low, high = change_texts(unadjusted, language)
+    if row.saved is None:
+        return words["adjusted"].format(change=change, low=low, high=high)
+    return words["saved"].format(saved=share_text(row.saved, language), change=change, low=low, high=high)
+
+
+def _verdict(row: Effect) -> Literal["higher", "lower", "open"]:
+    return "higher" if row.interval.low > 0 else "lower" if row.interval.high < 0 else "open"
+
+
+def margin_text(row: Effect, language: str = "en") -> str:
+    """Write a guardrail's margin as a share of the control's value, with its money when it has any; "" for none."""
+    words = _WORDS[spoken(language)]
+    if row.guardrail is None or not row.guardrail.margin > 0:
+        return ""
+    margin = (
+        share_text(row.guardrail.margin / abs(row.control_value), language)
+        if row.control_value
+        else number_text(row.guardrail.margin, row.guardrail.margin, language)
     )
-    return sentence + words.get(row.interval.kind, "") + (words["proxy"] if row.proxy else "")
+    if row.guardrail.money is None or row.money is None:
+        return margin
+    amount = row.guardrail.money
+    money = amount_text(amount, abs(amount) or 1.0, language, currency=row.money.currency, signed=False)
+    return words["margin_money"].format(margin=margin, money=money)
 
 
-def split_sentence(card: Scorecard, language: str = "en") -> str:
-    """Say whether the split can be trusted, and who was left out."""
-    words = _WORDS[_known(language)]
-    if not isinstance(card.srm, SampleRatio):
-        return reason_and_remedy(card.srm, language)[0]
-    counts = ", ".join(f"`{variant}` {_integer(units, language)}" for variant, units in card.units.items())
-    said = [words["alarm" if card.srm.alarm else "split"].format(counts=counts)]
-    said += [
-        words[reason].format(n=_integer(n, language)) for reason, n in card.excluded.items() if n and reason in words
-    ]
-    return " ".join(said)
+def money_texts(row: Effect, language: str = "en") -> tuple[str, str, str]:
+    """Write what an effect is worth per month: the amount with its currency, and the ends of its interval."""
+    if row.money is None:
+        return "–", "–", "–"
+    step = (row.money.high - row.money.low) / 2
+    money = amount_text(row.money.effect, step, language, currency=row.money.currency)
+    return money, amount_text(row.money.low, step, language), amount_text(row.money.high, step, language)
 
 
-def metric_name(metric: str, language: str = "en") -> str:
-    """Return a metric's name as people say it.
-
-    >>> metric_name("articles_per_visit"), metric_name("articles_per_visit", "fr"), metric_name("orders/sessions")
-    ('articles per visit', 'articles par visite', 'orders/sessions')
-    """
-    names = _METRICS_FR if _known(language) == "fr" else _METRICS_EN
-    if metric in names:
-        return names[metric]
-    return metric.replace("_", " ") if re.fullmatch(r"[a-z_]+", metric) else metric
-
-
-def number_text(value: float, step: float, language: str = "en", *, signed: bool = False) -> str:
-    """Write a number with as many decimals as a range of width `step` deserves.
-
-    >>> number_text(0.0123456, 0.004), number_text(12.3456, 3.0, "fr", signed=True)
-    ('0.0123', '+12,3')
-    """
-    decimals = 2 if not step > 0 else min(12, max(0, 1 - math.floor(math.log10(step))))
-    text = f"{value:{'+' if signed else ''}.{decimals}f}"
-    return _local(text, language)
-
-
-def percent_text(value: float, step: float, language: str = "en") -> str:
-    """Write a signed change, already in per cent.
-
-    >>> percent_text(2.345, 0.3)
-    '+2.35 %'
-    """
-    return number_text(value, step, language, signed=True) + (NARROW_SPACE if _known(language) == "fr" else " ") + "%"
-
-
-def _change(row: Effect, language: str) -> tuple[str, str, str]:
+def change_texts(row: Effect, language: str = "en") -> tuple[str, str, str]:
+    """Write an effect and the ends of its interval: relative where it can be, else in the metric's unit."""
     relative = row.relative
     if isinstance(relative, Unavailable):
         width = row.interval.high - row.interval.low
@@ -180,30 +303,152 @@ def _change(row: Effect, language: str) -> tuple[str, str, str]:
     return change, low, high
 
 
-def _percent(share: float, language: str) -> str:
-    return _local(f"{100 * share:g} %", language)
+def split_sentence(card: Scorecard, language: str = "en") -> str:
+    """Say whether the split can be trusted, and who was left out."""
+    words = _WORDS[spoken(language)]
+    if not isinstance(card.srm, SampleRatio):
+        return reason_and_remedy(card.srm, language)[0]
+    counts = ", ".join(f"`{variant}` {count_text(units, language)}" for variant, units in card.units.items())
+    said = [words["alarm" if card.srm.alarm else "split"].format(counts=counts)]
+    said += [
+        words[reason].format(n=count_text(n, language)) for reason, n in card.excluded.items() if n and reason in words
+    ]
+    return " ".join(said)
 
 
-def _integer(value: int, language: str) -> str:
-    return f"{value:,}".replace(",", NARROW_SPACE if _known(language) == "fr" else ",")
+def answer(card: Scorecard, language: str = "en") -> Answer:
+    """Answer "what changed because of it?" in a few sentences for who decides, and say what follows.
 
-
-def _local(text: str, language: str) -> str:
-    text = text.replace("-", "−")
-    return text.replace(".", ",").replace(" %", NARROW_SPACE + "%") if _known(language) == "fr" else text
-
-
-def reason_and_remedy(because: Unavailable, language: str = "en") -> tuple[str, str]:
-    """Say why a value cannot be given, and what to do.
-
-    >>> reason_and_remedy(Unavailable("There is nothing to compare.", "Wait.", code="nothing_to_compare"), "fr")
-    ('Il n’y a rien à comparer.', 'Attendez du trafic.')
+    The primary metrics come first, then the guardrails, then the checks; an alarm goes before all of them. A scorecard
+    without a primary metric says of its guardrails and checks only.
     """
-    if _known(language) == "en" or because.code not in _REASONS_FR:
-        return because.reason, because.remedy
-    reason, remedy = (text.format(**because.values) for text in _REASONS_FR[because.code])
-    return reason, remedy
+    alarms = [check for check in card.checks if check.state == "alarm"]
+    broken = isinstance(card.srm, SampleRatio) and card.srm.alarm
+    lead = [row for row, _ in leading_rows(card.effects)]
+    primary = [row for row in lead if row.role == "primary" and not row.proxy]
+    guards = [row for row in lead if isinstance(row, Effect) and row.guardrail is not None]
+    standing = _standing(primary, guards, alarm=bool(alarms) or broken)
+    said = [check_sentence(check, language) for check in alarms]
+    if broken and not any(check.check == "split" for check in alarms):
+        said.insert(0, split_sentence(card, language))
+    said += [_primary(row, card, language) for row in primary]
+    said += _guardrails(guards, language)
+    said += _checks(card.checks, language)
+    return Answer(standing, tuple(said), _then(standing, guards, card, language) if said else "")
 
 
-def _known(language: str) -> Language:
-    return "fr" if language.lower().startswith("fr") else "en"
+def is_clear(row: Effect) -> bool:
+    """Tell whether an effect stands clear of zero, with all comparisons counted where there are several."""
+    return _verdict(row) != "open" and not (row.p_many is not None and row.p_many > SURE)
+
+
+def _standing(primary: Sequence[Effect | UnavailableEffect], guards: Sequence[Effect], *, alarm: bool) -> Standing:
+    if alarm:
+        return "alarm"
+    if any(row.guardrail is not None and row.guardrail.state == "harmed" for row in guards):
+        return "harmed"
+    found = [row for row in primary if isinstance(row, Effect)]
+    clear = [row for row in found if is_clear(row)]
+    if any(row.effect < 0 for row in clear):
+        return "worse"
+    if clear:
+        return "better"
+    return "open" if found else "none"
+
+
+def _primary(row: Effect | UnavailableEffect, card: Scorecard, language: str) -> str:
+    name = metric_title(row.metric, language)
+    if len(card.units) > 2:
+        name = f"{name}, `{row.variant}`"
+    if isinstance(row, UnavailableEffect):
+        reason, remedy = reason_and_remedy(row.because, language)
+        return _said("none", language, name=name, reason=reason, remedy=remedy).strip()
+    change, low, high = change_texts(row, language)
+    worth = ""
+    if row.money is not None:
+        money, lowest, highest = money_texts(row, language)
+        worth = _said("worth", language, money=money, range=_range(lowest, highest, language))
+    key = "open" if not is_clear(row) else "better" if row.effect > 0 else "worse"
+    return _said(key, language, name=name, change=change, range=_range(low, high, language), worth=worth)
+
+
+def _guardrails(guards: Sequence[Effect], language: str) -> list[str]:
+    def names(state: str) -> str:
+        found = [row.metric for row in guards if row.guardrail is not None and row.guardrail.state == state]
+        return _together([metric_name(metric, language) for metric in dict.fromkeys(found)], language)
+
+    said = []
+    if harmed := names("harmed"):
+        said.append(_said("harmed", language, names=harmed))
+    if doubtful := names("open"):
+        said.append(_said("guard", language, names=doubtful))
+    if guards and not said:
+        several = len({row.metric for row in guards})
+        said.append(_said("holds_one" if several == 1 else "holds", language, n=count_text(several, language)))
+    return said
+
+
+def _checks(checks: Sequence[Check], language: str) -> list[str]:
+    fine = sum(check.state == "fine" for check in checks)
+    watch = [check_name(check.check, language) for check in checks if check.state == "watch"]
+    said = []
+    if watch:
+        said.append(_said("watch", language, names=_together(list(dict.fromkeys(watch)), language)))
+    if fine:
+        said.append(_said("fine_one" if fine == 1 else "fine", language, n=count_text(fine, language)))
+    return said
+
+
+def _then(standing: Standing, guards: Sequence[Effect], card: Scorecard, language: str) -> str:
+    if standing in {"alarm", "harmed", "worse"}:
+        return _said(f"then_{standing}", language)
+    if standing == "better":
+        hold = any(row.guardrail is not None and row.guardrail.state == "open" for row in guards)
+        return _said("then_hold" if hold else "then_better", language)
+    if standing == "none":
+        return ""
+    units, planned = sum(card.units.values()), card.planned
+    if planned is None:
+        return _said("then_wait", language)
+    key = "then_open" if units < planned else "then_planned"
+    return _said(key, language, units=count_text(units, language), planned=count_text(planned, language))
+
+
+def checks_told(card: Scorecard, language: str = "en") -> list[tuple[Check, str]]:
+    """Pair each check with its sentence; that of the split with the readers on each side."""
+    whole = isinstance(card.srm, SampleRatio)
+    return [
+        (
+            check,
+            split_sentence(_nobody_left_out(card), language)
+            if whole and check.code in {"split_fine", "split_broken"}
+            else check_sentence(check, language),
+        )
+        for check in card.checks
+    ]
+
+
+def _nobody_left_out(card: Scorecard) -> Scorecard:
+    return Scorecard(
+        unit=card.unit,
+        control=card.control,
+        units=card.units,
+        srm=card.srm,
+        effects=(),
+        excluded={},
+        planned=card.planned,
+    )
+
+
+def _said(key: str, language: str, **values: str) -> str:
+    return _ANSWER[key][int(spoken(language) == "fr")].format(**values)
+
+
+def _range(low: str, high: str, language: str) -> str:
+    return _WORDS[spoken(language)]["to"].format(low=low, high=high)
+
+
+def _together(names: Sequence[str], language: str) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {_WORDS[spoken(language)]['and']} {names[-1]}"

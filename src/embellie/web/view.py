@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from embellie.app.measured_words import reason_and_remedy
 from embellie.app.pictures.voice import written_in_percent
 from embellie.domain.errors import EmbellieError
 from embellie.domain.experiment import Experiment
@@ -47,7 +48,7 @@ class View:
     def said(self, gap: Unavailable) -> Unavailable:
         """Say in the page's words why something is missing and what to do, when its reason has a code."""
         if f"missing.{gap.code}" not in MESSAGES:
-            return gap
+            return Unavailable(*reason_and_remedy(gap, self.words.language)) if gap.code else gap
         return self.missing(gap.code, **{name: self._value(name, value) for name, value in gap.values.items()})
 
     def _value(self, name: str, value: str) -> str:
