@@ -1,5 +1,7 @@
 """What each call takes and answers."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
@@ -63,6 +65,19 @@ def test_events_are_durable_when_acknowledged(call, keys, newsroom, click):
         "POST", path, content=msgspec.json.encode({"events": [click(1)]}), headers={"content-type": "text/plain"}
     )
     assert (again.json()["accepted"], again.json()["duplicates"]) == (0, 1)
+
+
+def test_a_post_that_says_when_it_left_puts_its_events_on_the_servers_clock(call, newsroom, keys, click):
+    """A device hours off tells how long ago something happened; without a time zone it says nothing."""
+    path = f"/v1/events?key={keys.public['gazette']}"
+    wrong = click(1) | {"at": "2031-01-01T00:00:00Z"}
+    before = newsroom.clock()
+    assert call("POST", path, json={"events": [wrong], "sent_at": "2031-01-01T00:02:00Z"}).json()["accepted"] == 1
+    (event,) = [event for _, event in newsroom.log.scan(kinds=("click",))]
+    assert timedelta(0) <= event.at - (before - timedelta(minutes=2)) < timedelta(minutes=1)
+    answer = call("POST", path, json={"events": [wrong], "sent_at": "2031-01-01T00:02:00"})
+    assert answer.status_code == 422
+    assert "$.sent_at" in answer.text
 
 
 def test_a_back_end_sends_conversions_with_a_token(call, tokens, newsroom):

@@ -63,8 +63,19 @@ test("a batch stays under 40 kB, in any script, and order is kept", () => {
   const many = Array.from({ length: 400 }, (_, index) => click(String(index), "é€😀".repeat(10)));
   const found = batches(many);
   assert.ok(found.length > 1);
-  for (const batch of found) assert.ok(Buffer.byteLength(JSON.stringify({ events: batch })) <= 40_000);
+  const sent_at = new Date().toISOString();
+  for (const batch of found) assert.ok(Buffer.byteLength(JSON.stringify({ events: batch, sent_at })) <= 40_000);
   assert.deepEqual(found.flat(), many);
+});
+
+test("each try says when it left, so that the server can tell how old its events are", async () => {
+  const wire = net(503, 202);
+  const before = Date.now();
+  new Sender("u", wire).add(click("1"));
+  for (let turn = 0; turn < 3; turn++) await wire.run();
+  const left = wire.sent.map((one) => Date.parse((JSON.parse(one.options.body as string) as { sent_at: string }).sent_at));
+  assert.equal(left.length, 2);
+  assert.ok(before <= left[0]! && left[0]! <= left[1]! && left[1]! <= Date.now());
 });
 
 test("an event too large for any batch is dropped alone", () => {

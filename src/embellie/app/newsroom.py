@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
+from embellie.app.intake import on_server_clock
 from embellie.app.observing import Observatory
 from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
 from embellie.domain.article import Article
@@ -143,21 +144,27 @@ class Newsroom:
                 request, placement_of(snapshot, request.placement)
             )
 
-    def receive(self, raw: Sequence[object], *, site: str, public: bool) -> "Future[Receipt]":
+    def receive(
+        self, raw: Sequence[object], *, site: str, public: bool, sent_at: datetime | None = None
+    ) -> "Future[Receipt]":
         """Take in a batch of raw events of one site; a bad one is quarantined alone, the others are kept.
 
         Args:
             raw: Decoded JSON values, one per event.
             site: The site the caller's key belongs to.
             public: Whether the caller holds only the public key.
+            sent_at: When the batch left, by the sender's clock; each `at` is then put on the server's.
         """
         self.site(site)
+        now = self.clock()
         events: list[Event] = []
         rejected: list[Rejected] = []
         for index, one in enumerate(raw):
             try:
                 event = _admit(event_from_wire(one, at=f"$.events[{index}]"), site, index, public=public)
-                events.append(_in_simulated_time(event, self.clock()) if self.simulated else event)
+                if sent_at is not None:
+                    event = on_server_clock(event, sent_at=sent_at, received_at=now)
+                events.append(_in_simulated_time(event, now) if self.simulated else event)
             except EventError as error:
                 payload = json.dumps(one, ensure_ascii=False, default=str)
                 reason = f"{error.message} {error.hint}".strip()

@@ -141,7 +141,7 @@ async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
     for one in raw:
         if isinstance(one, dict):
             one.setdefault("site", site)
-    receipt = await settled(ask.newsroom.receive(raw, site=site, public=ask.caller.public))
+    receipt = await settled(ask.newsroom.receive(raw, site=site, public=ask.caller.public, sent_at=ask.body.sent_at))
     accepted = len(receipt.accepted)
     ask.desk.tally.received(
         site, accepted=accepted, duplicates=receipt.duplicates, quarantined=len(receipt.quarantined)

@@ -1,7 +1,7 @@
 """Messages: what goes in and out by HTTP. The OpenAPI document is made from these."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -60,9 +60,14 @@ class SlateQuery(SiteQuery, frozen=True, kw_only=True):
 
 
 class EventBatch(_In, frozen=True, kw_only=True):
-    """Events, each with its header and its own fields side by side; see the reference of events."""
+    """Events, each with its header and its own fields side by side; see the reference of events.
+
+    `sent_at` is when the post left, by the clock that the events' `at` were read from: however wrong that clock goes, what
+    lies between the two is right, and `at` is put on the server's clock.
+    """
 
     events: list[Any]
+    sent_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class ArticleBatch(_In, frozen=True, kw_only=True):
