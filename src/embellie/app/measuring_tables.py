@@ -10,28 +10,14 @@ from embellie.app.scorecard_document import scorecard_document
 from embellie.domain.errors import InputError, TableError, unknown_name
 from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Scorecard
-from embellie.measure.aggregates import Aggregates, Needs, columns_of, moments_by_variant, needs_of
-from embellie.measure.counted import moments_from_counts
+from embellie.measure.aggregates import needs_of
+from embellie.measure.columns import metric_columns
+from embellie.measure.from_table import read_table
 from embellie.measure.looking import Looking
 from embellie.measure.scoring import Design, score
-from embellie.measure.table_query import (
-    Columns,
-    TableSpec,
-    check_sql,
-    columns_sql,
-    counted_sql,
-    first_text_sql,
-    parse_metric,
-    per_unit_sql,
-    refuse_bad_cells,
-    text_error,
-    where_sql,
-)
+from embellie.measure.table_query import TableSpec, parse_metric
 from embellie.stats.moments import Moments
 from embellie.store.tables import Table, open_table
-
-MOST_GROUPS = 100
-"""More variants or segments than this, and the wrong column was named."""
 
 _CONTROLS = ("control", "status_quo", "0", "A", "a", "false")
 
@@ -50,7 +36,7 @@ def table_scorecard(
     *,
     spec: TableSpec,
     metrics: Sequence[str],
-    covariates: Mapping[str, str] | None = None,
+    covariates: Mapping[str, str | Sequence[str]] | None = None,
     control: str = "",
     weights: Mapping[str, float] | None = None,
     looking: Looking | None = None,
@@ -60,8 +46,8 @@ def table_scorecard(
     Args:
         source: A CSV or Parquet file, or `URL::table` of a database.
         spec: What its columns mean.
-        metrics: Columns, or `num/den` for ratios of means.
-        covariates: For a metric, a column or ratio from before the experiment, to adjust with.
+        metrics: Columns, `num/den` for ratios of means, `share(…)`, `median(…)`, `p90(…)`, `capped(…)`.
+        covariates: For a metric, a column or ratio from before the experiment to adjust with, or several.
         control: The control's value in the variant column; chosen when empty.
         weights: The designed split; equal when omitted.
         looking: How often results are looked at; once when omitted.
@@ -73,23 +59,20 @@ def table_scorecard(
     with closing(open_table(source)) as table:
         chosen = _metrics(spec, table, metrics)
         adjusting = _covariates(spec, table, chosen, covariates or {})
-        needs = needs_of(chosen, adjusting)
-        columns = _checked(spec, table, needs)
-        groups, excluded = _aggregate(spec, table, columns, needs)
-    moments = groups.pop("", {})
-    names = _variants(spec, moments, weights, name=table.name)
+        found = read_table(table, spec, needs_of(chosen, adjusting))
+    whole = found.pop("")
+    names = _variants(spec, whole.moments, weights, name=table.name)
     design = Design(
         control=_control(control, names, name=table.name),
         weights=names,
         metrics=tuple(chosen),
         unit=spec.unit or spec.trials,
-        covariates=adjusting,
+        covariates={name: each[0] if len(each) == 1 else each for name, each in adjusting.items()},
         looking=looking or Looking(),
     )
-    cards = {segment: score(design, Aggregates(moments=group)) for segment, group in sorted(groups.items())}
     return TableScorecard(
-        card=score(design, Aggregates(moments=moments, excluded=excluded)),
-        segments=tuple(cards.items()),
+        card=score(design, whole),
+        segments=tuple((segment, score(design, part)) for segment, part in sorted(found.items())),
         control_chosen=not control,
     )
 
@@ -135,97 +118,50 @@ def _metrics(spec: TableSpec, table: Table, texts: Sequence[str]) -> list[Metric
             "Say what a unit is, in one way.",
             hint="`--unit COLUMN` for a row or more per unit; `--trials COLUMN` for rows that count units.",
         )
-    if spec.trials and any(metric.denominator for metric in metrics):
+    if spec.trials and any(metric != Metric(metric=metric.metric, numerator=metric.numerator) for metric in metrics):
         raise InputError(
             "With `--trials` a metric is one column, not a ratio.",
             hint=f"Each is a share of `{spec.trials}` already.",
         )
+    if spec.trials and spec.segment:
+        raise InputError("Counts of units cannot be cut into segments here.", hint="Choose one with `--where`.")
     for name in (spec.variant, spec.unit, spec.trials, spec.segment, *spec.where):
         if name:
             table.require(name)
-    for metric in metrics:
-        for column in columns_of(metric):
-            table.require(column)
+    _require(table, metrics)
     return metrics
 
 
 def _covariates(
-    spec: TableSpec, table: Table, metrics: Sequence[Metric], texts: Mapping[str, str]
-) -> dict[str, Metric]:
+    spec: TableSpec, table: Table, metrics: Sequence[Metric], texts: Mapping[str, str | Sequence[str]]
+) -> dict[str, tuple[Metric, ...]]:
     if texts and spec.trials:
         raise InputError("Counts of units hold no covariate.", hint="Use a table with a row per unit.")
-    known = [metric.metric for metric in metrics]
+    known = {metric.metric: metric for metric in metrics}
     found = {}
-    for name, text in texts.items():
+    for name, given in texts.items():
         if name not in known:
             raise unknown_name("metric", name, known, at="--covariate")
-        found[name] = parse_metric(text, tuple(table.columns))
-        for column in columns_of(found[name]):
-            table.require(column)
+        if known[name].form == "quantile":
+            raise InputError(f"`{name}` is a quantile: a covariate can adjust means only.", hint="Leave it out.")
+        each = (given,) if isinstance(given, str) else given
+        found[name] = tuple(parse_metric(text, tuple(table.columns)) for text in dict.fromkeys(each))
+        if any(covariate.form == "quantile" for covariate in found[name]):
+            raise InputError(f"A quantile cannot adjust `{name}`.", hint="Name a column, or a ratio of two.")
+        _require(table, found[name])
     return found
 
 
-def _checked(spec: TableSpec, table: Table, needs: Needs) -> Columns:
-    summed = dict.fromkeys((*needs.names, *([spec.trials] if spec.trials else [])))
-    columns = columns_sql(table.columns, tuple(summed), missing=spec.missing)
-    _, parameters = where_sql(spec, columns)
-    (found,) = table.rows(check_sql(spec, columns), parameters)
-    text = refuse_bad_cells(spec, columns, found, name=table.name)
-    if text:
-        (first,) = table.rows(first_text_sql(spec, columns, text), parameters)
-        raise text_error(text, first["row"], first["cell"], name=table.name)
-    return columns
-
-
-def _aggregate(
-    spec: TableSpec, table: Table, columns: Columns, needs: Needs
-) -> tuple[dict[str, dict[str, Moments]], dict[str, int]]:
-    """Return the moments by segment ("" for all) and variant, and the excluded units by reason."""
-    _, parameters = where_sql(spec, columns)
-    if spec.trials:
-        rows = table.rows(counted_sql(spec, columns, needs), parameters)
-        return _counted(spec, rows, needs, name=table.name), {}
-    rows = table.rows(per_unit_sql(spec, columns, needs), parameters)
-    _few(spec.variant, len({row["variant"] for row in rows}), "variants")
-    excluded = {row["segment"]: int(row["n"]) for row in rows if row["variant"] is None}
-    groups: dict[str, dict[str, Moments]] = {}
-    for segment in dict.fromkeys(row["segment"] for row in rows if row["variant"] is not None):
-        own = [row for row in rows if row["variant"] is not None and row["segment"] == segment]
-        groups[segment or ""] = moments_by_variant(own, needs)
-    _few(spec.segment, len(groups), "segments")
-    _finite(groups.get("", {}), needs, name=table.name)
-    return groups, excluded
-
-
-def _counted(
-    spec: TableSpec, rows: Sequence[Mapping[str, Any]], needs: Needs, *, name: str
-) -> dict[str, dict[str, Moments]]:
-    if spec.segment:
-        raise InputError("Counts of units cannot be cut into segments here.", hint="Choose one with `--where`.")
-    return {"": {str(row["variant"]): moments_from_counts(row, needs, trials=spec.trials, name=name) for row in rows}}
-
-
-def _finite(moments: Mapping[str, Moments], needs: Needs, *, name: str) -> None:
-    for sample in moments.values():
-        for column in needs.names:
-            if not math.isfinite(sample.mean(column)) or not math.isfinite(sample.covariance(column, column)):
-                raise TableError(
-                    f"Column `{column}` holds numbers too large to be squared.", hint="Choose a larger unit.", at=name
-                )
-
-
-def _few(column: str, groups: int, word: str) -> None:
-    if groups > MOST_GROUPS:
-        raise TableError(
-            f"Column `{column}` has more than {MOST_GROUPS} {word}.", hint="Name a column with a few values."
-        )
+def _require(table: Table, metrics: Sequence[Metric]) -> None:
+    for metric in metrics:
+        for column in metric_columns(metric):
+            table.require(column.counted)
 
 
 def _variants(
     spec: TableSpec, moments: Mapping[str, Moments], weights: Mapping[str, float] | None, *, name: str
 ) -> dict[str, float]:
     """Return each variant's weight, in order; refuse a table that is no comparison."""
-    _few(spec.variant, len(moments), "variants")
     if not moments:
         raise TableError("No unit is left: each is in two variants.", hint="Check the columns you named.", at=name)
     designed = dict(weights) if weights is not None else dict.fromkeys(sorted(moments, key=_in_order), 1.0)
