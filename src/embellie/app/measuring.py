@@ -1,7 +1,7 @@
 """Measuring: from the log, or from any table, to a scorecard; and the scorecard as a document and as sentences."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from embellie.domain.errors import unknown_name
 from embellie.domain.evidence import Evidence
@@ -10,6 +10,7 @@ from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Effect, SampleRatio, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.from_log import read_aggregates
+from embellie.measure.log_query import DIMENSIONS
 from embellie.measure.looking import Looking, parse_looking
 from embellie.measure.plotting import interval_plot
 from embellie.measure.scoring import Design, sample_ratio, score
@@ -18,9 +19,11 @@ from embellie.measure.telling import effect_sentence, metric_name, number_text, 
 from embellie.ports import AggregateReader
 
 __all__ = [
+    "DIMENSIONS",
     "Looking",
     "TableSpec",
     "check_split",
+    "day_ends",
     "effect_sentence",
     "evidence_from",
     "interval_plot",
@@ -106,6 +109,17 @@ def design_of(
 def watched(experiment: Experiment) -> Looking:
     """Plan the looks at a running experiment: whenever, tightest at the readers it was planned for."""
     return Looking(kind="always", planned=experiment.planned)
+
+
+def day_ends(experiment: Experiment, now: datetime) -> list[datetime]:
+    """List the ends (UTC) of an experiment's days, its own end or now last; none before it starts."""
+    if experiment.started_at is None:
+        return []
+    start, end = experiment.started_at.astimezone(UTC), (experiment.stopped_at or now).astimezone(UTC)
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    whole = max(0, (end - midnight) // timedelta(days=1) + 1)
+    found = [midnight + timedelta(days=day) for day in range(whole)]
+    return [*(at for at in found if at < end), end]
 
 
 def check_split(counts: Sequence[int], weights: Sequence[float]) -> SampleRatio | Unavailable:
