@@ -1,11 +1,13 @@
 """Estimators of a difference between two samples of independent units: means, ratios of means, adjusted ones."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import special
 
-from embellie.stats.moments import Form, Moments, add_forms
+from embellie.stats.moments import Form, Moments, QuantileSample, add_forms
 
 CLEAR_OF_ZERO = 3.0
 """A divisor must lie this many standard errors from zero before anything is divided by it."""
@@ -25,13 +27,18 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Treatment minus control; `df` are Welch–Satterthwaite's degrees of freedom, `theta` the covariate's slope."""
+    """Treatment minus control; `df` are Welch–Satterthwaite's degrees of freedom, `slopes` those of the covariates."""
 
     value: float
     se: float
     df: float
     n: int
-    theta: float = 0.0
+    slopes: tuple[float, ...] = ()
+
+    @property
+    def theta(self) -> float:
+        """The slope of the only covariate; 0 without one."""
+        return self.slopes[0] if self.slopes else 0.0
 
 
 def ratio_of_means(sample: Moments, numerator: str, denominator: str = "") -> Estimate:
@@ -62,6 +69,23 @@ def mean_is_clear_of_zero(sample: Moments, column: str) -> bool:
     return abs(sample.mean(column)) > CLEAR_OF_ZERO * se
 
 
+def yes_no_counts(sample: Moments, column: str) -> tuple[float, float] | None:
+    """Count the units at 1 and at 0 of a column that holds nothing else, or None.
+
+    Among numbers between 0 and 1 with mean m, only those at 0 and 1 vary as much as `m(1 − m)·n/(n − 1)`.
+
+    >>> yes_no_counts(Moments(4, {"x": 0.25}, {("x", "x"): 0.25}), "x")
+    (1.0, 3.0)
+    """
+    mean, n = sample.mean(column), sample.n
+    if not 0.0 <= mean <= 1.0 or n < 2:
+        return None
+    most = mean * (1.0 - mean) * n / (n - 1)
+    if abs(sample.covariance(column, column) - most) > 1e-9 * most:
+        return None
+    return mean * n, (1.0 - mean) * n
+
+
 def difference(control: tuple[Moments, Estimate], treatment: tuple[Moments, Estimate]) -> Difference:
     """Estimate treatment − control, without pooling the variances (Welch 1947).
 
@@ -74,38 +98,96 @@ def difference(control: tuple[Moments, Estimate], treatment: tuple[Moments, Esti
     (2.0, 0.632456, 18.0)
     """
     parts = [(sample.n, sample.form_variance(estimate.form)) for sample, estimate in (control, treatment)]
-    return _welch(treatment[1].value - control[1].value, parts, theta=0.0)
+    return _welch(treatment[1].value - control[1].value, parts, slopes=())
+
+
+def quantile_difference(control: QuantileSample, treatment: QuantileSample) -> Difference:
+    """Estimate how far a quantile has moved: `D = q_T − q_C`, `SE² = SE_C² + SE_T²`, each from order statistics.
+
+    No density is estimated, no unit drawn again. Source: Price and Bonett 2002, for the difference of two medians.
+
+    >>> low, high = (QuantileSample(n=100, value=m, low=m - 1, high=m + 1, z=2.0) for m in (5.0, 7.0))
+    >>> found = quantile_difference(low, high)
+    >>> found.value, round(found.se, 6)
+    (2.0, 0.707107)
+    """
+    se = math.hypot(control.se, treatment.se)
+    return Difference(value=treatment.value - control.value, se=se, df=math.inf, n=control.n + treatment.n)
+
+
+AdjustedArm = tuple[Moments, Estimate, Estimate | Sequence[Estimate]]
+"""An arm's sample, the metric's estimate, and that of one covariate or several."""
 
 
 def adjusted_difference(
-    control: tuple[Moments, Estimate, Estimate], treatment: tuple[Moments, Estimate, Estimate]
+    control: AdjustedArm, treatment: AdjustedArm, *, weights: tuple[float, float] = (1.0, 1.0)
 ) -> Difference:
-    """Estimate treatment − control, adjusted for a covariate from before the experiment ("CUPED").
+    """Estimate treatment − control, adjusted for covariates from before the experiment ("CUPED").
 
-    With influence values φ of the metric and ψ of the covariate:
-    `θ = Σ_g Cov_g(φ, ψ) / Σ_g Var_g(ψ)`, `D = (R_T − R_C) − θ (R'_T − R'_C)`, `Var D = Σ_g Var_g(φ − θψ) / n_g`.
-    A covariate that does not vary gives θ = 0. Sources: Deng, Xu, Kohavi and Walker, WSDM 2013; Lin 2013.
+    With influence values φ of the metric and ψ of the covariates (a vector, when there are several), and the arms' designed
+    weights w: `θ = [Σ_g Var_g(ψ)/w_g]⁻¹ Σ_g Cov_g(ψ, φ)/w_g`, `D = (R_T − R_C) − θ·(R'_T − R'_C)`,
+    `Var D = Σ_g Var_g(φ − θ·ψ)/n_g`.
+
+    With equal weights, θ is the sum of the covariances over the sum of the variances. With unequal ones each sum is divided by its
+    arm's share, which minimises the variance; it is then as small as that of a regression in each arm (Lin 2013). The design's
+    weights are taken, not the arms' sizes, so that θ does not hang on how many happened to come.
+
+    A covariate that does not vary gets slope 0; covariates that say the same share their slope.
+    Sources: Deng, Xu, Kohavi and Walker, WSDM 2013; Lin 2013.
 
     Args:
-        control: The sample, the metric's estimate and the covariate's.
+        control: The sample, the metric's estimate and the covariate's, or those of several.
         treatment: The same for the treatment.
+        weights: The designed split, on any scale.
     """
-    theta = _slope([control, treatment])
-    parts = [
-        (sample.n, sample.form_variance(add_forms(metric.form, covariate.form, times=-theta)))
-        for sample, metric, covariate in (control, treatment)
+    arms = [
+        (sample, metric, [covariates] if isinstance(covariates, Estimate) else list(covariates))
+        for sample, metric, covariates in (control, treatment)
     ]
-    raw = treatment[1].value - control[1].value
-    return _welch(raw - theta * (treatment[2].value - control[2].value), parts, theta=theta)
+    slopes = _slopes(arms, weights)
+    value, parts = arms[1][1].value - arms[0][1].value, []
+    for place, slope in enumerate(slopes):
+        value -= slope * (arms[1][2][place].value - arms[0][2][place].value)
+    for sample, metric, covariates in arms:
+        parts.append((sample.n, sample.form_variance(left_over(metric.form, covariates, slopes))))
+    return _welch(value, parts, slopes=slopes)
 
 
-def _slope(arms: list[tuple[Moments, Estimate, Estimate]]) -> float:
-    spread = sum(sample.form_variance(covariate.form) for sample, _, covariate in arms)
-    shared = sum(sample.form_covariance(metric.form, covariate.form) for sample, metric, covariate in arms)
-    return shared / spread if spread > 0 else 0.0
+def left_over(form: Form, covariates: Sequence[Estimate], slopes: Sequence[float]) -> dict[str, float]:
+    """Return influence values less what covariates foretell of them: `φ − θ·ψ`."""
+    rest = dict(form)
+    for slope, covariate in zip(slopes, covariates, strict=True):
+        rest = add_forms(rest, covariate.form, times=-slope)
+    return rest
 
 
-def _welch(value: float, parts: list[tuple[int, float]], *, theta: float) -> Difference:
+def _slopes(
+    arms: Sequence[tuple[Moments, Estimate, Sequence[Estimate]]], weights: tuple[float, float]
+) -> tuple[float, ...]:
+    many = len(arms[0][2])
+    spread, shared = np.zeros((many, many)), np.zeros(many)
+    for (sample, metric, covariates), weight in zip(arms, weights, strict=True):
+        for row, one in enumerate(covariates):
+            shared[row] += sample.form_covariance(metric.form, one.form) / weight
+            spread[row, row] += sample.form_variance(one.form) / weight
+            for column, other in enumerate(covariates[:row]):
+                both = sample.form_covariance(one.form, other.form) / weight
+                spread[row, column] += both
+                spread[column, row] += both
+    sds = np.sqrt(np.diag(spread))
+    kept = np.flatnonzero(sds > 0)
+    slopes = np.zeros(many)
+    if len(kept) == 1:
+        slopes[kept] = shared[kept] / spread[kept, kept]
+    elif len(kept) > 1:
+        # On the scale of correlations, so that what is cut off does not depend on units.
+        scale = sds[kept]
+        correlations = spread[np.ix_(kept, kept)] / np.outer(scale, scale)
+        slopes[kept] = np.linalg.lstsq(correlations, shared[kept] / scale, rcond=1e-10)[0] / scale
+    return tuple(float(slope) for slope in slopes)
+
+
+def _welch(value: float, parts: list[tuple[int, float]], *, slopes: tuple[float, ...]) -> Difference:
     squares = [variance / n for n, variance in parts]
     total = sum(squares)
     below = sum(square**2 / (n - 1) for square, (n, _) in zip(squares, parts, strict=True))
@@ -114,7 +196,7 @@ def _welch(value: float, parts: list[tuple[int, float]], *, theta: float) -> Dif
         se=math.sqrt(total),
         df=total**2 / below if below > 0 else math.inf,
         n=sum(n for n, _ in parts),
-        theta=theta,
+        slopes=slopes,
     )
 
 
