@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import duckdb
 import pytest
 
 from embellie.domain.event import Event
@@ -13,9 +14,13 @@ from embellie.domain.reading import Click, Conversion, Erasure, Read
 from embellie.domain.slate import Slate
 from embellie.store.analysis import Analysis
 from embellie.store.event_columns import EVENT_COLUMNS
+from embellie.store.lake import export
 from embellie.store.log import SqliteLog
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+COUNT = "SELECT count(*) AS n, count(DISTINCT id) AS ids FROM events"
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def test_each_field_that_is_counted_has_a_column_of_its_own(log):
     )
     log.append(events(*bodies), received_at=START)
     analysis = Analysis(log)
-    found = analysis.rows("SELECT * EXCLUDE (seq, id, site, \"at\", received_at, consent, body) FROM events ORDER BY seq")
+    found = analysis.rows('SELECT * EXCLUDE (seq, id, site, "at", received_at, consent, body) FROM events ORDER BY seq')
     texts = ("reader", "visit", "article", "experiment", "variant", "release", "placement", "slate_id", "goal")
     nothing = dict.fromkeys((*texts, "currency", "bot"), "") | dict.fromkeys(("position", "engaged_seconds", "amount"))
     one = {"reader": "r1"}
@@ -121,3 +126,101 @@ def test_threads_share_it(log):
     assert not failed
     assert {n % 5 for n in seen} == {0}
     assert analysis.rows("SELECT count(*) AS n FROM events") == [{"n": 50}]
+
+
+def reads(*numbers):
+    return [event for number in numbers for event in events(Read(article="a", reader=f"r{number}"), first=number)]
+
+
+def in_memory(analysis):
+    return analysis._connection.execute(f"SELECT count(*) FROM {analysis._tail}").fetchone()[0]
+
+
+def test_what_the_lake_holds_is_read_from_it(log, tmp_path):
+    """Lake and tail together are the log, each event once, with the same columns; only the tail is in memory."""
+    log.append([*reads(1, 2), *events(Exposure(experiment="x", unit="r1", variant="b"), first=3)], received_at=START)
+    export(log.path, tmp_path / "lake")
+    log.append(reads(4), received_at=START)
+    both, plain = Analysis(log, lake=tmp_path / "lake"), Analysis(log)
+    query = "SELECT * FROM events ORDER BY seq"
+    assert both.rows(query) == plain.rows(query)
+    assert both.rows("DESCRIBE events") == plain.rows("DESCRIBE events")
+    assert (in_memory(both), in_memory(plain), both.through) == (1, 4, 3)
+
+
+def test_a_lake_that_appears_grows_or_goes_is_followed(log, tmp_path):
+    """Without a restart: what it covers leaves memory, and comes back when the lake is gone; the answer never changes."""
+    lake = tmp_path / "lake"
+    analysis = Analysis(log, lake=lake)
+    log.append(reads(1, 2), received_at=START)
+    assert analysis.rows(COUNT) == [{"n": 2, "ids": 2}]
+    export(log.path, lake)
+    assert (analysis.rows(COUNT), in_memory(analysis)) == ([{"n": 2, "ids": 2}], 0)
+    log.append(reads(3), received_at=START)
+    assert (analysis.rows(COUNT), in_memory(analysis)) == ([{"n": 3, "ids": 3}], 1)
+    log.append(reads(4, 5), received_at=START)
+    export(log.path, lake)
+    assert (analysis.rows(COUNT), in_memory(analysis)) == ([{"n": 5, "ids": 5}], 0)
+    next(lake.rglob("*.parquet")).unlink()
+    assert (analysis.rows(COUNT), in_memory(analysis)) == ([{"n": 5, "ids": 5}], 5)
+    export(log.path, lake)
+    assert (analysis.rows(COUNT), in_memory(analysis)) == ([{"n": 5, "ids": 5}], 0)
+
+
+def test_another_logs_lake_is_passed_over(log, tmp_path):
+    """A lake whose last event this log does not have says nothing about it."""
+    with SqliteLog(tmp_path / "other.db") as other:
+        other.append(reads(7, 8), received_at=START)
+        export(other.path, tmp_path / "lake")
+    log.append(reads(1, 2, 3), received_at=START)
+    analysis = Analysis(log, lake=tmp_path / "lake")
+    assert (analysis.rows(COUNT), in_memory(analysis)) == ([{"n": 3, "ids": 3}], 3)
+
+
+def test_an_erased_reader_is_hidden_in_the_lake_too(log, tmp_path):
+    """What came before the erasure is hidden at once, wherever it lies; the next export takes it out of the files."""
+    lake = tmp_path / "lake"
+    log.append(reads(1, 2), received_at=START)
+    export(log.path, lake)
+    analysis = Analysis(log, lake=lake)
+    seen = "SELECT reader, kind FROM events ORDER BY seq"
+    assert len(analysis.rows(seen)) == 2
+    log.append(events(Erasure(reader="r1"), Read(article="b", reader="r1"), first=9), received_at=START)
+    left = [
+        {"reader": "r2", "kind": "read"},
+        {"reader": "r1", "kind": "erasure"},
+        {"reader": "r1", "kind": "read"},
+    ]
+    assert analysis.rows(seen) == left
+    export(log.path, lake)
+    assert (analysis.rows(seen), in_memory(analysis)) == (left, 0)
+    held = duckdb.sql(f"SELECT reader, kind FROM read_parquet('{lake}/**/*.parquet') ORDER BY seq").fetchall()
+    assert held == [("r2", "read"), ("r1", "erasure"), ("r1", "read")]
+
+
+def test_questions_go_on_while_the_lake_is_written_anew(log, tmp_path):
+    """Queries that meet files being replaced answer as well, each with a whole number of batches."""
+    lake, seen, failed, stopped = tmp_path / "lake", [], [], threading.Event()
+    log.append(reads(*range(10)), received_at=START)
+    analysis = Analysis(log, lake=lake)
+
+    def ask():
+        try:
+            while not stopped.is_set():
+                (row,) = analysis.rows(COUNT)
+                seen.append((row["n"], row["ids"]))
+        except Exception as error:  # noqa: BLE001, any failure of a thread must reach the test
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for batch in range(1, 12):
+        log.append(reads(*range(10 * batch, 10 * batch + 10)), received_at=START)
+        export(log.path, lake, anew=batch % 3 == 0)
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert all(n == ids and n % 10 == 0 for n, ids in seen)
+    assert analysis.rows(COUNT) == [{"n": 120, "ids": 120}]

@@ -1,28 +1,33 @@
-"""Analysis: the log as one DuckDB table, `events`, kept up to date as it grows."""
+"""Analysis: the log as one DuckDB relation, `events`: the lake on disk, and what came since in memory."""
 
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
 import numpy as np
 
-from embellie.store.engine import engine
-from embellie.store.event_columns import DEFINED, typed_sql
+from embellie.store.engine import engine, literal
+from embellie.store.event_columns import DEFINED, NAMED, typed_sql
+from embellie.store.lake_manifest import Manifest, damaged, read_manifest, stamp_of
 from embellie.store.log import Tail
 
 _BATCH = 50_000
 _PARAMETER = re.compile(r"\$(\w+)")
-
-_CREATE = f"CREATE TABLE events ({DEFINED})"
-
-_INSERT = f"INSERT INTO events {typed_sql('batch')}"
+_TRIES = 5
 
 _FORGET = """
-DELETE FROM events WHERE kind <> 'erasure' AND reader <> ''
-AND EXISTS (SELECT 1 FROM events AS gone WHERE gone.kind = 'erasure' AND gone.seq > $after
-            AND gone.site = events.site AND gone.reader = events.reader AND gone.seq > events.seq)
+DELETE FROM {tail} WHERE kind <> 'erasure' AND reader <> ''
+AND EXISTS (SELECT 1 FROM {tail} AS gone WHERE gone.kind = 'erasure' AND gone.seq > $after
+            AND gone.site = {tail}.site AND gone.reader = {tail}.reader AND gone.seq > {tail}.seq)
+"""
+
+# Whoever is erased in the tail did everything in the lake before that.
+_NOT_ERASED = """
+ANTI JOIN (SELECT site, reader FROM {tail} WHERE kind = 'erasure' AND reader <> '') AS gone
+ON held.site = gone.site AND held.reader = gone.reader AND held.kind <> 'erasure'
 """
 
 
@@ -35,40 +40,64 @@ class _TailedLog(Protocol):
 
 
 class Analysis:
-    """Run SQL over a log, in memory; reads on from where it stopped before each query.
+    """Run SQL over a log; reads on from where it stopped before each query.
 
-    The table `events` has the columns of `EVENT_COLUMNS`: times are UTC, `body` is the JSON text of the event's own
+    The relation `events` has the columns of `EVENT_COLUMNS`: times are UTC, `body` is the JSON text of the event's own
     fields, a text is `''` and a number null where a kind has none (for `exposure`, `reader` is the unit). What a reader
-    did before their `erasure` is dropped.
-    Safe to share between threads.
+    did before their `erasure` is hidden. What is in the lake is read from its files; only what came since is in memory.
+    A lake that appears, grows or is written anew, by whatever process, is taken up before the next query; one that is
+    damaged or made from another log is passed over. Safe to share between threads.
 
     Args:
         log: Has `tail(after, limit)`, as `SqliteLog` does.
+        lake: The folder of the log's lake; it may be absent.
         threads: At most so many threads of DuckDB; 0 leaves it to DuckDB.
+        memory: At most so much memory, such as `"2GiB"`; `""` leaves it to DuckDB.
+        spill: The folder for what does not fit in memory.
     """
 
-    def __init__(self, log: _TailedLog, *, threads: int = 0) -> None:
-        self._log = log
+    def __init__(
+        self,
+        log: _TailedLog,
+        *,
+        lake: Path | None = None,
+        threads: int = 0,
+        memory: str = "",
+        spill: Path | None = None,
+    ) -> None:
+        self._log, self._lake = log, lake
         self._lock = threading.Lock()
         self._last = 0
-        self._connection = engine(threads=threads)
-        self._connection.execute(_CREATE)
+        self._stamp: tuple[int, int, int] | None = None
+        self._manifest: Manifest | None = None
+        self._generation = 0
+        self._erasures = False
+        self._connection = engine(threads=threads, memory=memory, spill=spill)
+        self._connection.execute(f"CREATE TABLE {self._tail} ({DEFINED})")
+        self._show()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Read the log's new events, then run one query; one dictionary per row."""
-        self.refresh()
-        with self._lock:
-            cursor = self._connection.cursor()
-        try:
-            return fetch(cursor, sql, parameters)
-        finally:
-            cursor.close()
+        for left in reversed(range(_TRIES)):
+            self.refresh()
+            with self._lock:
+                cursor = self._connection.cursor()
+            try:
+                return fetch(cursor, sql, parameters)
+            except duckdb.IOException:
+                # A file was replaced or lost while it was being read: look at the lake again.
+                if not left or self._lake is None:
+                    raise
+                self._stamp = None
+            finally:
+                cursor.close()
+        raise AssertionError  # the last try returns or raises
 
     def refresh(self) -> int:
-        """Read the log's new events; return the sequence number reached."""
+        """Take up the lake as it is now and read the log's new events; return the sequence number reached."""
         with self._lock:
-            start = self._last
-            erased = False
+            self._take_up_the_lake()
+            start, erased = self._last, False
             while True:
                 batch = self._log.tail(self._last, _BATCH)
                 if not batch.seq:
@@ -79,13 +108,78 @@ class Analysis:
                 if len(batch.seq) < _BATCH:
                     break
             if erased:
-                self._connection.execute(_FORGET, {"after": start})
+                self._connection.execute(_FORGET.format(tail=self._tail), {"after": start})
+                if not self._erasures:
+                    self._erasures = True
+                    self._show()
             return self._last
+
+    @property
+    def through(self) -> int:
+        """The sequence number up to which events are read from the lake; 0 without one."""
+        return self._manifest.through if self._manifest else 0
 
     def close(self) -> None:
         """Let go of the memory."""
         with self._lock:
             self._connection.close()
+
+    @property
+    def _tail(self) -> str:
+        return f"tail_{self._generation}"
+
+    def _take_up_the_lake(self) -> None:
+        """Read the lake's manifest when it has changed, and keep in memory only what is not in its files."""
+        if self._lake is None:
+            return
+        for _ in range(_TRIES):
+            stamp = stamp_of(self._lake)
+            if stamp == self._stamp:
+                return
+            manifest = self._sound_manifest(self._lake)
+            # Files may go while we look at them, when another manifest has just taken this one's place.
+            if stamp_of(self._lake) == stamp:
+                self._rest_on(manifest)
+                self._stamp = stamp
+                return
+
+    def _sound_manifest(self, lake: Path) -> Manifest | None:
+        manifest = read_manifest(lake)
+        if manifest is None or damaged(lake, manifest):
+            return None
+        last = self._log.tail(manifest.through - 1, 1)
+        held = (last.seq, last.site, last.id)
+        return manifest if held == ([manifest.through], [manifest.last_site], [manifest.last_id]) else None
+
+    def _rest_on(self, manifest: Manifest | None) -> None:
+        """Show these files and the events after them; queries that are running keep what they began with."""
+        through = manifest.through if manifest else 0
+        keep = f"seq > {through}" if self.through <= through <= self._last else "false"
+        former, before = self._tail, (self._generation, self._manifest, self._erasures)
+        self._connection.execute("BEGIN")
+        try:
+            self._generation += 1
+            self._connection.execute(f"CREATE TABLE {self._tail} AS SELECT * FROM {former} WHERE {keep}")
+            erasures = self._connection.execute(f"SELECT 1 FROM {self._tail} WHERE kind = 'erasure' LIMIT 1").fetchone()
+            self._manifest, self._erasures = manifest, bool(erasures)
+            self._show()
+            self._connection.execute(f"DROP TABLE {former}")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            self._generation, self._manifest, self._erasures = before
+            raise
+        if keep == "false":
+            self._last = through
+
+    def _show(self) -> None:
+        """Say what `events` is: the lake's files and the tail."""
+        parts = [f"SELECT {NAMED} FROM {self._tail}"]
+        if self._manifest and self._manifest.partitions and self._lake:
+            files = ", ".join(literal(str(self._lake / each.file)) for each in self._manifest.partitions)
+            held = f"SELECT {NAMED} FROM read_parquet([{files}], hive_partitioning = false) AS held"
+            parts.insert(0, held + (_NOT_ERASED.format(tail=self._tail) if self._erasures else ""))
+        self._connection.execute(f"CREATE OR REPLACE VIEW events AS {' UNION ALL '.join(parts)}")
 
     def _insert(self, tail: Tail) -> None:
         # DuckDB reads a dictionary of arrays by its variable's name, without copying through Python objects.
@@ -97,7 +191,7 @@ class Analysis:
             name: np.array(getattr(tail, name), dtype=object)
             for name in ("id", "site", "kind", "consent", "reader", "visit", "article", "body")
         }
-        self._connection.execute(_INSERT)
+        self._connection.execute(f"INSERT INTO {self._tail} {typed_sql('batch')}")
 
 
 def fetch(

@@ -1,15 +1,27 @@
 """Engine: DuckDB in memory, closed to the outside: it downloads nothing and counts time in UTC."""
 
+from pathlib import Path
+
 import duckdb
 
 
-def engine(*, threads: int = 0) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB; at most so many threads, 0 leaves it to DuckDB."""
+def engine(*, threads: int = 0, memory: str = "", spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB.
+
+    Args:
+        threads: At most so many threads; 0 leaves it to DuckDB.
+        memory: At most so much memory, such as `"2GiB"`; `""` leaves it to DuckDB.
+        spill: The folder for what does not fit in memory; created by DuckDB when needed.
+    """
     settings = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     connection = duckdb.connect(config=dict(settings))
     connection.execute("SET TimeZone = 'UTC'")
     if threads:
         connection.execute(f"SET threads = {int(threads)}")
+    if memory:
+        connection.execute(f"SET memory_limit = {literal(memory)}")
+    if spill:
+        connection.execute(f"SET temp_directory = {literal(str(spill))}")
     return connection
 
 

@@ -1,24 +1,50 @@
-"""The lake: the log as Parquet files, one per site and day, for any tool that reads Parquet."""
+"""The lake: the log as Parquet files, one per site and day, for scorecards and for any tool that reads Parquet.
 
-import os
+What is in it is a beginning of the log, whole: every event up to the sequence number its manifest names, but for what
+erased readers did before their erasure. An export takes up where the last one stopped and writes anew only the days to
+which something came, or in which someone was erased. A file once named by a manifest never changes: a day written
+anew is another file, and the manifest, replaced in one step when all files are there, says which ones count. So a
+process killed between any two steps leaves either the lake as it was or the lake as it is to be, and rubbish that
+the next export removes.
+"""
+
+import shutil
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embellie.domain.errors import InputError
-from embellie.domain.moment import micros, moment
+from embellie.domain.errors import Busy, InputError
+from embellie.domain.moment import micros
 from embellie.store.engine import engine, literal
+from embellie.store.event_columns import DEFINED, NAMED, typed_sql
+from embellie.store.lake_manifest import (
+    MANIFEST,
+    Manifest,
+    Partition,
+    damaged,
+    folder_of,
+    read_manifest,
+    replace_safely,
+    write_manifest,
+)
 from embellie.store.log_file import explain, open_for_reading
 from embellie.store.log_writing import HOUR
 
 if TYPE_CHECKING:
     import duckdb
+
+FOLDER = "lake"
+"""The lake's name in the data folder."""
+
+ROWS_PER_GROUP = 122_880
+MEMORY = "1GiB"
+"""What an export may hold in memory; the rest waits on disk, in the lake's own folder."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many events are done."""
@@ -26,72 +52,64 @@ Progress = Callable[[int, int], None]
 DAY = 24 * HOUR
 _PAGE = 50_000
 _TEXTS = ("id", "site", "kind", "consent", "reader", "visit", "article", "body")
-_NUMBERS = ("seq", "at", "received_at", "schema")
+_NUMBERS = ("seq", "at", "received_at")
 _COLUMNS = (*_TEXTS, *_NUMBERS)
+_STAGING = ".staging"
+_EPOCH = date(1970, 1, 1).toordinal()
 
-_STAGE = """
-CREATE TABLE staged (
-  id VARCHAR, site VARCHAR, kind VARCHAR, consent VARCHAR, reader VARCHAR, visit VARCHAR, article VARCHAR,
-  body VARCHAR, seq BIGINT, at_us BIGINT, received_us BIGINT, schema INTEGER
-)
-"""
-_PARTITION = """
-SELECT seq, id, site, kind, make_timestamp(at_us) AS "at", make_timestamp(received_us) AS received_at,
-       schema, consent, reader, visit, article, body
-FROM staged WHERE site = {site} AND at_us >= {low} AND at_us < {high} ORDER BY at_us, seq
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Partition:
-    """The events of one site and day (UTC, by `at`); its mark changes when its events do."""
-
-    site: str
-    day: date
-    events: int
-    mark: str
-
-    @property
-    def folder(self) -> str:
-        """Where it lies in the lake, in the manner of Hive: `site=…/day=…`."""
-        return f"site={quote(self.site, safe='')}/day={self.day.isoformat()}"
+_Key = tuple[str, date]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export did: files written, files left as they were, events in all of them, events too recent for it."""
+    """What an export did: files written, files left as they were, events in all of them, events too recent for it.
+
+    `through` is the sequence number up to which the lake holds every event of the log.
+    """
 
     written: tuple[Partition, ...]
     unchanged: int
     events: int
     too_recent: int = 0
+    through: int = 0
 
 
-def export(log: Path, folder: Path, *, before: datetime | None = None, progress: Progress | None = None) -> Exported:
-    """Write the log as Parquet (zstd), a file per site and day; a day that has not changed is left alone.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upto:
+    """Where an export ends: the last event it takes, and how many come after it."""
 
-    A file appears whole or not at all. Exporting again gives the same files.
+    seq: int
+    site: str
+    id: str
+    too_recent: int
+
+
+def export(
+    log: Path, folder: Path, *, before: datetime | None = None, anew: bool = False, progress: Progress | None = None
+) -> Exported:
+    """Write the log as Parquet (zstd), a file per site and day; a day to which nothing came is left alone.
+
+    Exporting again gives the same files.
 
     Args:
         log: The log's file.
         folder: The lake; created when absent.
-        before: Only events received before this time (an hour that is over stays as it is); all by default.
+        before: Only up to the first event received at or after this time (an hour that is over stays as it is); all
+            by default.
+        anew: Write every file again, from the log alone.
         progress: Told how far it is.
 
     Raises:
-        InputError: There is no log, or the folder cannot be written.
+        InputError: There is no log, the folder cannot be written, or it holds another log's lake.
+        Busy: Another process is writing this lake.
     """
     connection = open_for_reading(log)
     try:
         # One read transaction: all is seen as of now, whatever is written meanwhile.
         connection.execute("BEGIN")
-        limit = micros(before) if before else 2**62
-        partitions = list(_partitions(connection, limit))
-        changed = [each for each in partitions if _mark_of(folder / each.folder) != each.mark]
-        recent = connection.execute("SELECT count(*) FROM events WHERE received_at >= ?", [limit]).fetchone()[0]
-        if changed:
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(connection, folder, changed, limit, progress or _in_silence)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            return _export(connection, folder, before=before, anew=anew, progress=progress or _in_silence)
     except sqlite3.Error as error:
         raise explain(error, log) from error
     except OSError as error:
@@ -102,88 +120,276 @@ def export(log: Path, folder: Path, *, before: datetime | None = None, progress:
         ) from None
     finally:
         connection.close()
+
+
+def is_of(manifest: Manifest, connection: sqlite3.Connection) -> bool:
+    """Whether a lake was made from this log: its last event is here too, under the same number."""
+    row = connection.execute("SELECT site, id FROM events WHERE seq = ?", [manifest.through]).fetchone()
+    return bool(row == (manifest.last_site, manifest.last_id))
+
+
+def _export(
+    log: sqlite3.Connection, folder: Path, *, before: datetime | None, anew: bool, progress: Progress
+) -> Exported:
+    former = read_manifest(folder)
+    generation = (former.generation if former else _last_generation(folder)) + 1
+    if former and not anew and not is_of(former, log):
+        raise InputError(
+            "This folder holds the lake of another log.",
+            hint="Give another folder, or write this one anew with `--anew`.",
+            at=str(folder),
+            code="lake_of_another_log",
+        )
+    former = None if anew else former
+    upto = _upto(log, former.through if former else 0, before)
+    written: tuple[Partition, ...] = ()
+    if former and former.through == upto.seq and not damaged(folder, former):
+        manifest = former
+    elif not upto.seq:
+        return Exported(written=(), unchanged=0, events=0, too_recent=upto.too_recent)
+    else:
+        manifest, written = _grow(log, folder, former, upto, generation=generation, progress=progress)
+        for each in written:
+            replace_safely(_unfinished(folder / each.file), folder / each.file)
+        write_manifest(folder, manifest)
+    _sweep(folder, manifest)
     return Exported(
-        written=tuple(changed),
-        unchanged=len(partitions) - len(changed),
-        events=sum(each.events for each in partitions),
-        too_recent=recent,
+        written=written,
+        unchanged=len(manifest.partitions) - len(written),
+        events=manifest.events,
+        too_recent=upto.too_recent,
+        through=manifest.through,
     )
 
 
-def _partitions(connection: sqlite3.Connection, limit: int) -> Iterable[Partition]:
-    rows = connection.execute(
-        f"SELECT site, (at - ((at % {DAY}) + {DAY}) % {DAY}) / {DAY}, count(*), max(seq), sum(received_at % 1000000007)"
-        " FROM events WHERE received_at < ? GROUP BY 1, 2 ORDER BY 1, 2",
-        [limit],
+def _upto(log: sqlite3.Connection, after: int, before: datetime | None) -> _Upto:
+    """Find the last event to take: the log's last, or the last before one that is too recent."""
+    limit = 2**62
+    if before:
+        found = log.execute(
+            "SELECT min(seq) FROM events WHERE seq > ? AND received_at >= ?", [after, micros(before)]
+        ).fetchone()[0]
+        limit = limit if found is None else found - 1
+    row = log.execute("SELECT seq, site, id FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT 1", [limit]).fetchone()
+    seq, site, identity = row or (0, "", "")
+    recent = log.execute("SELECT count(*) FROM events WHERE seq > ?", [seq]).fetchone()[0]
+    return _Upto(seq=seq, site=site, id=identity, too_recent=recent)
+
+
+def _grow(
+    log: sqlite3.Connection,
+    folder: Path,
+    former: Manifest | None,
+    upto: _Upto,
+    *,
+    generation: int,
+    progress: Progress,
+) -> tuple[Manifest, tuple[Partition, ...]]:
+    """Write the files that change, beside those there are; returns the manifest to be, and what was written."""
+    held = {(each.site, each.day): each for each in former.partitions} if former else {}
+    lost = {(each.site, each.day) for each in damaged(folder, former)} if former else set()
+    after = former.through if former else 0
+    total = log.execute("SELECT count(*) FROM events WHERE seq > ? AND seq <= ?", [after, upto.seq]).fetchone()[0]
+    whole = {key: each for key, each in held.items() if key not in lost}
+    with _stage_in(folder) as stage:
+        erasures = _load_erasures(stage, log, upto.seq)
+        _load(stage, log, after=after, through=upto.seq, told=lambda done: progress(min(done, total) // 2, total))
+        if lost:
+            _load(stage, log, after=0, through=after, only=lost)
+        changed = sorted(lost | _staged_days(stage) | _days_of_the_erased(stage, folder, whole.values(), after))
+        written: list[Partition] = []
+        for place, key in enumerate(changed, start=1):
+            partition = _write_partition(stage, folder, key, whole.get(key), generation=generation, erasures=erasures)
+            if partition:
+                written.append(partition)
+            progress(total // 2 + (total - total // 2) * place // len(changed), total)
+    kept = {key: each for key, each in whole.items() if key not in set(changed)}
+    partitions = sorted([*kept.values(), *written], key=lambda each: (each.site, each.day))
+    manifest = Manifest(
+        through=upto.seq, last_id=upto.id, last_site=upto.site, generation=generation, partitions=tuple(partitions)
     )
-    for site, day, events, last, arrivals in rows:
-        mark = f"1-{events}-{last}-{arrivals}"
-        yield Partition(site=site, day=moment(day * DAY).date(), events=events, mark=mark)
+    return manifest, tuple(written)
 
 
-def _mark_of(folder: Path) -> str:
-    """Read what an earlier export left beside its file."""
-    try:
-        return (folder / "_mark").read_text(encoding="ascii") if (folder / "events.parquet").is_file() else ""
-    except (OSError, UnicodeDecodeError):
-        return ""
+def _load_erasures(stage: "duckdb.DuckDBPyConnection", log: sqlite3.Connection, through: int) -> bool:
+    """Copy who was erased, and when last; returns whether anyone was."""
+    rows = log.execute(
+        "SELECT site, reader, max(seq) FROM events WHERE kind = 'erasure' AND reader <> '' AND seq <= ? GROUP BY 1, 2",
+        [through],
+    ).fetchall()
+    if rows:
+        stage.executemany("INSERT INTO erased VALUES (?, ?, ?)", rows)
+    return bool(rows)
 
 
-def _write(log: sqlite3.Connection, folder: Path, changed: list[Partition], limit: int, progress: Progress) -> None:
-    total = sum(each.events for each in changed)
-    staging = folder / f".staging-{os.getpid()}.duckdb"
-    stage = engine()
-    try:
-        # On disk, so that a log larger than memory can be sorted into days.
-        stage.execute(f"ATTACH {literal(str(staging))} AS staging; USE staging")
-        stage.execute(_STAGE)
-        done = _fill(stage, log, changed, limit, lambda events: progress(events // 2, total))
-        for each in changed:
-            _write_partition(stage, folder, each)
-            done += each.events
-            progress(done // 2, total)
-    finally:
-        stage.close()
-        for file in (staging, staging.with_name(staging.name + ".wal")):
-            file.unlink(missing_ok=True)
-
-
-def _fill(
+def _load(
     stage: "duckdb.DuckDBPyConnection",
     log: sqlite3.Connection,
-    changed: list[Partition],
-    limit: int,
-    progress: Callable[[int], None],
-) -> int:
-    """Copy the events of the changed days into the staging table; returns how many."""
-    wanted = {(each.site, each.day.toordinal() - date(1970, 1, 1).toordinal()) for each in changed}
-    cursor = log.execute(f"SELECT {', '.join(_COLUMNS)} FROM events WHERE received_at < ? ORDER BY seq", [limit])
+    *,
+    after: int,
+    through: int,
+    only: Collection[_Key] = (),
+    told: Callable[[int], None] | None = None,
+) -> None:
+    """Copy a stretch of the log into the staging table; of these days only, when some are named."""
+    wanted = {(site, day.toordinal() - _EPOCH) for site, day in only}
     site, at, done = _COLUMNS.index("site"), _COLUMNS.index("at"), 0
+    cursor = log.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", [after, through]
+    )
     while page := cursor.fetchmany(_PAGE):
-        rows = [row for row in page if (row[site], row[at] // DAY) in wanted]
-        if rows:
-            columns = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
-            arrays = {name: np.array(columns[name], dtype=object) for name in _TEXTS}
+        done += len(page)
+        if wanted:
+            page = [row for row in page if (row[site], row[at] // DAY) in wanted]
+        if page:
+            columns = dict(zip(_COLUMNS, zip(*page, strict=True), strict=True))
+            arrays: dict[str, np.ndarray[Any, Any]] = {name: np.array(columns[name], dtype=object) for name in _TEXTS}
             arrays |= {name: np.array(columns[name], dtype=np.int64) for name in _NUMBERS}
             stage.register("page", arrays)
-            stage.execute("INSERT INTO staged SELECT * FROM page")
+            stage.execute(f"INSERT INTO staged {typed_sql('page')}")
             stage.unregister("page")
-        done += len(rows)
-        progress(done)
-    return done
+        if told:
+            told(done)
 
 
-def _write_partition(stage: "duckdb.DuckDBPyConnection", folder: Path, each: Partition) -> None:
-    target = folder / each.folder
-    target.mkdir(parents=True, exist_ok=True)
-    low = (each.day.toordinal() - date(1970, 1, 1).toordinal()) * DAY
-    query = _PARTITION.format(site=literal(each.site), low=low, high=low + DAY)
-    unfinished = target / f".events-{os.getpid()}.unfinished"
-    stage.execute(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)")
-    # Without its mark the file would be written again: the safe side, should we stop between the two.
-    (target / "_mark").unlink(missing_ok=True)
-    unfinished.replace(target / "events.parquet")
-    (target / "_mark").write_text(each.mark, encoding="ascii")
+def _staged_days(stage: "duckdb.DuckDBPyConnection") -> set[_Key]:
+    return set(stage.execute('SELECT DISTINCT site, CAST("at" AS DATE) FROM staged').fetchall())
+
+
+def _days_of_the_erased(
+    stage: "duckdb.DuckDBPyConnection", folder: Path, partitions: Collection[Partition], after: int
+) -> set[_Key]:
+    """Name the days whose files hold what someone did who has been erased since."""
+    sites = {row[0] for row in stage.execute("SELECT DISTINCT site FROM erased WHERE seq > ?", [after]).fetchall()}
+    places = {str(folder / each.file): (each.site, each.day) for each in partitions if each.site in sites}
+    if not places:
+        return set()
+    found = stage.execute(
+        f"SELECT DISTINCT held.filename FROM {files_sql(list(places), ', filename = true')} AS held"
+        " JOIN erased ON held.site = erased.site AND held.reader = erased.reader"
+        " WHERE erased.seq > ? AND held.kind <> 'erasure'",
+        [after],
+    ).fetchall()
+    return {places[row[0]] for row in found}
+
+
+def _write_partition(
+    stage: "duckdb.DuckDBPyConnection",
+    folder: Path,
+    key: _Key,
+    held: Partition | None,
+    *,
+    generation: int,
+    erasures: bool,
+) -> Partition | None:
+    """Write one day anew, under a name not yet final, from its former file and what was staged.
+
+    None when nothing is left of it.
+    """
+    site, day = key
+    low = f"TIMESTAMP {literal(day.isoformat())}"
+    sources = [
+        f'SELECT {NAMED} FROM staged WHERE site = {literal(site)} AND "at" >= {low} AND "at" < {low} + INTERVAL 1 DAY'
+    ]
+    if held:
+        sources.append(f"SELECT {NAMED} FROM {files_sql([str(folder / held.file)])}")
+    query = f"SELECT * FROM ({' UNION ALL '.join(sources)}) AS act"
+    if erasures:
+        query += (
+            " ANTI JOIN erased ON act.site = erased.site AND act.reader = erased.reader AND act.seq < erased.seq"
+            " AND act.kind <> 'erasure'"
+        )
+    name = f"{folder_of(site, day)}/events-{generation}.parquet"
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _unfinished(target)
+    events = write_events(stage, query, unfinished)
+    if not events:
+        unfinished.unlink()
+        return None
+    return Partition(site=site, day=day, events=events, file=name, bytes=unfinished.stat().st_size)
+
+
+def write_events(connection: "duckdb.DuckDBPyConnection", query: str, file: Path) -> int:
+    """Write what a query gives, which has the columns of `events`, as the lake keeps it; returns how many rows."""
+    # A reader's acts side by side: names repeat and compress, and counting per reader meets each one in a run.
+    rows = connection.execute(
+        f'COPY (SELECT {NAMED} FROM ({query}) ORDER BY reader, "at", seq) TO {literal(str(file))}'
+        f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
+    ).fetchone()
+    return int(rows[0]) if rows else 0
+
+
+def files_sql(files: Sequence[str], options: str = "") -> str:
+    """Write the relation that these Parquet files are together."""
+    return f"read_parquet([{', '.join(literal(each) for each in files)}], hive_partitioning = false{options})"
+
+
+@contextmanager
+def _stage_in(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """Open a database on disk, so that a log larger than memory can be sorted into days; gone afterwards."""
+    staging = folder / _STAGING
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    stage = engine(memory=MEMORY, spill=staging)
+    try:
+        stage.execute(f"ATTACH {literal(str(staging / 'staged.duckdb'))} AS staging; USE staging")
+        stage.execute(f"CREATE TABLE staged ({DEFINED})")
+        stage.execute("CREATE TABLE erased (site VARCHAR, reader VARCHAR, seq BIGINT)")
+        yield stage
+    finally:
+        stage.close()
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other exports out; whatever becomes of this process, the lock goes with it."""
+    lock = sqlite3.connect(folder / ".lock", timeout=0, isolation_level=None)
+    try:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise Busy(
+                "Another process is writing this lake.",
+                hint="Wait for it to finish; then try again.",
+                at=str(folder),
+                code="lake_locked",
+            ) from None
+        yield
+    finally:
+        lock.close()
+
+
+def _sweep(folder: Path, manifest: Manifest) -> None:
+    """Remove what no manifest names: files that were replaced, and what an export that was killed left behind."""
+    named = {each.file for each in manifest.partitions}
+    for path in folder.glob("site=*/day=*/*"):
+        if path.relative_to(folder).as_posix() not in named and _is_ours(path.name):
+            path.unlink(missing_ok=True)
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+    (folder / f".{MANIFEST}.unfinished").unlink(missing_ok=True)
+    for path in folder.glob(".staging*"):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _unfinished(target: Path) -> Path:
+    return target.with_name(f".{target.stem}.unfinished")
+
+
+def _is_ours(name: str) -> bool:
+    """Whether an export gives such names, or once did."""
+    stem, _, ending = name.lstrip(".").rpartition(".")
+    return name in ("_mark", "events.parquet") or (stem.startswith("events-") and ending in ("parquet", "unfinished"))
+
+
+def _last_generation(folder: Path) -> int:
+    """Find the highest number a file carries, for a lake that lost its manifest."""
+    numbers = (path.stem.removeprefix("events-") for path in folder.glob("site=*/day=*/events-*.parquet"))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def _in_silence(done: int, total: int) -> None:
