@@ -132,16 +132,22 @@ def _print_trial(trial: Trial) -> None:
 @click.option("--sample", type=click.IntRange(min=0), default=0, help="Score N targets drawn at random; 0 for all.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sample.")
 @click.option("--rank-dump", type=click.Path(path_type=Path), help="Write each target's rank to this Parquet file.")
+@click.option(
+    "--history", default="", metavar="FILE", help="Past experiments: what offline differences were worth in production."
+)
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def evaluate(
     *, file: Path | None, project: Path, policies: Sequence[str], window: str, target: Any, seen: Any, k: int, sample: int, seed: int,
-    rank_dump: Path | None, as_json: bool, **columns: Any,
+    rank_dump: Path | None, history: str, as_json: bool, **columns: Any,
 ) -> None:  # fmt: skip
     """Replay a log in order of time and tell how often each policy had the next click near the top.
 
     A proxy: on news the best policy offline is often not the best online. Only an experiment says what pays.
     """
+    from embellie.app.proxy_validity import offline_worth, worth_document, worth_sentences
+
     protocol = protocol_of(window=window, target=target, seen=seen, k=k, sample=sample, seed=seed)
+    worth = offline_worth(history)
     with _bar() as progress:
         evaluated = evaluate_source(
             Source(log=file or place_of(project).log, **columns),
@@ -155,9 +161,10 @@ def evaluate(
     if evaluated.skipped:
         click.echo(f"{evaluated.skipped} rows were no clicks and were left out.", err=True)
     if as_json:
-        print_json(evaluation_document(evaluated))
+        print_json(evaluation_document(evaluated) | {"in_production": worth_document(worth)})
     else:
         _print_evaluation(evaluated)
+        click.echo("In production so far: " + " ".join(worth_sentences(worth)))
 
 
 @contextmanager
