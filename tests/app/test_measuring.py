@@ -51,8 +51,8 @@ WHOLE = replace(
     p_many=0.002,
     log_e=4.2,
     money=MoneyEffect(effect=2300.0, low=300.0, high=4200.0, currency="EUR"),
-    guardrail=Guardrail(state="holds", margin=0.02, money=900.0),
-    shrunk=Shrunk(effect=0.04, low=0.01, high=0.07),
+    guardrail=Guardrail(state="holds", margin=0.02, money=900.0, low=-0.01, high=0.2),
+    shrunk=Shrunk(effect=0.04, low=0.01, high=0.07, above_zero=0.99, above_margin=1.0),
 )
 MISSING = UnavailableEffect(metric="clicks", variant="heuristic", because=Unavailable("No clicks.", "Wait."))
 CARD = Scorecard(
@@ -103,7 +103,7 @@ def test_the_document_carries_everything():
     for name in ("role", "theta", "saved", "p_many", "log_e", "money", "guardrail", "shrunk", "proxy"):
         assert name in row
     assert row["money"] == {"effect": 2300.0, "low": 300.0, "high": 4200.0, "currency": "EUR"}
-    assert row["guardrail"] == {"state": "holds", "margin": 0.02, "money": 900.0}
+    assert row["guardrail"] == {"state": "holds", "margin": 0.02, "money": 900.0, "low": -0.01, "high": 0.2}
     assert document["effects"][2]["unavailable"] == "No clicks."
     assert document["checks"][0]["code"] == "split_fine"
     assert document["slices"][0]["variants"]["heuristic"] == {"units": 3001}

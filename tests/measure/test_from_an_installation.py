@@ -81,7 +81,7 @@ def test_the_scorecard_of_an_experiment_comes_from_the_log(project):
 def test_the_name_may_be_left_out_when_there_is_one(project):
     """One experiment needs no name; the text says the split and a sentence per metric."""
     said = run(project).stdout
-    assert said.startswith("The split is as designed: `status_quo` ")
+    assert "The split is as designed: `status_quo` " in said
     assert "Articles per visit, `heuristic`: +" in said
 
 

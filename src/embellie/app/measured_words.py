@@ -17,7 +17,7 @@ from embellie.measure.telling import (
     split_sentence,
 )
 from embellie.measure.telling_checks import check_name, dimension_name, part_name, state_name
-from embellie.measure.telling_numbers import count_text, metric_name, metric_title, number_text
+from embellie.measure.telling_numbers import count_text, metric_name, metric_title, number_text, percent_text
 
 __all__ = [
     "Answer",
@@ -39,6 +39,7 @@ __all__ = [
     "money_texts",
     "number_text",
     "part_name",
+    "percent_text",
     "reason_and_remedy",
     "role_place",
     "sentences",

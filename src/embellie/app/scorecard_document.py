@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from embellie.domain.errors import unknown_name
@@ -18,6 +19,19 @@ from embellie.domain.scorecard import (
     UnavailableEffect,
 )
 from embellie.domain.unavailable import Unavailable
+from embellie.store.scorecard_table import Format, table_bytes, write_table
+
+__all__ = [
+    "COLUMNS",
+    "Format",
+    "check_document",
+    "file_bytes",
+    "scorecard_document",
+    "scorecard_rows",
+    "series_document",
+    "srm_document",
+    "write_rows",
+]
 
 SCHEMA = "embellie/scorecard/1"
 SERIES_SCHEMA = "embellie/scorecard-series/1"
@@ -141,6 +155,16 @@ def scorecard_rows(card: Scorecard) -> list[dict[str, Any]]:
     return list(_rows(card))
 
 
+def write_rows(path: Path, card: Scorecard, *, as_: Format) -> None:
+    """Write a scorecard's rows to a file, whole or not at all; see `write_table`."""
+    write_table(path, COLUMNS, scorecard_rows(card), as_=as_)
+
+
+def file_bytes(card: Scorecard, *, as_: Format) -> bytes:
+    """Return a scorecard's rows as the content of a file."""
+    return table_bytes(COLUMNS, scorecard_rows(card), as_=as_)
+
+
 def _rows(card: Scorecard) -> Iterator[dict[str, Any]]:
     whole = Slice(dimension="", value="", units=card.units, effects=card.effects)
     for part in (whole, *card.slices):
@@ -217,26 +241,20 @@ def _effect_document(row: Effect | UnavailableEffect) -> dict[str, Any]:
         "relative": _relative_document(row.relative),
     }
     more = {name: getattr(row, name) for name in ("theta", "saved", "p_many", "log_e")}
-    more["money"] = _money_document(row.money)
-    more["guardrail"] = _guardrail_document(row.guardrail)
-    more["shrunk"] = row.shrunk and {"effect": row.shrunk.effect, "low": row.shrunk.low, "high": row.shrunk.high}
+    more["money"] = _given(row.money, ("effect", "low", "high", "currency"))
+    more["guardrail"] = _given(row.guardrail, ("state", "margin", "money", "low", "high"))
+    more["shrunk"] = _given(row.shrunk, ("effect", "low", "high", "above_zero", "above_margin"))
     return document | {name: value for name, value in more.items() if value is not None}
+
+
+def _given(record: MoneyEffect | Guardrail | Shrunk | None, names: Sequence[str]) -> dict[str, Any] | None:
+    """The fields that hold something."""
+    if record is None:
+        return None
+    return {name: value for name in names if (value := getattr(record, name)) is not None}
 
 
 def _relative_document(relative: RelativeEffect | Unavailable) -> dict[str, Any]:
     if isinstance(relative, Unavailable):
         return dict(relative.document())
     return {"effect": relative.effect, "low": relative.low, "high": relative.high, "se": relative.se}
-
-
-def _money_document(money: MoneyEffect | None) -> dict[str, Any] | None:
-    if money is None:
-        return None
-    return {"effect": money.effect, "low": money.low, "high": money.high, "currency": money.currency}
-
-
-def _guardrail_document(guardrail: Guardrail | None) -> dict[str, Any] | None:
-    if guardrail is None:
-        return None
-    document: dict[str, Any] = {"state": guardrail.state, "margin": guardrail.margin}
-    return document if guardrail.money is None else document | {"money": guardrail.money}

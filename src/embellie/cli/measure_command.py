@@ -2,19 +2,33 @@
 
 import importlib
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from embellie.app.measuring import scorecard, watched
-from embellie.app.scorecard_document import scorecard_document
+from embellie.app.measuring import DIMENSIONS, day_ends, scorecard, watched
+from embellie.app.scorecard_document import scorecard_document, series_document
 from embellie.cli.main import print_json, project_option
-from embellie.cli.measure_shown import json_option, language_option, looking_of, planned_option, show
+from embellie.cli.measure_shown import (
+    csv_option,
+    json_option,
+    language_option,
+    looking_of,
+    parquet_option,
+    planned_option,
+    show,
+    show_days,
+    show_slices,
+    write_files,
+)
 from embellie.domain.errors import InputError
+from embellie.domain.scorecard import Scorecard
 
 SUBCOMMANDS = {
     "table": "scorecard of a table: CSV, Parquet, or a database",
     "srm": "is a split the designed one?",
+    "proxies": "how well has a proxy foretold what counts?",
     "plan": "sample size, duration, smallest effect worth detecting",
 }
 """Every subcommand beside `experiment`, with its line of help; `measure_<name>.py` holds it."""
@@ -55,12 +69,36 @@ def command() -> None:
     "--sequential",
     default="",
     metavar="always|group:K|none",
-    help="How often results are looked at; whenever (always), unless said otherwise.",
+    help="How often results are looked at; as planned, or whenever (always), unless said otherwise.",
 )
 @planned_option
+@click.option(
+    "--by",
+    "dimensions",
+    multiple=True,
+    type=click.Choice(DIMENSIONS),
+    help="Also among parts of the readers; may be repeated.",
+)
+@click.option("--days", is_flag=True, help="Instead, one metric's effect day by day.")
+@click.option("--metric", default="", metavar="NAME", help="The metric of --days; the primary one when left out.")
+@csv_option
+@parquet_option
 @language_option
 @json_option
-def experiment(*, name: str, project: Path, sequential: str, planned: int | None, language: str, as_json: bool) -> None:
+def experiment(
+    *,
+    name: str,
+    project: Path,
+    sequential: str,
+    planned: int | None,
+    dimensions: tuple[str, ...],
+    days: bool,
+    metric: str,
+    csv: Path | None,
+    parquet: Path | None,
+    language: str,
+    as_json: bool,
+) -> None:
     """Give the scorecard of experiment NAME, computed from the log (NAME may be left out when there is one).
 
     Its intervals hold at every look, tightest at the readers it is planned for (`planned` in embellie.toml).
@@ -76,14 +114,36 @@ def experiment(*, name: str, project: Path, sequential: str, planned: int | None
         test = newsroom.experiment(name or names[0])
         if planned is not None:
             test = replace(test, planned=planned)
-        card = scorecard(
-            newsroom.analysis,
-            test,
-            metrics_of(newsroom.config),
-            read_seconds=newsroom.config.read_seconds,
-            looking=looking or watched(test),
-        )
-    if as_json:
+        now = newsroom.clock()
+
+        def card_at(until: datetime | None, by: tuple[str, ...]) -> Scorecard:
+            return scorecard(
+                newsroom.analysis,
+                test,
+                metrics_of(newsroom.config),
+                read_seconds=newsroom.config.read_seconds,
+                looking=looking or watched(test),
+                until=until,
+                now=now,
+                dimensions=by,
+            )
+
+        if days:
+            history = [(at, card_at(at, ())) for at in day_ends(test, now)]
+            card = history[-1][1] if history else None
+        else:
+            card = card_at(None, tuple(dict.fromkeys(("bot", *dimensions))))
+    if card is not None:
+        write_files(card, csv=csv, parquet=parquet)
+    if days:
+        chosen = metric or test.primary
+        if as_json or (card is not None and chosen not in {row.metric for row in card.effects}):
+            document = series_document(history, chosen)
+            print_json(document)
+        else:
+            show_days(history, chosen, language)
+    elif card is not None and as_json:
         print_json(scorecard_document(card))
-    else:
+    elif card is not None:
         show(card, language)
+        show_slices(card, dimensions, language)

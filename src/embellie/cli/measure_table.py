@@ -1,6 +1,8 @@
 """`embellie measure table`: the scorecard of any table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -8,8 +10,19 @@ import click
 from embellie.app.measuring import TableSpec
 from embellie.app.measuring_tables import parse_weights, table_document, table_scorecard
 from embellie.cli.main import print_json
-from embellie.cli.measure_shown import json_option, language_option, looking_of, planned_option, sequential_option, show
+from embellie.cli.measure_shown import (
+    csv_option,
+    json_option,
+    language_option,
+    looking_of,
+    parquet_option,
+    planned_option,
+    sequential_option,
+    show,
+    write_files,
+)
 from embellie.domain.errors import InputError
+from embellie.domain.scorecard import Slice
 
 
 @click.command()
@@ -17,7 +30,13 @@ from embellie.domain.errors import InputError
 @click.argument("more", nargs=-1, metavar="")
 @click.option("--unit", default="", metavar="COL", help="The column of the unit of randomisation.")
 @click.option("--variant", required=True, metavar="COL", help="The column of the variant.")
-@click.option("--metric", "metrics", multiple=True, metavar="SPEC…", help="A column, or NUM/DEN for a ratio of means.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="SPEC…",
+    help="A column, NUM/DEN, share(COL), median(COL), p90(COL), capped(COL[, 99.5%]).",
+)
 @click.option("--control", default="", metavar="VALUE", help="The control's value in the variant column.")
 @click.option("--weights", default="", metavar="A=1,B=1", help="The designed split; equal when left out.")
 @click.option(
@@ -25,7 +44,7 @@ from embellie.domain.errors import InputError
     "covariates",
     multiple=True,
     metavar="METRIC=SPEC…",
-    help="A column or ratio from before the experiment: the adjusted row is given beside the unadjusted one.",
+    help="A column or ratio from before the experiment, or several: the adjusted row is given beside the unadjusted one.",
 )
 @sequential_option
 @planned_option
@@ -41,6 +60,8 @@ from embellie.domain.errors import InputError
     show_default=True,
     help="What an empty cell of a metric means.",
 )
+@csv_option
+@parquet_option
 @language_option
 @json_option
 def command(
@@ -59,6 +80,8 @@ def command(
     where: tuple[str, ...],
     trials: str,
     missing: Literal["refuse", "zero"],
+    csv: Path | None,
+    parquet: Path | None,
     language: str,
     as_json: bool,
 ) -> None:
@@ -69,16 +92,20 @@ def command(
     found = table_scorecard(
         file,
         spec=TableSpec(
-            unit=unit, variant=variant, trials=trials, segment=segment, where=_pairs(where, "--where"), missing=missing
+            unit=unit, variant=variant, trials=trials, segment=segment, where=_wheres(where), missing=missing
         ),
         metrics=_metrics(metrics, more),
-        covariates=_pairs([*covariates, *(text for text in more if "=" in text)], "--covariate"),
+        covariates=_lists([*covariates, *(text for text in more if "=" in text)], "--covariate"),
         control=control,
         weights=parse_weights(weights) if weights else None,
         looking=looking_of(sequential, planned),
     )
     if found.control_chosen:
         click.echo(f"Control: `{found.card.control}` (name another with --control).", err=True)
+    parts = [
+        Slice(dimension=segment, value=name, units=card.units, effects=card.effects) for name, card in found.segments
+    ]
+    write_files(replace(found.card, slices=(*found.card.slices, *parts)), csv=csv, parquet=parquet)
     if as_json:
         print_json(table_document(found))
         return
@@ -95,13 +122,20 @@ def _metrics(metrics: Sequence[str], more: Sequence[str]) -> list[str]:
     return found
 
 
-def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
+def _wheres(texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name, values in _lists(texts, "--where").items():
+        if len(values) > 1:
+            raise InputError(f"`{name}` is given twice.", hint="One `--where` for each name.")
+        found[name] = values[0]
+    return found
+
+
+def _lists(texts: Sequence[str], option: str) -> dict[str, list[str]]:
+    lists: dict[str, list[str]] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise InputError(f"`{text}` is no pair.", hint=f"Write `{option} NAME=VALUE`.")
-        if name in pairs:
-            raise InputError(f"`{name}` is given twice.", hint=f"One `{option}` for each name.")
-        pairs[name] = value
-    return pairs
+        lists.setdefault(name, []).append(value)
+    return lists

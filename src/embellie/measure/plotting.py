@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from embellie.domain.scorecard import Effect, RelativeEffect, Scorecard
 from embellie.measure.telling import leading_rows
@@ -39,14 +39,14 @@ def interval_plot(card: Scorecard, language: str = "en") -> list[str]:
 def series_plot(
     history: Sequence[tuple[datetime, Scorecard]], metric: str, variant: str, language: str = "en"
 ) -> list[str]:
-    """Draw one metric's relative effect over time, a line per moment: its day, the units so far, its interval.
+    """Draw one metric's relative effect over time, a line per moment: the day it ends, the units so far, its interval.
 
     A moment without an interval is a line that says so.
     """
     lines: list[Line] = []
     early: list[str] = []
     for at, card in history:
-        label = f"{at:%Y-%m-%d}  {count_text(sum(card.units.values()), language):>9}"
+        label = f"{at - timedelta(microseconds=1):%Y-%m-%d}  {count_text(sum(card.units.values()), language):>9}"
         rows = [row for row, _ in leading_rows(card.effects) if (row.metric, row.variant) == (metric, variant)]
         relative = rows[0].relative if rows and isinstance(rows[0], Effect) else None
         if isinstance(relative, RelativeEffect):
