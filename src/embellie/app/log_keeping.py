@@ -19,7 +19,9 @@ from embellie.domain.reading import Read
 from embellie.domain.slate import Consent
 from embellie.ports import Receipt, Rejected
 from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
+from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake import Exported, export
+from embellie.store.lake_manifest import read_manifest
 from embellie.store.log import FILE, Imbalance, Quarantined, Replayed, SqliteLog
 from embellie.store.wire import event_from_wire
 
@@ -185,11 +187,38 @@ def _rejected(rows: Sequence[BadRow], file: Path, site: str) -> Iterator[Rejecte
 
 
 def export_log(
-    place: Place, folder: Path, *, complete_hours: bool = True, progress: Progress | None = None
+    place: Place,
+    folder: Path,
+    *,
+    complete_hours: bool = True,
+    anew: bool = False,
+    progress: Progress | None = None,
 ) -> Exported:
-    """Write the log as Parquet, a file per site and day; by default only what arrived in hours that are over."""
+    """Write the log as Parquet, a file per site and day; by default only what arrived in hours that are over.
+
+    Args:
+        place: The installation.
+        folder: The lake.
+        complete_hours: Leave out what arrived in the hour that is not over yet.
+        anew: Write every file again, from the log alone.
+        progress: Told how far it is.
+
+    Raises:
+        InputError: There is no log, the folder cannot be written, or it holds another log's lake.
+        Busy: Another process is writing this lake.
+    """
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return export(place.log, folder, before=hour if complete_hours else None, progress=progress)
+    return export(place.log, folder, before=hour if complete_hours else None, anew=anew, progress=progress)
+
+
+def lake_line(place: Place) -> str:
+    """Say in one line what the lake in the data folder holds of the log; `""` when there is no lake."""
+    manifest = read_manifest(place.log.parent / LAKE_FOLDER)
+    if manifest is None:
+        return ""
+    with SqliteLog(place.log) as log:
+        after = max(0, log.last() - manifest.through)
+    return f"Lake: {manifest.events:,} events in {len(manifest.partitions):,} files; {after:,} came since."
 
 
 def replay_log(place: Place, *, kinds: Collection[str] = PUBLIC_KINDS) -> Replayed:

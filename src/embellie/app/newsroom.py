@@ -37,6 +37,7 @@ from embellie.recommend.state import ANY_LANGUAGE, State
 from embellie.release import changing
 from embellie.serve.handling import Ranker, Snapshot, handle, placement_of
 from embellie.store.analysis import Analysis
+from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
 from embellie.store.wire import event_from_wire
@@ -63,7 +64,8 @@ class Newsroom:
         self.folder, self.config, self.log = folder, config, log
         self.clock, self.simulated = clock, simulated
         self.sites: Mapping[str, Site] = sites_of(config)
-        self.analysis = Analysis(log, threads=1)  # readers wait for slates, not for scorecards
+        # Readers wait for slates, not for scorecards: one thread.
+        self.analysis = Analysis(log, lake=log.path.parent / LAKE_FOLDER, threads=1)
         self._lock = threading.RLock()
         self._state = State()
         self._operations = Operations(self.sites, stable=self._scenario_release(next(iter(config.scenarios))).release)

@@ -11,6 +11,7 @@ import click
 from embellie.app.log_keeping import (
     export_log,
     import_clicks,
+    lake_line,
     ledger_document,
     place_of,
     quarantine_document,
@@ -115,13 +116,14 @@ def import_(
 @command.command("export")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="Also what arrived in the hour that is not over yet.")
+@click.option("--anew", is_flag=True, help="Write every file again, from the log alone.")
 @DATA
 @JSON
-def export(folder: Path, *, everything: bool, data: Path, as_json: bool) -> None:
-    """Write the log to FOLDER as Parquet, a file per site and day; days that did not change are left alone."""
+def export(folder: Path, *, everything: bool, anew: bool, data: Path, as_json: bool) -> None:
+    """Write the log to FOLDER as Parquet, a file per site and day; days to which nothing came are left alone."""
     place = place_of(data)
     with _progress("Exporting", "events") as progress:
-        done = export_log(place, folder, complete_hours=not everything, progress=progress)
+        done = export_log(place, folder, complete_hours=not everything, anew=anew, progress=progress)
     if as_json:
         print_json(
             {
@@ -131,6 +133,7 @@ def export(folder: Path, *, everything: bool, data: Path, as_json: bool) -> None
                 "unchanged": done.unchanged,
                 "events": done.events,
                 "too_recent": done.too_recent,
+                "through": done.through,
             }
         )
     else:
@@ -150,11 +153,14 @@ def export(folder: Path, *, everything: bool, data: Path, as_json: bool) -> None
 @JSON
 def ledger(*, verify: bool, data: Path, as_json: bool) -> None:
     """Show, by site and hour, that received = accepted + duplicates + quarantined."""
-    document = ledger_document(place_of(data), verify=verify)
+    place = place_of(data)
+    document = ledger_document(place, verify=verify)
     if as_json:
         print_json(document)
     else:
         _print_ledger(document)
+        if line := lake_line(place):
+            click.echo(line)
     for each in document["imbalances"]:
         click.echo(
             f"{each['site']} {each['hour']}: the ledger says {each['ledger']} {each['what']},"

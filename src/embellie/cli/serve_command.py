@@ -8,6 +8,7 @@ from typing import cast
 
 import click
 
+from embellie.app.compacting import compact_until
 from embellie.app.config import metrics_of
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
@@ -105,11 +106,12 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 
 @contextmanager
 def _background(newsroom: Newsroom) -> Iterator[None]:
-    """Keep the catalogue in step with its feeds, and let rollouts' gates look, while the server runs."""
+    """Keep the catalogue in step with its feeds, let rollouts' gates look, and fill the lake, while the server runs."""
     stopped = threading.Event()
     threads = [
         threading.Thread(target=sync_until, args=(newsroom, stopped), name="embellie-feeds", daemon=True),
         threading.Thread(target=_gates_until, args=(newsroom, stopped), name="embellie-gates", daemon=True),
+        threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -119,6 +121,10 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
         stopped.set()
         for thread in threads:
             thread.join(timeout=5)
+
+
+def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
+    compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True))
 
 
 def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:

@@ -1,0 +1,93 @@
+"""Compacting: while the server runs, what arrived in hours that are over moves into the lake, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from embellie.domain.errors import EmbellieError, InputError
+from embellie.store.lake import FOLDER
+
+MARGIN = timedelta(seconds=90)
+"""How long after the hour an hour is compacted."""
+
+_NICENESS = 10
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compacted:
+    """What a compaction did: files written, events in the lake, events that arrived too recently for it."""
+
+    files: int
+    events: int
+    too_recent: int
+
+
+def compact_until(data: Path, stopped: threading.Event, *, tell: Callable[[str], None]) -> None:
+    """Compact the log of a data folder into its lake, at once and after every hour, until stopped.
+
+    Readers do not notice: it is done by another process, of low priority. When that fails or is killed the lake stays
+    as it was, and the next hour tries again.
+
+    Args:
+        data: The data folder, which holds the log.
+        stopped: Set to end, which also ends a compaction under way.
+        tell: Gets a line for each compaction that did something or failed.
+    """
+    while True:
+        try:
+            done = compact(data, stopped=stopped)
+        except (EmbellieError, OSError) as error:
+            tell(f"The log could not be compacted into the lake: {error}")
+        else:
+            if done and done.files:
+                tell(f"Compacted into the lake: {done.events:,} events, {done.files:,} files written.")
+        if stopped.wait(seconds_to_next(datetime.now(UTC))):
+            return
+
+
+def compact(data: Path, *, stopped: threading.Event | None = None) -> Compacted | None:
+    """Compact a data folder's log into its lake, in another process of low priority; None when stopped meanwhile.
+
+    Raises:
+        InputError: It failed, with what that process said.
+    """
+    command = [sys.executable, "-m", "embellie", "log", "export", str(data / FOLDER), "--data", str(data), "--json"]
+    with subprocess.Popen(  # noqa: S603, our own program
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+        while True:
+            try:
+                said, errors = process.communicate(timeout=_LOOK_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                if stopped and stopped.is_set():
+                    process.terminate()
+                    process.communicate()
+                    return None
+    if process.returncode:
+        raise InputError(
+            f"The export ended with {process.returncode}: {errors.strip()[-500:] or 'it said nothing'}",
+            hint=f"Try `embellie log export {data / FOLDER} --data {data}`.",
+            at=str(data / FOLDER),
+        )
+    document: dict[str, Any] = json.loads(said)
+    return Compacted(
+        files=len(document["written"]), events=int(document["events"]), too_recent=int(document["too_recent"])
+    )
+
+
+def seconds_to_next(now: datetime) -> float:
+    """Tell how long it is until shortly after the next full hour."""
+    hour = now.replace(minute=0, second=0, microsecond=0) + MARGIN
+    return ((hour if hour > now else hour + timedelta(hours=1)) - now).total_seconds()
