@@ -9,7 +9,9 @@ EmbellieError
 ├── UnknownName           a name that does not exist         exit 2, HTTP 404
 ├── Refused               a key or a role is missing         exit 2, HTTP 401 or 403
 ├── Conflict              the state does not allow it        exit 1, HTTP 409
-└── Busy                  try again later                    exit 1, HTTP 503
+├── Busy                  try again later                    exit 1, HTTP 503
+└── EngineError           a database or cluster does not     exit 1, HTTP 503
+                          answer, or its extra is missing
 """
 
 import difflib
@@ -102,6 +104,14 @@ class Busy(EmbellieError):
     """Try again later."""
 
     code = "busy"
+    exit_code = 1
+    status = 503
+
+
+class EngineError(EmbellieError):
+    """A database or a cluster cannot be reached, does not let us in, or what speaks to it is not installed."""
+
+    code = "engine_unavailable"
     exit_code = 1
     status = 503
 

@@ -1,0 +1,59 @@
+"""Engine choice: which engine a URL names, for the log's events and for a table."""
+
+from embellie.domain.errors import EngineError, InputError
+from embellie.ports import AggregateReader
+from embellie.store.tables import Table
+
+POSTGRES = ("postgresql", "postgres")
+SPARK = ("sc",)
+
+
+def open_engine(url: str, *, lake: str = "") -> AggregateReader:
+    """Open the engine that computes scorecards from the log: SQL in DuckDB's dialect over `events`.
+
+    Args:
+        url: `sc://host:port` (Spark, Sail, whatever speaks Spark Connect) or `postgresql://…`.
+        lake: For Spark the lake's folder as the server sees it (`/data/lake`, `s3a://…`) or a table; for PostgreSQL the
+            table, `events` when empty.
+
+    Raises:
+        EngineError: It is no engine, cannot be reached, or its extra is missing.
+        TableError: There is no such lake, or it lacks a column.
+    """
+    scheme = url.partition("://")[0]
+    if scheme in POSTGRES:
+        from embellie.store.postgres_engine import postgres_events
+
+        return postgres_events(url, table=lake)
+    if scheme in SPARK:
+        if not lake:
+            raise InputError(
+                "Spark needs to know where the lake is.",
+                hint='Write `[analysis] lake = "…"`: a folder the server sees.',
+            )
+        from embellie.store.spark_engine import spark_events
+
+        return spark_events(url, lake=lake)
+    raise EngineError(
+        f"`{scheme}` is no engine this version knows.",
+        hint="Use `sc://host:port` or `postgresql://user@host/database`.",
+    )
+
+
+def open_remote_table(url: str, name: str) -> Table | None:
+    """Open a table of PostgreSQL or Spark; `None` where the URL names neither.
+
+    Raises:
+        EngineError: It cannot be reached, or its extra is missing.
+        TableError: There is no such table.
+    """
+    scheme = url.partition("://")[0]
+    if scheme in POSTGRES:
+        from embellie.store.postgres_engine import PostgresTable
+
+        return PostgresTable(url, name)
+    if scheme in SPARK:
+        from embellie.store.spark_engine import SparkTable
+
+        return SparkTable(url, name)
+    return None
