@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import msgspec
 from embellie.app.deciding import verdict_document
 from embellie.app.intake import body_from
 from embellie.app.releasing import experiment_document, release_document, rollout_document
-from embellie.app.scorecard_document import scorecard_document
+from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
 from embellie.domain.article import Article
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS
@@ -45,6 +47,8 @@ from embellie.web.messages import (
     RolloutsAnswer,
     RulesAnswer,
     ScorecardAnswer,
+    SeriesAnswer,
+    SeriesQuery,
     SiteQuery,
     SlateAnswer,
     SlateItemAnswer,
@@ -225,6 +229,27 @@ def scorecard(ask: Ask[NoQuery, None]) -> Any:
     return scorecard_document(ask.newsroom.scorecard(ask.path["name"]))
 
 
+def scorecard_series(ask: Ask[SeriesQuery, None]) -> Any:
+    """Tell one metric's effects over time; the primary one's when none is named."""
+    name = ask.path["name"]
+    metric = ask.query.metric or ask.newsroom.experiment(name).primary
+    return series_document(ask.newsroom.scorecard_history(name), metric)
+
+
+def scorecard_file(ask: Ask[NoQuery, None], *, as_: Format) -> Reply:
+    """Give a scorecard's rows as a file."""
+    name = ask.path["name"]
+    content = file_bytes(ask.newsroom.scorecard(name), as_=as_)
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "scorecard"
+    disposition = f'attachment; filename="{plain}.{as_}"'.encode()
+    headers = (
+        (b"content-disposition", disposition),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    )
+    return Reply(content, FILE_TYPES[as_], headers)
+
+
 # frame, decide
 
 
@@ -357,6 +382,9 @@ def widget(ask: Ask[NoQuery, None]) -> Reply:
     return Reply(b"" if unchanged else script, "text/javascript; charset=utf-8", headers, 304 if unchanged else 200)
 
 
+FILE_TYPES: Mapping[Format, str] = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+FILE_WORDS: Mapping[Format, str] = {"csv": "CSV", "parquet": "Parquet"}
+
 VERBS = ("advance", "hold", "complete", "rollback")
 
 TABLE: tuple[Call, ...] = (
@@ -374,6 +402,13 @@ TABLE: tuple[Call, ...] = (
          answer=RulesAnswer, summary="Write or replace an editorial rule."),
     Call(method="GET", path="/v1/experiments", handler=experiments, query=SiteQuery, answer=ExperimentsAnswer,
          summary="The experiments, running ones first."),
+    Call(method="GET", path="/v1/experiments/{name:path}/series", handler=scorecard_series, query=SeriesQuery,
+         answer=SeriesAnswer, summary="One metric's effects over time: the whole sequence of intervals."),
+    *(
+        Call(method="GET", path=f"/v1/experiments/{{name:path}}.{as_}", handler=partial(scorecard_file, as_=as_), answer=str,
+             content_type=FILE_TYPES[as_], summary=f"The scorecard's rows as a {word} file.")
+        for as_, word in FILE_WORDS.items()
+    ),
     Call(method="GET", path="/v1/experiments/{name:path}", handler=scorecard, answer=ScorecardAnswer,
          summary="The scorecard of an experiment, from the log."),
     Call(method="GET", path="/v1/question", handler=question, answer=QuestionAnswer,

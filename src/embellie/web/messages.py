@@ -56,6 +56,12 @@ class SlateQuery(SiteQuery, frozen=True, kw_only=True):
     language: str = ""
 
 
+class SeriesQuery(NoQuery, frozen=True, kw_only=True):
+    """Which metric; the primary one when left out."""
+
+    metric: str = ""
+
+
 # in: the body
 
 
@@ -199,11 +205,27 @@ class ScorecardAnswer(_Out, frozen=True, kw_only=True):
     """An experiment's results; the same document as `embellie measure NAME --json`."""
 
     schema: Literal["embellie/scorecard/1"] = "embellie/scorecard/1"
+    experiment: str | None = None
     unit: str
     control: str
     variants: dict[str, dict[str, Any]]
+    excluded: dict[str, int] = {}
     srm: dict[str, Any]
     effects: list[dict[str, Any]]
+    planned: int = 0
+    checks: list[dict[str, Any]] = []
+    slices: list[dict[str, Any]] = []
+
+
+class SeriesAnswer(_Out, frozen=True, kw_only=True):
+    """One metric's effects at moments since the start, oldest first; the same as `embellie measure NAME --days --json`."""
+
+    schema: Literal["embellie/scorecard-series/1"] = "embellie/scorecard-series/1"
+    experiment: str | None
+    metric: str
+    control: str
+    planned: int = 0
+    points: list[dict[str, Any]]
 
 
 class QuestionAnswer(_Out, frozen=True, kw_only=True):
