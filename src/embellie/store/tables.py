@@ -1,8 +1,10 @@
 """Tables: a CSV or Parquet file, or a table of a database, as a source for SQL."""
 
 import math
+import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +19,11 @@ from embellie.store.engine import engine, literal, quoted
 
 _BATCH = 100_000
 
-_HASHES = 2**23
+_HASHES = 2**22
 """So many are sorted at once, so that a table of any length takes 64 MiB."""
+
+_MEMORY = "2GiB"
+"""What one table may take; sums over more units go through temporary files."""
 
 _BITS = 2**27
 _SPARSE = 64
@@ -61,7 +66,7 @@ class Table:
         """
         if column not in self.columns:
             wrong = unknown_name("column", column, self.columns)
-            raise TableError(wrong.message, hint=self._one_column() or wrong.hint, at=self.name)
+            raise TableError(wrong.message, hint=self._header_is_odd() or wrong.hint, at=self.name)
         if f"{column}_1" in self.columns and self.header().count(column) > 1:
             raise TableError(f"Two columns are called `{column}`.", hint="Give each a name of its own.", at=self.name)
 
@@ -69,10 +74,14 @@ class Table:
         """Return the columns' names as the file has them."""
         return list(self.columns)
 
-    def _one_column(self) -> str:
+    def _header_is_odd(self) -> str:
         name = next(iter(self.columns), "")
+        if len(self.columns) == 1 and re.search(r"[,;\t|]", name):
+            return f"There is one column only, `{name}`: some row has more or fewer cells than the first."
         if len(self.columns) == 1 and re.search(r"[^\w ]", name):
             return f"There is one column only, `{name}`: separate columns by a comma, a semicolon, a tab or `|`."
+        if all(name[:1].isdigit() for name in self.columns):
+            return f"The first line must name the columns; it holds {', '.join(f'`{name}`' for name in self.header())}."
         return ""
 
 
@@ -164,14 +173,19 @@ def open_table(source: str) -> Table:
         raise TableError(f"`{source}` names no table.", hint=f"Write `{source.rstrip(':')}::table`.")
     if scheme in {"sqlite", "duckdb"}:
         return _open_locally(name, source, lambda connection: _attach(connection, url, name))
+    from embellie.store.engine_choice import open_remote_table
+
+    remote = open_remote_table(url, name)
+    if remote is not None:
+        return remote
     raise TableError(
         f"`{scheme}` is no database this version reads.",
-        hint="Use `sqlite:///file.db::table` or `duckdb:///file.duckdb::table`, or export to Parquet.",
+        hint="Use `postgresql://…::table`, `sc://host:port::table` (Spark), `sqlite:///file.db::table` or `duckdb:///file.duckdb::table`, or export to Parquet.",
     )
 
 
 def _open_locally(name: str, source: str, show: Callable[[duckdb.DuckDBPyConnection], dict[str, Any]]) -> Table:
-    connection = engine()
+    connection = engine(memory=_MEMORY, spill=Path(tempfile.gettempdir()) / f"embellie-{os.getpid()}")
     connection.execute("SET preserve_insertion_order = true")
     try:
         return LocalTable(connection, name=name, **show(connection))
@@ -249,7 +263,10 @@ def _batches(cursor: sqlite3.Cursor, width: int) -> Iterator[dict[str, Any]]:
 
 
 def _unreadable(source: str, error: duckdb.Error) -> TableError:
-    first_line = str(error).strip().splitlines()[0].rstrip(".")
+    lines = str(error).strip().splitlines()
+    first_line = lines[0].rstrip(".")
+    if any("not utf-8" in line for line in lines):
+        first_line = "its text is not UTF-8"
     return TableError(
         f"Cannot read `{source}`: {first_line}.", hint="Check that it is a whole CSV or Parquet file in UTF-8."
     )
