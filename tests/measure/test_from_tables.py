@@ -2,17 +2,26 @@
 
 import json
 import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embellie.app.measuring import TableSpec
 from embellie.app.measuring_tables import table_document, table_scorecard
 from embellie.cli.main import cli
 from embellie.domain.errors import EmbellieError, InputError, TableError
 from embellie.domain.scorecard import UnavailableEffect
+from embellie.measure.aggregates import needs_of
+from embellie.measure.from_table import read_table
+from embellie.measure.table_query import parse_metric
+from embellie.store.tables import open_table
 
 BY_USER = TableSpec(unit="user", variant="variant")
 
@@ -122,6 +131,134 @@ def test_many_rows_in_any_order_and_number_of_threads_agree_with_the_oracle(tmp_
         assert (row.effect, row.se) == pytest.approx((expected, float(np.sqrt(variance))), rel=1e-9)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_arms_far_apart_and_far_from_zero_cost_no_digits(tmp_path, rows):
+    """At mean/sd of 1e7, with arms 10 standard deviations apart, effect and standard error hold to 1e-9; units once or twice."""
+    rng = np.random.default_rng(5)
+    n = 20_000
+    variant = np.repeat(rng.integers(0, 2, n), rows)
+    columns = {"user": np.repeat(np.arange(n), rows), "variant": variant}
+    columns["y"] = rng.normal(1e7 + 10.0 * variant, 1.0)
+    row = first(table_scorecard(write(tmp_path / "t.parquet", columns), spec=BY_USER, metrics=["y"]))
+    sums = columns["y"].reshape(n, rows).astype(np.longdouble).sum(axis=1)
+    control, treatment = (sums[columns["variant"][::rows] == side] for side in (0, 1))
+    se = np.sqrt(control.var(ddof=1) / len(control) + treatment.var(ddof=1) / len(treatment))
+    assert row.effect == pytest.approx(float(treatment.mean() - control.mean()), rel=1e-9)
+    assert row.se == pytest.approx(float(se), rel=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_forms_of_a_column_agree_with_the_oracle(tmp_path, rows):
+    """Shares, capped means and capped ratios to 1e-9 of numpy over units, in one row each or several; refunds are capped too."""
+    rng = np.random.default_rng(6)
+    n = 3000
+    unit = np.repeat(np.arange(n), rows)
+    columns = {
+        "user": unit,
+        "variant": (unit % 2),
+        "y": rng.standard_t(3, n * rows).round(3) * (rng.random(n * rows) < 0.5),
+    }
+    columns["z"] = 1.0 + rng.poisson(2, n * rows)
+    found = table_scorecard(
+        write(tmp_path / "t.parquet", columns),
+        spec=BY_USER,
+        metrics=["share(y)", "capped(y, 99%)", "capped(y,99%)/z", "y"],
+    )
+    y, z = (np.bincount(unit, weights=columns[name]) for name in ("y", "z"))
+    high, low = np.quantile(y[y > 0], 0.99), np.quantile(y[y < 0], 0.01)
+    cut = np.clip(y, low, high)
+    assert cut.min() > y.min()
+    side = np.arange(n) % 2 == 1
+
+    def apart(values, over=None):
+        over = np.ones(n) if over is None else over
+        means = [values[arm].mean() / over[arm].mean() for arm in (~side, side)]
+        phi = [
+            (values[arm] - mean * over[arm]) / over[arm].mean() for arm, mean in zip((~side, side), means, strict=True)
+        ]
+        return means[1] - means[0], np.sqrt(sum(each.var(ddof=1) / len(each) for each in phi))
+
+    expected = [apart((y > 0).astype(float)), apart(cut), apart(cut, z), apart(y)]
+    for row, figures in zip(found.card.effects, expected, strict=True):
+        assert (row.effect, row.se) == pytest.approx(figures, rel=1e-9)
+
+
+@pytest.mark.parametrize("spec", [BY_USER, TableSpec(unit="user", variant="variant", segment="platform")])
+def test_quantiles_are_read_with_the_order_statistics_beside_them(tmp_path, spec):
+    """Each is numpy's of the variant's units, with those 1.96 standard errors of its rank away."""
+    columns = people()
+    needs = needs_of([parse_metric("p90(revenue)", tuple(columns))])
+    with closing(open_table(write(tmp_path / "t.parquet", columns))) as table:
+        found = read_table(table, spec, needs)
+    parts = {"": np.full(4000, True)} | {name: columns["platform"] == name for name in found if name}
+    for part, aggregates in found.items():
+        for side in (0, 1):
+            values = columns["revenue"][parts[part] & (columns["variant"] == side)]
+            reach = 1.959963984540054 * np.sqrt(0.9 * 0.1 / len(values))
+            sample = aggregates.quantiles[str(side), "revenue", 0.9]
+            expected = np.quantile(values, [0.9 - reach, 0.9, 0.9 + reach])
+            assert (sample.low, sample.value, sample.high) == pytest.approx(expected, rel=1e-12)
+            assert sample.n == len(values)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_however_rows_are_cut_and_ordered_the_sums_are_the_same(data):
+    """Rows in any order, a unit's figures in one row or several, any kind of unit: the same aggregates."""
+    n = data.draw(st.integers(6, 60))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    order = data.draw(st.permutations(range(n)))
+    kind = data.draw(st.sampled_from(["number", "far number", "text"]))
+    named = {
+        "number": np.arange(n) - 3,
+        "far number": np.arange(n) * 10**15,
+        "text": np.array([f"u{place}" for place in range(n)], dtype=object),
+    }[kind]
+    variant, y = np.arange(n) % 2, rng.normal(5, 1, n).round(4)
+    parts = data.draw(st.integers(1, 3))
+    once = {"user": named, "variant": variant, "y": y, "z": 1.0 + np.arange(n) % 3}
+    cut = {"user": np.repeat(named[order], parts), "variant": np.repeat(variant[order], parts)}
+    for name in ("y", "z"):
+        cut[name] = np.repeat(once[name][order] / parts, parts)
+    needs = needs_of([parse_metric(text, tuple(once)) for text in ("y/z", "share(y)")])
+    with TemporaryDirectory() as folder:
+        found = []
+        for name, columns in (("once", once), ("cut", cut)):
+            with closing(open_table(write(Path(folder) / f"{name}.parquet", columns))) as table:
+                found.append(read_table(table, BY_USER, needs)[""].moments)
+    for side in ("0", "1"):
+        one, other = (moments[side] for moments in found)
+        assert one.n == other.n
+        assert dict(one.means) == pytest.approx(dict(other.means), rel=1e-9)
+        assert dict(one.covariances) == pytest.approx(dict(other.covariances), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "VARCHAR", "DOUBLE"])
+def test_a_unit_that_stands_twice_is_found(tmp_path, kind):
+    """Whatever units are called, far apart or close together; without a repeat, nothing has to be summed per unit."""
+    for name, units in (
+        ("near", "range(5000)"),
+        ("far", "range(0, 5000015000, 1000003)"),
+        ("near_twice", "(SELECT range % 4999 AS range FROM range(5000))"),
+        ("far_twice", "(SELECT 7919000003 * (range % 4999) AS range FROM range(5000))"),
+    ):
+        file = tmp_path / f"{name}.parquet"
+        duckdb.sql(f"COPY (SELECT CAST(t.range AS {kind}) AS unit FROM {units} AS t) TO '{file}'")
+        with closing(open_table(str(file))) as table:
+            assert table.units_repeat("unit", "", {}) == name.endswith("twice")
+            assert not table.units_repeat("unit", "WHERE CAST(unit AS VARCHAR) = $w0", {"w0": "7919000003"})
+
+
+def test_hashes_are_sorted_a_part_at_a_time(tmp_path, monkeypatch):
+    """Cut into parts, so that memory is bounded, the answer is the same."""
+    monkeypatch.setattr("embellie.store.tables._HASHES", 100)
+    for name, different in (("once", 5000), ("twice", 4999)):
+        file = tmp_path / f"{name}.parquet"
+        duckdb.sql(f"COPY (SELECT 'u' || range % {different} AS unit FROM range(5000)) TO '{file}'")
+        with closing(open_table(str(file))) as table:
+            assert table.units_repeat("unit", "", {}) == (name == "twice")
+
+
 def test_several_rows_of_a_unit_are_summed_first(tmp_path):
     """Cut into pieces, the same people give the same scorecard."""
     columns = people(500)
@@ -191,8 +328,8 @@ def test_a_table_of_a_database(tmp_path):
     for url in (f"duckdb:///{tmp_path}/d.duckdb::people", f"sqlite:///{tmp_path}/s.db::people"):
         (row,) = table_scorecard(url, spec=BY_USER, metrics=["revenue"]).card.effects
         assert (row.effect, row.se) == pytest.approx((expected[0].effect, expected[0].se), rel=1e-9)
-    with pytest.raises(TableError, match="`postgresql` is no database this version reads"):
-        table_scorecard("postgresql://host/db::people", spec=BY_USER, metrics=["revenue"])
+    with pytest.raises(TableError, match="`mysql` is no database this version reads"):
+        table_scorecard("mysql://host/db::people", spec=BY_USER, metrics=["revenue"])
 
 
 GOOD = "user,variant,y\n" + "".join(f"{i},{i % 2},{i}\n" for i in range(20))
@@ -215,12 +352,66 @@ GOOD = "user,variant,y\n" + "".join(f"{i},{i % 2},{i}\n" for i in range(20))
         ("user,variant,y\n" + "".join(f"{i},{i},1\n" for i in range(200)), "Column `variant` has more than 100 variants"),
         ("user,variant,y\n1,A,3\n2,A,4\n", "Column `variant` has one variant only: `A`"),
         ("user,variant,y\n1,A,3\n1,B,4\n", "No unit is left: each is in two variants"),
+        (GOOD.replace("7,1,7", "7,1,seven") + "0,0,1\n", "Column `y` holds `seven` in row 8, not a number"),
+        (GOOD.replace("7,1,7", "7,1,nan") + "0,0,1\n", r"Column `y` is infinite or not a number \(NaN\) in 1 row"),
+        (GOOD.replace(",", ";").replace("7;1;7", "7;1;7,5"), "Column `y` holds `7,5` in row 8, not a number. Write numbers with a point"),
+        (GOOD.replace(",", "^"), r"There is one column only, `user\^variant\^y`: separate columns by a comma"),
+        (GOOD.replace("7,1,7", "7,1,7,9"), "some row has more or fewer cells than the first"),
+        (GOOD.split("\n", 1)[1], "The first line must name the columns; it holds `0`, `0`, `0`"),
+        (GOOD.replace("y\n", "y,y\n", 1).replace("1,7\n", "1,7,3\n"), "one column only"),
+        ("user,variant,y,y\n" + "".join(f"{i},{i % 2},{i},1\n" for i in range(20)), "Two columns are called `y`"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_used_says_why(tmp_path, text, message):
     """Column, row, value, and what to do."""
     with pytest.raises(TableError, match=message):
         table_scorecard(text_file(tmp_path / "t.csv", text), spec=BY_USER, metrics=["y"])
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    """Nor does a table of semicolons, tabs or bars need to be told."""
+    plain = first(table_scorecard(text_file(tmp_path / "p.csv", GOOD), spec=BY_USER, metrics=["y"]))
+    marked = tmp_path / "m.csv"
+    marked.write_text(GOOD, encoding="utf-8-sig")
+    others = [text_file(tmp_path / f"{ord(mark)}.csv", GOOD.replace(",", mark)) for mark in ";\t|"]
+    for file in (str(marked), *others):
+        assert first(table_scorecard(file, spec=BY_USER, metrics=["y"])) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("y/", "is no metric"),
+        ("mean(y)", "is no metric"),
+        ("share(y)/variant", "only means can be divided or capped"),
+        ("median(y, 9%)", "only means can be divided or capped"),
+        ("y/capped(y)", "is no metric"),
+        ("capped(y)/capped(y)", "only what is above the line is capped"),
+        ("capped(y, most)", "`most` in .* is no share of units"),
+        ("p100(y)", "is no share of units"),
+        ("share(why)", "Unknown column `why`"),
+    ],
+)
+def test_a_metric_that_cannot_be_read_says_why(tmp_path, text, message):
+    """With how metrics are written."""
+    with pytest.raises(EmbellieError, match=message):
+        table_scorecard(text_file(tmp_path / "t.csv", GOOD), spec=BY_USER, metrics=[text])
+
+
+def test_a_column_named_like_a_form_is_that_column(tmp_path):
+    """What a table has comes before what a word means."""
+    named = text_file(tmp_path / "t.csv", GOOD.replace("y", "median(y)", 1))
+    plain = first(table_scorecard(text_file(tmp_path / "p.csv", GOOD), spec=BY_USER, metrics=["y"]))
+    assert first(table_scorecard(named, spec=BY_USER, metrics=["median(y)"])).effect == plain.effect
+
+
+def test_a_quantile_takes_no_covariate(tmp_path):
+    """It is said, not ignored."""
+    for covariates in ({"median(y)": "user"}, {"y": "median(user)"}):
+        with pytest.raises(InputError, match="quantile"):
+            table_scorecard(
+                text_file(tmp_path / "t.csv", GOOD), spec=BY_USER, metrics=["y", "median(y)"], covariates=covariates
+            )
 
 
 def test_an_empty_cell_may_mean_zero_when_one_says_so(tmp_path):
@@ -238,14 +429,24 @@ def test_files_that_cannot_be_read_say_why(tmp_path):
     """Absent, of another kind, or broken."""
     broken = tmp_path / "t.parquet"
     broken.write_bytes(b"not parquet at all")
+    whole = Path(write(tmp_path / "whole.parquet", people())).read_bytes()
+    latin, half, spoilt = (tmp_path / name for name in ("latin.csv", "half.parquet", "spoilt.parquet"))
+    latin.write_bytes(GOOD.replace("7,1,7", "7,1,é").encode("latin-1"))
+    half.write_bytes(whole[: len(whole) // 2])
+    spoilt.write_bytes(whole[:1000] + bytes(len(whole) // 2) + whole[1000 + len(whole) // 2 :])
     for file, message in (
         ("absent.csv", "No file `absent.csv`"),
         (text_file(tmp_path / "t.xlsx", "x"), "neither CSV nor Parquet"),
         (str(broken), "Cannot read"),
         (f"sqlite:///{tmp_path}/none.db::t", "No file"),
+        (f"sqlite:///{tmp_path}/none.db", "names no table. Write `sqlite:///.*none.db::table`"),
+        (str(tmp_path), "is a folder. Name the file in it"),
+        (str(latin), "Cannot read .*: its text is not UTF-8"),
+        (str(half), "Cannot read .*: Invalid Input Error: No magic bytes found at end"),
+        (str(spoilt), "Cannot read `spoilt.parquet`: "),
     ):
         with pytest.raises(TableError, match=message):
-            table_scorecard(file, spec=BY_USER, metrics=["y"])
+            table_scorecard(file, spec=BY_USER, metrics=["revenue" if file == str(spoilt) else "y"])
 
 
 @pytest.mark.parametrize(

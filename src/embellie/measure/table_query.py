@@ -80,7 +80,7 @@ def parse_metric(text: str, columns: Sequence[str]) -> Metric:
         raise InputError(f"`{text}` is no metric.", hint=_HOW_TO_WRITE)
     found = None if top in columns else _FORM.fullmatch(top)
     if found is None:
-        if "(" in text and top not in columns:
+        if any("(" in part and part not in columns for part in (top, bottom)):
             raise InputError(f"`{text}` is no metric.", hint=_HOW_TO_WRITE)
         return Metric(metric=text, numerator=top, denominator=bottom)
     word, column = found["word"], found["column"]
