@@ -44,22 +44,29 @@ class MoneyEffect:
 class Guardrail:
     """Whether a loss beyond the margin can be ruled out.
 
-    `holds`: the interval lies above `-margin`; `harmed`: it lies below; `open`: neither. `margin` is in the metric's unit,
-    `money` the same per month when the metric has a worth.
+    `holds`: the bound `low` lies above `-margin`; `harmed`: the bound `high` lies below; `open`: neither. Each bound is one-sided
+    and holds at every look. `margin` is in the metric's unit, `money` the same per month when the metric has a worth.
     """
 
     state: Literal["holds", "harmed", "open"]
     margin: float
     money: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shrunk:
-    """An effect after what past experiments, or the other segments, teach: mean and 90 % range of what is believed, relative."""
+    """An effect after what past experiments, or the other segments, teach: mean and 90 % range of what is believed, relative.
+
+    Only a prior learnt from past experiments gives chances: that the effect is above 0, and that it is above minus the margin.
+    """
 
     effect: float
     low: float
     high: float
+    above_zero: float | None = None
+    above_margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ class Effect:
         theta: The covariate's slope, in an adjusted row.
         saved: In an adjusted row, the part of the variance that the covariate took away.
         p_many: The p-value corrected for the number of comparisons made: Holm's over primary metrics, Benjamini and
-            Hochberg's over the rest.
+            Hochberg's over the rest; none for guardrails, which must all hold, nor for a single comparison.
         log_e: The log e-value, where the interval is always valid.
         money: What it is worth per month, where the metric has a worth.
         guardrail: For a guardrail metric, whether it holds.

@@ -23,6 +23,30 @@ REASONS_FR = {
         "Un intervalle toujours valable commence à {needed} unités par variante ; il y en a {units}.",
         _LOOK_AGAIN_FR,
     ),
+    "few_events": (
+        "L’intervalle toujours valable d’une part commence à {needed} oui et {needed} non par variante ; il y en a {units}.",
+        _LOOK_AGAIN_FR,
+    ),
+    "nobody_due": (
+        "Personne de `{variant}` n’a été exposé il y a {days} jours.",
+        "Attendez {days} jours après les premières expositions.",
+    ),
+    "no_quantile": (
+        "`{metric}` est un quantile, et n’a pas été calculé pour cette partie.",
+        "Lisez-le pour l’ensemble.",
+    ),
+    "few_for_quantile": (
+        "Moins de {needed} lecteurs par variante se trouvent au-delà de ce quantile.",
+        "Attendez davantage de données, ou choisissez un quantile plus près du milieu.",
+    ),
+    "quantile_tied": (
+        "Trop de lecteurs ont exactement la valeur de ce quantile.",
+        "Comparez plutôt une moyenne ou une part.",
+    ),
+    "few_for_covariates": (
+        "{covariates} covariables demandent {needed} unités par variante.",
+        "Nommez moins de covariables, ou attendez davantage de données.",
+    ),
     "control_near_zero": (
         "La valeur du témoin ne se distingue pas de zéro.",
         "Lisez l’écart lui-même, ou attendez davantage de données.",
