@@ -1,6 +1,7 @@
 """Measuring: from the log, or from any table, to a scorecard; and the scorecard as a document and as sentences."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from embellie.domain.errors import unknown_name
@@ -9,6 +10,7 @@ from embellie.domain.experiment import Experiment
 from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Effect, SampleRatio, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
+from embellie.measure.checking import Days, check
 from embellie.measure.from_log import read_aggregates
 from embellie.measure.log_query import DIMENSIONS
 from embellie.measure.looking import Looking, parse_looking
@@ -84,7 +86,18 @@ def scorecard(
     )
     ends = [one for one in (until, experiment.stopped_at, now) if one is not None]
     design = design_of(experiment, metrics, looking=looking, end=min(ends) if ends else None)
-    return score(design, aggregates)
+    card = replace(score(design, aggregates), planned=experiment.planned)
+    days = _whole_days(experiment, min(ends)) if ends and "day" in dimensions else None
+    return replace(card, checks=check(design, aggregates, card, days=days))
+
+
+def _whole_days(experiment: Experiment, end: datetime) -> Days | None:
+    """The days (UTC) that lie wholly between an experiment's start and `end`; None when there is none."""
+    if experiment.started_at is None:
+        return None
+    first = experiment.started_at.astimezone(UTC).date() + timedelta(days=1)
+    last = end.astimezone(UTC).date() - timedelta(days=1)
+    return Days(first=first, last=last) if first <= last else None
 
 
 def design_of(
