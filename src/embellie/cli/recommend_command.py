@@ -167,6 +167,66 @@ def evaluate(
         click.echo("In production so far: " + " ".join(worth_sentences(worth)))
 
 
+@command.command("ope")
+@click.option(
+    "--log", "file", type=click.Path(path_type=Path), help="CSV, Parquet or a log; the project's own by default."
+)
+@project_option
+@click.option("--policy", required=True, help=POLICY_HELP)
+@click.option("--site", default="", help="The site, in a project's log of several.")
+@click.option("--placement", default="", help="The placement; not needed when there is only one.")
+@click.option(
+    "--reward",
+    type=click.Choice(["read", "click"]),
+    default="read",
+    show_default=True,
+    help="What a slot earns, in a log.",
+)
+@click.option(
+    "--clip",
+    type=click.FloatRange(min=1),
+    default=None,
+    metavar="W",
+    help="Cut weights above W; what that costs is told.",
+)
+@click.option("--columns", default="", metavar="NAME=COL,…", help="Where a table's columns are called otherwise.")
+@click.option("--where", default="", metavar="SQL", help="Only these rows of a table.")
+@click.option(
+    "--lang", "language", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the text."
+)
+@click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
+def ope(
+    *, file: Path | None, project: Path, policy: str, site: str, placement: str, reward: Any, clip: float | None,
+    columns: str, where: str, language: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Say what another policy would have earned, from what was shown and how likely that was (off-policy).
+
+    Needs a log whose policy drew by chance and wrote down its chances. A table has a row per slot: reader, article, propensity,
+    reward, and would (the article the policy would have shown) or target (its chance of what was shown).
+    """
+    from embellie.app.policy_values import (
+        is_log,
+        logged_columns,
+        value_document,
+        value_from_log,
+        value_from_table,
+        value_sentences,
+        values_picture,
+    )
+
+    if file is None or is_log(file):
+        log = file or place_of(project).log
+        asked = {"policy": policy, "site": site, "placement": placement, "reward": reward}
+        found = value_from_log(log, read_config(project), clip=clip or 0.0, **asked)
+    else:
+        named = logged_columns(columns)
+        found = value_from_table(str(file), policy=policy, columns=named, where=where, clip=clip or 0.0)
+    if as_json:
+        print_json(value_document(found))
+        return
+    click.echo("\n".join([*value_sentences(found, language), "", *values_picture(found, language)]).rstrip())
+
+
 @contextmanager
 def _bar() -> Iterator[Callable[[int, int], None]]:
     """Draw progress on standard error, if someone looks at it."""
