@@ -104,8 +104,8 @@ class SparkReader:
         _knock(self._host, self._port)
         try:
             session = driver.session(connection=self._url)
-            # By default a lost server is called for ten minutes.
-            session.client.set_retry_policies([driver.policy(max_retries=3, max_backoff=1_000)])
+            # By default a lost server is called for ten minutes; we open a new session once instead.
+            session.client.set_retry_policies([])
             for name, value in _SETTINGS.items():
                 session.conf.set(name, value)
         except self._errors as error:
@@ -222,7 +222,7 @@ def spark_events(url: str, *, lake: str) -> SparkReader:
 
 _LOST = (
     "UNAVAILABLE", "UNIMPLEMENTED", "SESSION_CLOSED", "SESSION_NOT_FOUND", "SESSION_CHANGED", "NO_ACTIVE_SESSION",
-    "DEADLINE_EXCEEDED", "Connection reset", "Socket closed", "session not found",
+    "DEADLINE_EXCEEDED", "Connection reset", "Socket closed", "session not found", "is not running",
 )  # fmt: skip
 """What Spark and Sail say when a server, or its memory of us, is gone."""
 
@@ -247,10 +247,9 @@ def _knock(host: str, port: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Driver:
-    """Spark Connect's client: its session, how it tries again, and all it may raise."""
+    """Spark Connect's client: its session, and all it may raise."""
 
     session: Any
-    policy: Any
     errors: tuple[type[Exception], ...]
 
 
@@ -261,7 +260,6 @@ def _driver() -> _Driver:
             warnings.simplefilter("ignore")
             import grpc
             from pyspark.errors import PySparkException
-            from pyspark.sql.connect.client.retries import DefaultPolicy
             from pyspark.sql.connect.session import SparkSession
     except ImportError:
         raise EngineError(
@@ -270,7 +268,7 @@ def _driver() -> _Driver:
             code="missing_extra",
         ) from None
     logging.getLogger("SQLQueryContextLogger").disabled = True
-    return _Driver(SparkSession, DefaultPolicy, (PySparkException, grpc.RpcError, OSError))
+    return _Driver(SparkSession, (PySparkException, grpc.RpcError, OSError))
 
 
 def _is_path(table: str) -> bool:
