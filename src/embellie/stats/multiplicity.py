@@ -32,7 +32,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     order = sorted(range(len(p_values)), key=lambda place: p_values[place], reverse=True)
     corrected, best = [1.0] * len(p_values), 1.0
     for below, place in enumerate(order):
-        best = min(best, len(p_values) * p_values[place] / (len(p_values) - below))
+        best = min(best, p_values[place] * (len(p_values) / (len(p_values) - below)))
         corrected[place] = best
     return corrected
 
