@@ -370,7 +370,7 @@ def test_a_bad_split_is_told_before_the_results_are_believed(site, monkeypatch):
 def test_a_metric_that_cannot_be_computed_is_said_once(site):
     """Its reason stands under its own heading, not among the sentences of those that were computed."""
     document = site.get("/measure.json").json()
-    assert len(document["sentences"]) == 3
+    assert len(document["sentences"]) == 4
     assert [gap["metrics"] for gap in document["absent"]] == ["subscriptions"]
     assert site.get("/measure").text.count("No conversion was received.") == 1
 
@@ -399,8 +399,11 @@ def test_reasons_with_a_code_speak_the_language_of_the_page(site, monkeypatch):
 def test_every_code_of_a_gap_is_in_the_catalogue():
     """Each reason the measuring step gives a code can be said on the pages, in French too."""
     view = View(fake.FakeNewsroom(), "gazette", Words("fr"), {})
-    values = dict.fromkeys(("variant", "counted", "metric", "needed", "units", "n"), "x")
-    said = [view.said(fake.Unavailable("English.", "English.", code=code, values=values)) for code in REASONS_FR]
+    said = [
+        view.said(fake.Unavailable("English.", "English.", code=code, values=dict.fromkeys(named, "x")))
+        for code, texts in REASONS_FR.items()
+        for named in [{*re.findall(r"{(\w+)}", " ".join(texts)), "variant", "counted", "metric"}]
+    ]
     assert [gap for gap in said if "English." in (gap.reason, gap.remedy)] == []
 
 

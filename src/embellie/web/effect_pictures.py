@@ -1,9 +1,11 @@
 """Pictures of an experiment: each metric with its interval, the effect through time, the readers of each side."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
+from embellie.app.measured_words import is_clear, leading_rows
 from embellie.domain.experiment import Experiment
 from embellie.domain.scorecard import Effect, RelativeEffect, Scorecard
 from embellie.domain.unavailable import Unavailable
@@ -23,15 +25,13 @@ def relative_of(card: Scorecard, metric: str, variant: str) -> tuple[Effect, Rel
     return next((pair for pair in usable if pair[0].adjusted), usable[0] if usable else None)
 
 
-def is_clear(effect: Effect) -> bool:
-    """Tell whether an effect's interval leaves zero out; the absolute one, which the sentences go by too."""
-    return effect.interval.low > 0 or effect.interval.high < 0
-
-
 def effect_over_time_picture(
     view: View, experiment: Experiment, history: Sequence[tuple[datetime, Scorecard]], metric: str = ""
 ) -> Picture | Unavailable:
-    """Draw a metric's relative effect and its interval at each look; the band narrows as readers come."""
+    """Draw a metric's relative effect and its interval at each look; the band narrows as readers come.
+
+    The planned end, the planned looks and a guardrail's margin stand where the experiment has them.
+    """
     words, metric = view.words, metric or experiment.primary
     variant = next((each.name for each in experiment.variants if each.name != experiment.control), "")
     pairs = [(at, found) for at, card in history if (found := relative_of(card, metric, variant)) is not None]
@@ -40,6 +40,8 @@ def effect_over_time_picture(
     newest, last = pairs[-1][1]
     looks = [(at, relative) for at, (_, relative) in pairs]
     sign = "unclear" if not is_clear(newest) else "better" if last.effect > 0 else "worse"
+    plan = _plan(view, experiment, history)
+    margin = margin_of(newest)
     return Picture(
         drawing="effect",
         title=words("effect.title", metric=words.named("metric", metric)),
@@ -52,7 +54,7 @@ def effect_over_time_picture(
             effect=_effect_text(view, last.effect, signed=sign == "unclear" or words.language == "fr"),
             range=words.share_range(last.low, last.high),
         ),
-        note=words("effect.note"),
+        note=" ".join([words("effect.note"), *plan.pop("said")]),
         columns=(words("column.at"), words("column.effect"), words("column.interval")),
         rows=[
             [words.moment(at), words.share(look.effect, 1, signed=True), words.share_range(look.low, look.high)]
@@ -66,8 +68,56 @@ def effect_over_time_picture(
                 for at, look in thinned(looks, 240)
             ],
             "text": words.share(last.effect, 1, signed=True),
-        },
+        }
+        | plan
+        | ({} if margin is None else {"margin": {"at": margin, "text": words("effect.margin")}}),
     )
+
+
+def _plan(view: View, experiment: Experiment, history: Sequence[tuple[datetime, Scorecard]]) -> dict[str, Any]:
+    """Where the planned readers and the planned looks lie in time, as far as they can be drawn, and in words."""
+    found: dict[str, Any] = {"said": []}
+    counts = [(at, sum(card.units.values())) for at, card in history]
+    planned = history[-1][1].planned or experiment.planned
+    end = reached_at(counts, planned)
+    if end is None or experiment.planned <= 0:
+        return found
+    now, words = counts[-1][0], view.words
+    past = end <= now
+    found["said"].append(words("effect.plan_past" if past else "effect.plan", at=words.moment(end).split(",")[0]))
+    if end - now <= now - counts[0][0]:
+        found["planned"] = {"at": iso(end), "text": words("effect.planned")}
+    if experiment.looks:
+        moments = [reached_at(counts, planned * look / experiment.looks) for look in range(1, experiment.looks + 1)]
+        last = end if "planned" in found else now
+        found["looks"] = [iso(at) for at in moments if at is not None and at <= last]
+        found["said"].append(words("effect.looks"))
+    return found
+
+
+def reached_at(counts: Sequence[tuple[datetime, int]], wanted: float) -> datetime | None:
+    """Tell when so many readers were there, or will be if they go on coming as in the last half of the time.
+
+    >>> from datetime import UTC
+    >>> counts = [(datetime(2026, 3, day, tzinfo=UTC), 100 * day) for day in (1, 2, 3)]
+    >>> [reached_at(counts, wanted).day for wanted in (150, 500)]
+    [1, 5]
+    """
+    for (before, few), (after, many) in pairwise(counts):
+        if few < wanted <= many:
+            return before + (after - before) * ((wanted - few) / (many - few))
+    (begin, first), (now, last) = counts[len(counts) // 2 - (len(counts) > 1)], counts[-1]
+    if wanted <= last or last <= first:
+        return counts[0][0] if wanted <= counts[0][1] else None
+    coming = (now - begin) * ((wanted - last) / (last - first))
+    return now + coming if coming < timedelta(days=3650) else None
+
+
+def margin_of(effect: Effect) -> float | None:
+    """A guardrail's margin on the relative scale: the effect that must not be fallen below."""
+    if effect.guardrail is None or not effect.guardrail.margin > 0 or not effect.control_value:
+        return None
+    return -effect.guardrail.margin / abs(effect.control_value)
 
 
 def _effect_text(view: View, effect: float, *, signed: bool) -> str:
@@ -84,17 +134,18 @@ def capitalised(text: str) -> str:
 
 
 def intervals_picture(view: View, card: Scorecard) -> Picture | Unavailable:
-    """Draw every metric's relative effect with its interval around the line of no difference."""
+    """Draw every metric's relative effect with its interval around the line of no difference, by role."""
     words = view.words
-    roles = metric_roles(view)
     drawable = [
-        (effect, effect.relative)
-        for effect in card.effects
+        (effect, effect.relative, beside)
+        for effect, beside in leading_rows(card.effects)
         if isinstance(effect, Effect) and isinstance(effect.relative, RelativeEffect)
     ]
     if not drawable:
         return view.missing("effects")
-    clear = sum(is_clear(effect) for effect, _ in drawable)
+    clear = sum(is_clear(effect) for effect, *_ in drawable)
+    ghosts = any(beside is not None for *_, beside in drawable)
+    marks = any(margin_of(effect) is not None for effect, *_ in drawable)
     return Picture(
         drawing="intervals",
         title=words("intervals.title", control=view.scenario(card.control)),
@@ -103,56 +154,73 @@ def intervals_picture(view: View, card: Scorecard) -> Picture | Unavailable:
             clear=words.number(clear),
             all=words.number(len(drawable)),
         ),
-        note=words("intervals.note"),
+        note=" ".join(
+            [
+                words("intervals.note"),
+                *([words("intervals.ghost")] if ghosts else []),
+                *([words("intervals.mark")] if marks else []),
+            ]
+        ),
         columns=tuple(
             words(f"column.{name}")
-            for name in ("metric", "variant", "control_value", "variant_value", "effect", "interval")
+            for name in ("metric", "role", "variant", "control_value", "variant_value", "effect", "interval")
         ),
         rows=[
-            [
-                _metric_label(view, effect, roles),
-                view.scenario(effect.variant),
-                words.figure(effect.control_value),
-                words.figure(effect.variant_value),
-                words.share(relative.effect, 1, signed=True),
-                words.share_range(relative.low, relative.high),
-            ]
-            for effect, relative in drawable
+            _table_row(view, effect, effect.relative)
+            for leading, _, beside in drawable
+            for effect in (leading, beside)
+            if effect is not None and isinstance(effect.relative, RelativeEffect)
         ],
-        data={
-            "zero": words("word.no_difference"),
-            "rows": [
-                {
-                    "label": _row_label(view, card, effect, roles),
-                    "variant": effect.variant,
-                    "proxy": roles.get(effect.metric, ("", False))[1],
-                    "clear": is_clear(effect),
-                    "effect": relative.effect,
-                    "low": relative.low,
-                    "high": relative.high,
-                    "text": words.share(relative.effect, 1, signed=True),
-                }
-                for effect, relative in drawable
-            ],
-        },
+        data={"zero": words("word.no_difference"), "rows": [_drawn_row(view, card, *each) for each in drawable]},
     )
 
 
-def metric_roles(view: View) -> Mapping[str, tuple[str, bool]]:
-    """The role of each metric, and whether it is a proxy."""
-    return {name: (metric.role, metric.proxy) for name, metric in view.newsroom.config.metrics.items()}
+def _table_row(view: View, effect: Effect, relative: RelativeEffect) -> list[str]:
+    words = view.words
+    name = words.named("metric", effect.metric)
+    return [
+        f"{name} ({words('word.adjusted')})" if effect.adjusted else name,
+        role_text(view, effect),
+        view.scenario(effect.variant),
+        words.figure(effect.control_value),
+        words.figure(effect.variant_value),
+        words.share(relative.effect, 1, signed=True),
+        words.share_range(relative.low, relative.high),
+    ]
 
 
-def _metric_label(view: View, effect: Effect, roles: Mapping[str, tuple[str, bool]]) -> str:
-    role, proxy = roles.get(effect.metric, ("", False))
-    notes = [view.words("word.proxy")] if proxy else [view.words(f"role.{role}")] if role == "primary" else []
+def _drawn_row(
+    view: View, card: Scorecard, effect: Effect, relative: RelativeEffect, beside: Effect | None
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "label": row_label(view, card, effect),
+        "variant": effect.variant,
+        "proxy": effect.proxy,
+        "clear": is_clear(effect),
+        "effect": relative.effect,
+        "low": relative.low,
+        "high": relative.high,
+        "text": view.words.share(relative.effect, 1, signed=True),
+    }
+    if beside is not None and isinstance(beside.relative, RelativeEffect):
+        row["ghost"] = {"effect": beside.relative.effect, "low": beside.relative.low, "high": beside.relative.high}
+    mark = margin_of(effect)
+    return row if mark is None else row | {"mark": mark}
+
+
+def role_text(view: View, effect: Effect) -> str:
+    """A metric's role in a word or two: a proxy first, and whether a guardrail holds."""
+    words = view.words
+    role = words("word.proxy") if effect.proxy else words(f"role.{effect.role}")
+    return role if effect.guardrail is None else f"{role}, {words(f'guard.{effect.guardrail.state}')}"
+
+
+def row_label(view: View, card: Scorecard, effect: Effect) -> str:
+    """A metric's name with what one must know of it, and the variant when there are several."""
+    notes = [role_text(view, effect)] if effect.proxy or effect.role != "diagnostic" else []
     notes += [view.words("word.adjusted")] if effect.adjusted else []
     name = view.words.named("metric", effect.metric)
-    return f"{name} ({', '.join(notes)})" if notes else name
-
-
-def _row_label(view: View, card: Scorecard, effect: Effect, roles: Mapping[str, tuple[str, bool]]) -> str:
-    label = _metric_label(view, effect, roles)
+    label = f"{name} ({', '.join(notes)})" if notes else name
     return f"{label} · {view.scenario(effect.variant)}" if len(card.units) > 2 else label
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from embellie.app.pictures.picture_phrases import PHRASES
+from embellie.web.measure_phrases import MEASURE
 
 _LOOP: dict[str, tuple[str, str]] = {
     "step.frame": ("Frame", "Cadrer"),
@@ -734,7 +735,7 @@ def _french(text: str) -> str:
 
 MESSAGES: Mapping[str, Mapping[str, str]] = dict(PHRASES) | {
     key: {"en": english, "fr": _french(french)}
-    for family in (_LOOP, _WORDS, _MONEY, _EXPERIMENT, _SERVING, _RELEASE, _COLUMNS, _MISSING)
+    for family in (_LOOP, _WORDS, _MONEY, _EXPERIMENT, MEASURE, _SERVING, _RELEASE, _COLUMNS, _MISSING)
     for key, (english, french) in family.items()
 }
 """Each message by key, then by language: what pictures say too is said in their words."""

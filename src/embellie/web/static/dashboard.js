@@ -156,27 +156,77 @@ function effect(data, width) {
   const points = data.points.map((point) => ({ ...point, at: new Date(point.at) }));
   // The first looks, with hardly a reader, would flatten all the rest: the scale fits the later three quarters.
   const settled = points.slice(Math.floor(points.length / 4));
-  const [low, high] = [Math.min(0, d3.min(settled, (point) => point.low)), Math.max(0, d3.max(settled, (point) => point.high))];
+  const margin = data.margin?.at ?? 0;
+  const [low, high] = [Math.min(0, margin, d3.min(settled, (point) => point.low)), Math.max(0, d3.max(settled, (point) => point.high))];
   const room = 0.12 * Math.max(0.01, high - low);
   const domain = [low - room, high + room];
   const last = points.at(-1);
   const digits = high - low > 0.15 ? 0 : 1;
-  const right = 16 + widthOf(data.text, "600 15px 'Source Sans'");
+  const planned = data.planned && { at: new Date(data.planned.at), text: data.planned.text };
+  const ahead = planned && planned.at > last.at;
+  const span = ahead ? [...points, planned] : points;
+  const right = ahead ? 20 : 16 + widthOf(data.text, "600 15px 'Source Sans'");
+  const looks = (data.looks ?? []).map((at) => new Date(at)).filter((at) => at <= span.at(-1).at);
   const colour = tone(data.variant, 0);
+  const halo = { stroke: "var(--paper)", strokeWidth: 4 };
   return Plot.plot({
-    ...svgDefaults, width, height: Math.min(300, Math.max(210, width * 0.5)), marginLeft: 54, marginRight: right, marginTop: 18,
-    x: timeTicks(points, width), y: { label: null, ticks: 5, tickFormat: percent(digits, "exceptZero"), domain },
+    ...svgDefaults, width, height: Math.min(300, Math.max(210, width * 0.5)), marginLeft: 54, marginRight: right, marginTop: planned ? 30 : 18,
+    x: { ...timeTicks(span, width), domain: [points[0].at, span.at(-1).at] }, y: { label: null, ticks: 5, tickFormat: percent(digits, "exceptZero"), domain },
     marks: [
       Plot.gridY({ ...grid, ticks: 5 }),
       Plot.areaY(points, { x: "at", y1: "low", y2: "high", fill: colour, fillOpacity: 0.2, curve: "monotone-x", clip: true }),
       Plot.ruleY([0], { stroke: "var(--ink)", strokeWidth: 1.2 }),
+      margin && Plot.ruleY([margin], { stroke: "var(--warn)", strokeDasharray: "5 3" }),
+      margin && Plot.text([points[0]], { x: "at", y: margin, text: () => data.margin.text, textAnchor: "start", dx: 4, dy: 10, fill: "var(--warn)", ...halo }),
+      looks.length && Plot.ruleX(looks, { y1: domain[0], y2: domain[0] + 0.6 * room, stroke: "var(--soft)", strokeWidth: 2 }),
+      planned && Plot.ruleX([planned], { x: "at", stroke: "var(--soft)", strokeDasharray: "2 3" }),
+      planned && Plot.text([planned], { x: "at", text: "text", frameAnchor: "top", textAnchor: planned.at - points[0].at > 0.6 * (span.at(-1).at - points[0].at) ? "end" : "middle", dy: -14, fill: "var(--soft)" }),
       Plot.lineY(points, { x: "at", y: "effect", stroke: colour, strokeWidth: 2.4, curve: "monotone-x", clip: true }),
-      Plot.text([last], { x: "at", y: 0, text: () => data.zero, textAnchor: "end", dy: low < -room ? 10 : -8, dx: -4, fill: "var(--ink)", stroke: "var(--paper)", strokeWidth: 4 }),
+      Plot.text([span.at(-1)], { x: "at", y: 0, text: () => data.zero, textAnchor: "end", dy: low < -room ? 10 : -8, dx: -4, fill: "var(--ink)", ...halo }),
       Plot.ruleX([last], { x: "at", y1: "low", y2: "high", stroke: colour, strokeWidth: 2 }),
       Plot.dot([last], { x: "at", y: "effect", r: 4.5, fill: colour }),
-      Plot.text([last], { x: "at", y: "effect", text: () => data.text, textAnchor: "start", dx: 10, fontSize: 15, fontWeight: 600, fill: "var(--ink)" }),
+      Plot.text([last], { x: "at", y: "effect", text: () => data.text, textAnchor: "start", dx: 10, fontSize: 15, fontWeight: 600, fill: "var(--ink)", ...halo }),
     ],
   });
+}
+
+// The effect by days since a reader's first exposure: a point and its interval each.
+function since(data, width) {
+  const [low, high] = [Math.min(0, d3.min(data.points, (point) => point.low)), Math.max(0, d3.max(data.points, (point) => point.high))];
+  const room = 0.08 * Math.max(0.01, high - low);
+  const colour = tone(data.variant, 0);
+  const days = data.points.map((point) => point.day);
+  const most = Math.max(2, Math.floor(width / 48));
+  const step = Math.ceil(days.length / most);
+  return Plot.plot({
+    ...svgDefaults, width, height: Math.min(290, Math.max(210, width * 0.5)), marginLeft: 54, marginRight: 14, marginBottom: 42,
+    x: { label: data.axis, labelArrow: "none", labelAnchor: "center", domain: [d3.min(days) - 0.5, d3.max(days) + 0.5], ticks: days.filter((_, place) => place % step === 0), tickFormat: String },
+    y: { label: null, ticks: 5, tickFormat: percent(high - low > 0.15 ? 0 : 1, "exceptZero"), domain: [low - room, high + room] },
+    marks: [
+      Plot.gridY({ ...grid, ticks: 5 }),
+      Plot.ruleY([0], { stroke: "var(--ink)", strokeWidth: 1.2 }),
+      Plot.lineY(data.points, { x: "day", y: "effect", stroke: colour, strokeOpacity: 0.5 }),
+      Plot.ruleX(data.points, { x: "day", y1: "low", y2: "high", stroke: colour, strokeWidth: 3.5, strokeOpacity: 0.45 }),
+      Plot.dot(data.points, { x: "day", y: "effect", r: 4.5, fill: colour, stroke: "var(--paper)", strokeWidth: 1.5 }),
+    ],
+  });
+}
+
+function units(data, width) {
+  const points = data.points.map((point) => ({ ...point, at: new Date(point.at) }));
+  const order = data.variants.map((variant) => variant.name);
+  const colour = (name) => scenarioTone(name, order.indexOf(name));
+  const node = Plot.plot({
+    ...svgDefaults, width, height: Math.min(260, Math.max(190, width * 0.42)), marginLeft: 48, marginRight: 14,
+    x: timeTicks(points, width), y: { label: null, ticks: 4, tickFormat: count, domain: [0, 1.05 * d3.max(points, (point) => point.count) || 1] },
+    marks: [
+      Plot.gridY({ ...grid, ticks: 4 }),
+      Plot.lineY(points, { x: "at", y: "count", z: "variant", stroke: (point) => colour(point.variant), strokeWidth: 2.2 }),
+      Plot.dot(points.slice(-order.length), { x: "at", y: "count", r: 4, fill: (point) => colour(point.variant) }),
+      Plot.ruleY([0], { stroke: "var(--soft)" }),
+    ],
+  });
+  return keyed(node, data.variants.map((variant) => [variant.label, colour(variant.name)]));
 }
 
 // Rows with their label above: long questions stay readable on a phone.
@@ -229,16 +279,25 @@ function ranges(data, width) {
 }
 
 function intervals(data, width) {
-  const [low, high] = [Math.min(0, d3.min(data.rows, (row) => row.low)), Math.max(0, d3.max(data.rows, (row) => row.high))];
-  const room = 0.12 * Math.max(0.01, high - low);
+  const ends = data.rows.flatMap((row) => [row.low, row.high, row.mark ?? 0, row.ghost?.low ?? 0, row.ghost?.high ?? 0]);
+  const [low, high] = d3.extent([0, ...ends]);
+  const room = 0.12 * (data.currency ? high - low : Math.max(0.01, high - low));
   const x = d3.scaleLinear([low - room, high + room], [6, width - 6]);
-  const format = percent(high - low > 0.1 ? 0 : 1, "exceptZero");
-  const node = rowsOf(data, width, 36, (group, row, y) => {
+  const format = data.currency ? money(data.currency) : percent(high - low > 0.1 ? 0 : 1, "exceptZero");
+  const ghosts = data.rows.some((row) => row.ghost);
+  const node = rowsOf(data, width, ghosts ? 46 : 36, (group, row, y) => {
     const clear = row.clear;
     const colour = row.proxy ? "var(--status_quo)" : tone(row.variant, 0);
+    const line = (from, to, at) => group.append("line").attr("x1", x(from)).attr("x2", x(to)).attr("y1", at).attr("y2", at).attr("stroke", colour);
     group.append("line").attr("x1", 0).attr("x2", width).attr("y1", y + 8).attr("y2", y + 8).attr("stroke", "var(--faint)");
-    group.append("line").attr("x1", x(0)).attr("x2", x(0)).attr("y1", y - 4).attr("y2", y + 20).attr("stroke", "var(--ink)");
-    group.append("line").attr("x1", x(row.low)).attr("x2", x(row.high)).attr("y1", y + 8).attr("y2", y + 8).attr("stroke", colour).attr("stroke-width", clear ? 6 : 4).attr("stroke-linecap", "round").attr("stroke-opacity", clear ? 1 : 0.55);
+    group.append("line").attr("x1", x(0)).attr("x2", x(0)).attr("y1", y - 4).attr("y2", y + (row.ghost ? 28 : 20)).attr("stroke", "var(--ink)");
+    if (row.bar) group.append("rect").attr("x", Math.min(x(0), x(row.effect))).attr("width", Math.max(1, Math.abs(x(row.effect) - x(0)))).attr("y", y).attr("height", 16).attr("fill", colour).attr("fill-opacity", 0.3);
+    line(row.low, row.high, y + 8).attr("stroke-width", row.bar ? 2 : clear ? 6 : 4).attr("stroke-linecap", "round").attr("stroke-opacity", clear || row.bar ? 1 : 0.55);
+    if (row.mark !== undefined) group.append("line").attr("x1", x(row.mark)).attr("x2", x(row.mark)).attr("y1", y - 6).attr("y2", y + 22).attr("stroke", "var(--warn)").attr("stroke-width", 2).attr("stroke-dasharray", "4 2");
+    if (row.ghost) {
+      line(row.ghost.low, row.ghost.high, y + 22).attr("stroke-width", 1.5).attr("stroke-opacity", 0.7);
+      group.append("circle").attr("cx", x(row.ghost.effect)).attr("cy", y + 22).attr("r", 3).attr("fill", "var(--paper)").attr("stroke", colour).attr("stroke-width", 1.5);
+    }
     group.append("circle").attr("cx", x(row.effect)).attr("cy", y + 8).attr("r", 6).attr("fill", row.proxy ? "var(--paper)" : colour).attr("stroke", row.proxy ? colour : "var(--paper)").attr("stroke-width", 2);
   });
   return withAxis(node, x, format, width, data.zero);
@@ -321,7 +380,7 @@ function popular(data, width) {
   return keyed(node, sections.map((section) => [section || "–", colour({ section })]));
 }
 
-const DRAWINGS = { dots, burndown, effect, worth, ranges, intervals, studies, traffic, popular };
+const DRAWINGS = { dots, burndown, effect, worth, ranges, intervals, since, studies, traffic, popular, units };
 
 /* ---- the page -------------------------------------------------------------------------------------------------- */
 
