@@ -1,4 +1,4 @@
-"""The SQL that turns the log into sums: events → articles of a visit → visits → exposed readers → sums, in one query.
+"""The SQL that turns the log into sums: events → visits, and articles read in them → exposed readers → sums, in one query.
 
 Every number of a reader is a whole one: a count, thousandths of a second, millionths of a currency. Sums of whole numbers are
 exact, so neither the order of events, nor the number of threads, nor the engine moves a digit; and sums of parts add up.
@@ -194,6 +194,7 @@ def since_sql(query: LogQuery) -> str:
     nothing = ", ".join("NULL" for _ in sums)
     age = _day_of("$until", "since")
     values = ", ".join(_value(column, query) for column in query.needs.columns)
+    reads = " LEFT JOIN by_reads ON by_reads.unit = by_unit.unit AND by_reads.day = by_unit.day" if _read(query) else ""
     return f"""{_stages(query, by_day=True)},
 habits AS (
   SELECT unit, sum(pages) AS pages, sum(attention) AS attention, max(pages) AS most
@@ -207,7 +208,7 @@ persons AS (
 ),
 done AS (
   SELECT persons.variant, by_unit.day, {values}
-  FROM by_unit JOIN persons ON persons.unit = by_unit.unit
+  FROM by_unit JOIN persons ON persons.unit = by_unit.unit{reads}
   WHERE by_unit.day < persons.age
 )
 SELECT variant, day, 0 AS aged, count(*) AS n, {", ".join(sums)} FROM done GROUP BY variant, day
@@ -276,10 +277,11 @@ def _per_unit(query: LogQuery, *, materialized: bool = False) -> str:
         values.append("consent")
     if "returning" in query.dimensions:
         values.append("CASE WHEN coalesce(came, 0) > 0 THEN 'returning' ELSE 'new' END AS past")
+    reads = " LEFT JOIN by_reads ON by_reads.unit = units.unit" if _read(query) else ""
     return f"""{_stages(query, by_day=False)},
 per_unit AS {"MATERIALIZED " if materialized else ""}(
   SELECT variant, mixed, {_BOT} AS bot{"".join(f", {value}" for value in values)}
-  FROM units LEFT JOIN by_unit ON by_unit.unit = units.unit
+  FROM units LEFT JOIN by_unit ON by_unit.unit = units.unit{reads}
 )"""
 
 
@@ -303,60 +305,85 @@ def _value(column: Column, query: LogQuery) -> str:
 
 
 def _stages(query: LogQuery, *, by_day: bool) -> str:
-    """Write units, and what they did, summed up in three steps: articles of a visit, visits, units (and their days).
+    """Write units and what they did, summed up in steps: visits, then units (and their days); what was read, on its own.
 
-    Each article of a visit and each visit is counted in its own step: no step holds more than one row for each.
+    Each visit, and each article read in one, is a row of its step: no step holds more.
     """
     bases = _bases(query)
-    first, second, third = [], [], []
+    first, second = [], []
     for base, name in bases.items():
-        first.append(f"{_counted(base, query)} AS {name}")
-        second.append(f"{'max' if base.counted == 'visits' else 'sum'}({name}) AS {name}")
-        third.append(f"sum({name}) AS {name}")
+        if base.counted != "reads":
+            first.append(f"{_counted(base, query)} AS {name}")
+            second.append(f"sum({name}) AS {name}")
     for place, base in enumerate(_money(query)):
         currency = f"CASE WHEN {_when(base, query)} AND amount IS NOT NULL THEN currency END"
         first += [f"min({currency}) AS low{place}", f"max({currency}) AS high{place}"]
         second += [f"min(low{place}) AS low{place}", f"max(high{place}) AS high{place}"]
-        third += [f"min(low{place}) AS low{place}", f"max(high{place}) AS high{place}"]
     since = 'AND "at" >= since ' if query.looks_back else ""
-    first.append(f"sum(CASE WHEN kind = 'served' {since}THEN 1 ELSE 0 END) AS pages")
+    first.append(f"count(CASE WHEN kind = 'served' {since}THEN 1 END) AS pages")
     first.append(f"sum(CASE WHEN kind = 'read' {since}THEN {_THOUSANDTHS} ELSE 0 END) AS attention")
-    second += ["sum(pages) AS pages", "sum(attention) AS attention"]
-    third += ["sum(pages) AS pages", "sum(attention) AS attention", "max(pages) AS most"]
+    second += ["sum(pages) AS pages", "sum(attention) AS attention", "max(pages) AS most"]
     if "returning" in query.dimensions and not by_day:
         first.append("""max(CASE WHEN kind IN ('served', 'read') AND "at" < since THEN 1 ELSE 0 END) AS came""")
         second.append("max(came) AS came")
-        third.append("max(came) AS came")
-    site = " AND events.site = $site" if query.site else ""
     day, days = (", day", f", {_day_of(_AT, 'units.since')} AS day") if by_day else ("", "")
     opens = f"min(\"at\") - INTERVAL '{query.pre_days}' DAY" if query.looks_back and not by_day else 'min("at")'
+    read = [f"max(CASE WHEN {_when(base, query)} THEN 1 ELSE 0 END) AS {name}" for base, name in _read(query).items()]
+    reads = f""",
+by_article AS (
+  SELECT unit, visit, article{day}, {", ".join(read)}
+  FROM ({_acts(query, ("kind", "visit", "article"), days)}
+    AND events.kind = 'read' AND events.engaged_seconds >= $read_seconds) AS acts
+  GROUP BY unit, visit, article{day}
+),
+by_reads AS (
+  SELECT unit{day}, {", ".join(f"sum({name}) AS {name}" for name in _read(query).values())}
+  FROM by_article GROUP BY unit{day}
+)"""
     return f"""WITH units AS MATERIALIZED (
   SELECT reader, min(seq) AS unit, min(variant) AS variant, min("at") AS since, {opens} AS opens,
          CASE WHEN min(variant) <> max(variant) THEN 1 ELSE 0 END AS mixed, min(consent) AS consent, max(bot) AS tag
   FROM events WHERE {_exposures(site=query.site)} AND "at" <= $until{_in_part(query, "reader")} GROUP BY reader
 ),
-acts AS (
-  SELECT units.unit, units.since, events."at", events.kind, events.visit, events.engaged_seconds, events.goal,
-         events.amount, events.currency{days},
-         CASE WHEN events.kind = 'read' AND events.engaged_seconds >= $read_seconds THEN events.article ELSE '' END AS article
-  FROM events JOIN units ON events.reader = units.reader
-  WHERE events.kind IN ({", ".join(f"'{kind}'" for kind in _kinds(query))}){site}{_in_part(query, "events.reader")}
-    AND events."at" >= $begin AND events."at" <= $until AND events."at" >= units.opens
-),
-by_article AS (
-  SELECT unit, visit{day}, article, {", ".join(first)} FROM acts GROUP BY unit, visit{day}, article
-),
 by_visit AS (
-  SELECT unit, visit{day}, {", ".join(second)} FROM by_article GROUP BY unit, visit{day}
+  SELECT unit, visit{day}, {", ".join(first)}
+  FROM ({_acts(query, _columns(query), days)}
+    AND {" AND ".join(f"events.kind <> '{kind}'" for kind in _unread(query))}) AS acts
+  GROUP BY unit, visit{day}
 ),
 by_unit AS (
-  SELECT unit{day}, {", ".join(third)} FROM by_visit GROUP BY unit{day}
-)"""
+  SELECT unit{day}, {", ".join(second)} FROM by_visit GROUP BY unit{day}
+){reads if read else ""}"""
 
 
-def _kinds(query: LogQuery) -> Sequence[str]:
-    """List the kinds of event to read; pages and attention always, for they tell bots."""
-    return sorted({"served", "read"}.union(*(COUNTS[base.counted] for base in _bases(query))))
+def _acts(query: LogQuery, columns: Sequence[str], days: str) -> str:
+    """Write what units did from the opening of their time on; to be narrowed down by `AND …`."""
+    site = " AND events.site = $site" if query.site else ""
+    return f"""
+  SELECT units.unit, units.since, events."at", {", ".join(f"events.{column}" for column in columns)}{days}
+  FROM events JOIN units ON events.reader = units.reader
+  WHERE events."at" >= $begin AND events."at" <= $until AND events."at" >= units.opens{site}{_in_part(query, "events.reader")}"""
+
+
+def _read(query: LogQuery) -> dict[_Base, str]:
+    return {base: name for base, name in _bases(query).items() if base.counted == "reads"}
+
+
+def _columns(query: LogQuery) -> list[str]:
+    """List the columns of events that are counted visit by visit."""
+    own = ["kind", "visit", "engaged_seconds"]
+    counted = {base.counted for base in _bases(query)}
+    return own + (["goal"] if query.goals else []) + (["amount", "currency"] if "amount" in counted else [])
+
+
+def _unread(query: LogQuery) -> list[str]:
+    """List the kinds of event with a reader that need not be read; pages and attention always are, for they tell bots.
+
+    To name what is not wanted is the cheaper question: a constant that a file's statistics can answer.
+    """
+    wanted = {"served", "read"}.union(*(COUNTS[base.counted] for base in _bases(query)))
+    known = ("exposure", "consent", "erasure", "click", "conversion", "impression", "read", "served")
+    return [kind for kind in known if kind not in wanted]
 
 
 _THOUSANDTHS = (
@@ -367,14 +394,12 @@ _MILLIONTHS = "CAST(floor(coalesce(amount, 0) * 1000000 + 0.5) AS BIGINT)"
 
 
 def _counted(base: _Base, query: LogQuery) -> str:
-    """Write the sum that counts a base among the events of one article of a visit."""
+    """Write the sum that counts a base among the events of a visit."""
     when = _when(base, query)
     if base.counted == "visits":
         return f"max(CASE WHEN {when} THEN 1 ELSE 0 END)"
-    if base.counted == "reads":
-        return f"max(CASE WHEN {when} AND engaged_seconds >= $read_seconds THEN 1 ELSE 0 END)"
-    one = {"engaged_seconds": _THOUSANDTHS, "amount": _MILLIONTHS}.get(base.counted, "1")
-    return f"sum(CASE WHEN {when} THEN {one} ELSE 0 END)"
+    step = {"engaged_seconds": _THOUSANDTHS, "amount": _MILLIONTHS}.get(base.counted)
+    return f"sum(CASE WHEN {when} THEN {step} ELSE 0 END)" if step else f"count(CASE WHEN {when} THEN 1 END)"
 
 
 def _when(base: _Base, query: LogQuery) -> str:
