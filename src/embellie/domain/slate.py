@@ -35,13 +35,15 @@ class SlateRequest:
 class Recommended:
     """One article a policy proposes, best first, with the reason a reader could be told.
 
-    `propensity` is the chance that the policy shows this article at this position.
+    `propensity` is the chance that the policy shows this article at this position. `team` is whose choice it was, where two
+    policies share a slate; `""` is nobody's.
     """
 
     article: str
     reason: str
     score: float = 0.0
     propensity: float = 1.0
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class SlateItem:
     propensity: float
     reason: str
     score: float = 0.0
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,12 +198,20 @@ class Affinity(Popular):
         return lift
 
 
+def interleaved(first: str = "popular", second: str = "affinity", salt: str = "") -> Policy[State]:
+    """Build the policy that lets two others draft one slate (`interleaving.Interleaved`)."""
+    from embellie.recommend.interleaving import Interleaved  # it builds policies itself
+
+    return Interleaved(first=first, second=second, salt=salt)
+
+
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
     StatusQuo.name: StatusQuo,
     Latest.name: Latest,
     Popular.name: Popular,
     SameSection.name: SameSection,
     Affinity.name: Affinity,
+    "interleaved": interleaved,
 }
 """The built-in policies by name; each takes its settings as keyword arguments."""
 

@@ -120,7 +120,14 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
     chosen, ranking = _rank(snapshot, request, placement)
     release = snapshot.releases[chosen.release]
     items = tuple(
-        SlateItem(article=one.article, position=position, propensity=one.propensity, reason=one.reason, score=one.score)
+        SlateItem(
+            article=one.article,
+            position=position,
+            propensity=one.propensity,
+            reason=one.reason,
+            score=one.score,
+            team=one.team,
+        )
         for position, one in enumerate(ranking, start=1)
     )
     identified = request.consent != "none"
