@@ -190,7 +190,7 @@ def test_the_answer_is_for_who_decides():
     found = answer(card(row(role="primary", money=MONEY), HOLDS, checks=FINE))
     assert found.standing == "better"
     assert found.text == (
-        "Articles per visit: +2.8 % (+0.4 % to +5.2 %), worth about +2,300 EUR a month (+300 to +4,200). "
+        "Articles per visit: +2.8 % (+0.4 % to +5.2 %), worth about 2,300 EUR a month (+300 to +4,200). "
         "The guardrail holds. 2 checks are fine. What to do with it: `embellie decide`."
     )
 
@@ -232,8 +232,8 @@ def test_an_alarm_comes_first():
     """What forbids to use the figures is said before them."""
     alarm = Check(check="split_by", state="alarm", code="split_by_broken", values={"dimension": "bot", "value": "bot"})
     found = answer(card(checks=(*FINE, alarm)))
-    assert found.said[0].startswith("In one part, bots, the split is not the designed one")
-    assert "Dans une partie, robots" in answer(card(checks=(alarm,)), "fr").said[0]
+    assert found.said[0].startswith("In one part, Bots, the split is not the designed one")
+    assert "Dans une partie, Robots" in answer(card(checks=(alarm,)), "fr").said[0]
 
 
 def test_the_check_of_the_split_is_told_with_its_readers():

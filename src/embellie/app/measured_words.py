@@ -16,7 +16,7 @@ from embellie.measure.telling import (
     sentences,
     split_sentence,
 )
-from embellie.measure.telling_checks import check_name, dimension_name, part_name, state_name
+from embellie.measure.telling_checks import check_name, dimension_name, part_name, part_title, state_name
 from embellie.measure.telling_numbers import count_text, metric_name, metric_title, number_text, percent_text
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "money_texts",
     "number_text",
     "part_name",
+    "part_title",
     "percent_text",
     "reason_and_remedy",
     "role_place",

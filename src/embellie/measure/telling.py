@@ -280,12 +280,12 @@ def margin_text(row: Effect, language: str = "en") -> str:
     return words["margin_money"].format(margin=margin, money=money)
 
 
-def money_texts(row: Effect, language: str = "en") -> tuple[str, str, str]:
+def money_texts(row: Effect, language: str = "en", *, signed: bool = True) -> tuple[str, str, str]:
     """Write what an effect is worth per month: the amount with its currency, and the ends of its interval."""
     if row.money is None:
         return "–", "–", "–"
     step = (row.money.high - row.money.low) / 2
-    money = amount_text(row.money.effect, step, language, currency=row.money.currency)
+    money = amount_text(row.money.effect, step, language, currency=row.money.currency, signed=signed)
     return money, amount_text(row.money.low, step, language), amount_text(row.money.high, step, language)
 
 
@@ -366,7 +366,7 @@ def _primary(row: Effect | UnavailableEffect, card: Scorecard, language: str) ->
     change, low, high = change_texts(row, language)
     worth = ""
     if row.money is not None:
-        money, lowest, highest = money_texts(row, language)
+        money, lowest, highest = money_texts(row, language, signed=False)
         worth = _said("worth", language, money=money, range=_range(lowest, highest, language))
     key = "open" if not is_clear(row) else "better" if row.effect > 0 else "worse"
     return _said(key, language, name=name, change=change, range=_range(low, high, language), worth=worth)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from embellie.domain.scorecard import Check
-from embellie.measure.telling_numbers import count_text, localised, metric_name, share_text, spoken
+from embellie.measure.telling_numbers import NARROW_SPACE, count_text, localised, metric_name, share_text, spoken
 
 CHECKS: Mapping[str, tuple[str, str]] = {
     "nobody": ("Nobody has been exposed yet.", "Personne n’a encore été exposé."),
@@ -70,6 +70,14 @@ CHECKS: Mapping[str, tuple[str, str]] = {
             "Ce qui dure peut être plus que ce qu’on voit."
         ),
     ),
+    "units_fell": (
+        "`{variant}` had {before} units and then {now} (reading {at}): units must not become fewer.",
+        "`{variant}` avait {before} unités, puis {now} (relevé {at}) : elles ne peuvent pas diminuer.",
+    ),
+    "side_silent": (
+        "From reading {at} on, nothing more of `{variant}` arrives while `{rival}` goes on ({events} events).",
+        "À partir du relevé {at}, plus rien de `{variant}` n’arrive tandis que `{rival}` continue ({events} événements).",
+    ),
     "early": ("{n} of the {planned} planned so far.", "{n} sur les {planned} prévus à ce jour."),
     "planned": ("The planned {planned} are reached.", "Les {planned} prévus sont atteints."),
 }
@@ -102,9 +110,9 @@ _DIMENSIONS: Mapping[str, tuple[str, str]] = {
 }
 
 _PARTS: Mapping[tuple[str, str], tuple[str, str]] = {
-    ("consent", "profiling"): ("consent to profiling", "consentement au profilage"),
-    ("consent", "measurement"): ("consent to measurement", "consentement à la mesure"),
-    ("consent", "none"): ("no consent", "sans consentement"),
+    ("consent", "profiling"): ("profiling", "profilage"),
+    ("consent", "measurement"): ("measurement", "mesure"),
+    ("consent", "none"): ("none", "aucun"),
     ("bot", "person"): ("people", "personnes"),
     ("bot", "bot"): ("bots", "robots"),
     ("bot", "everyone"): ("everyone, bots too", "tout le monde, robots compris"),
@@ -124,11 +132,11 @@ def check_sentence(check: Check, language: str = "en") -> str:
     """
     place = _place(language)
     if check.code not in CHECKS:
-        colon = ("", "\u202f")[place] + ":"
+        colon = ("", NARROW_SPACE)[place] + ":"
         return f"{check_name(check.check, language)}{colon} {state_name(check.state, language)}."
     found = _Found(check, language)
     if "dimension" in check.values:
-        found["part"] = part_name(check.values["dimension"], check.values.get("value", ""), language)
+        found["part"] = part_title(check.values["dimension"], check.values.get("value", ""), language)
     return CHECKS[check.code][place].format_map(found)
 
 
@@ -163,6 +171,19 @@ def part_name(dimension: str, value: str, language: str = "en") -> str:
     if (dimension, value) in _PARTS:
         return _PARTS[dimension, value][place]
     return f"{('day', 'jour')[place]} {value}" if dimension == "since" else value
+
+
+def part_title(dimension: str, value: str, language: str = "en") -> str:
+    """Return what a part of the units is called where its dimension is not said.
+
+    >>> part_title("consent", "profiling"), part_title("bot", "person"), part_title("offer", "gold", "fr")
+    ('Consent: profiling', 'People', 'Offer\u202f: gold')
+    """
+    name = part_name(dimension, value, language)
+    if dimension in {"bot", "returning"}:
+        return name[:1].upper() + name[1:]
+    colon = ("", NARROW_SPACE)[_place(language)] + ":"
+    return f"{dimension_name(dimension, language)}{colon} {name}"
 
 
 class _Found(dict[str, str]):

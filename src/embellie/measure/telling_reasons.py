@@ -51,6 +51,10 @@ REASONS_FR = {
         "La valeur du témoin ne se distingue pas de zéro.",
         "Lisez l’écart lui-même, ou attendez davantage de données.",
     ),
+    "no_variance": (
+        "Ce relevé ne donne pas de variance.",
+        "Demandez-la : sans elle, il n’y a pas d’intervalle.",
+    ),
 }
 """Why a value cannot be given, and what to do, by code."""
 

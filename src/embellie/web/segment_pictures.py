@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from embellie.app.measured_words import dimension_name, leading_rows, part_name
+from embellie.app.measured_words import leading_rows, part_title
 from embellie.domain.scorecard import Effect, MoneyEffect, RelativeEffect, Scorecard, Shrunk, Slice
 from embellie.domain.unavailable import Unavailable
 from embellie.web.effect_pictures import capitalised, row_label
@@ -169,7 +169,7 @@ def _segment_cells(
 ) -> list[str]:
     words = view.words
     cells = [
-        part_label(view, part),
+        part_title(part.dimension, part.value, view.words.language),
         words.number(sum(part.units.values())),
         words.share(relative.effect, 1, signed=True),
         words.share_range(relative.low, relative.high),
@@ -182,7 +182,7 @@ def _segment_row(
 ) -> dict[str, Any]:
     lead: RelativeEffect | Shrunk = shrunk or relative
     row: dict[str, Any] = {
-        "label": part_label(view, part),
+        "label": part_title(part.dimension, part.value, view.words.language),
         "variant": variant,
         "proxy": False,
         "clear": lead.low > 0 or lead.high < 0,
@@ -194,15 +194,6 @@ def _segment_row(
     if shrunk is None:
         return row
     return row | {"ghost": {"effect": relative.effect, "low": relative.low, "high": relative.high}}
-
-
-def part_label(view: View, part: Slice) -> str:
-    """What a part of the readers is called, after its dimension."""
-    language = view.words.language
-    name = part_name(part.dimension, part.value, language)
-    if part.dimension == "returning":
-        return capitalised(name)
-    return f"{dimension_name(part.dimension, language)}{view.words('measure.colon')} {name}"
 
 
 def units_picture(view: View, history: Sequence[tuple[datetime, Scorecard]]) -> Picture | Unavailable:
