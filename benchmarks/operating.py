@@ -30,12 +30,13 @@ from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Effect
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.aggregates import Aggregates, needs_of, quantile_shares
-from embellie.measure.looking import Looking
+from embellie.measure.looking import Looking, looks_so_far
 from embellie.measure.scoring import Design, sample_ratio, score
 from embellie.stats.estimators import two_sided_p
 from embellie.stats.moments import Moments, QuantileSample
+from embellie.stats.multiplicity import e_benjamini_hochberg
 from embellie.stats.sample_ratio import chi_square_p, log_e_value
-from embellie.stats.sequential import group_bounds
+from embellie.stats.sequential import always_valid_reach, group_bounds, tuned_rho
 
 DAYS, PER_DAY = 28, 400
 """A month of new readers, both sides together."""
@@ -417,13 +418,14 @@ def returning(seed: Sequence[int], runs: int, days: int, count: int) -> dict[str
 
 
 def _by_units(looks: Sequence[Aggregates], planned_looks: int, planned: int) -> dict[int, float]:
-    """By day, the bound that a plan by units has then: the look that its share of the planned units stands for."""
+    """By day, how many standard errors a watched plan by units reaches: at its looks their bound, between them always-valid."""
     bounds = group_bounds(tuple((look + 1) / planned_looks for look in range(planned_looks)))
+    rho = tuned_rho(planned)
     found = {}
     for day, known in enumerate(looks, 1):
-        share = min(1.0, sum(side.n for side in known.moments.values()) / planned)
-        look = max(1, math.ceil(share * planned_looks - 0.05))
-        found[day] = bounds[look - 1]
+        units = sum(side.n for side in known.moments.values())
+        made = looks_so_far(units / planned, looks=planned_looks, watched=True)
+        found[day] = always_valid_reach(units, rho) if made is None else bounds[len(made) - 1]
     return found
 
 
@@ -596,8 +598,11 @@ def many(seed: Sequence[int], runs: int) -> dict[str, list]:
         found["one"].append(any(row.p_value < 0.05 for row in nothing))
         found["holm"].append(any(_p_many(row) < 0.05 for row in nothing))
         for name, looking in (("bh", Looking()), ("bh, always", Looking(kind="always", planned=2 * MANY_UNITS))):
-            called = [_p_many(row) < 0.05 for row in _many_rows(explored, looking, errors, real=REAL)]
+            rows = _many_rows(explored, looking, errors, real=REAL)
+            called = [_p_many(row) < 0.05 for row in rows]
             found[name].append([sum(called[:REAL]), sum(called[REAL:])])
+        levels = e_benjamini_hochberg([-math.inf if row.log_e is None else row.log_e for row in rows])
+        found["e-bh"].append([sum(level <= 0.05 for level in part) for part in (levels[:REAL], levels[REAL:])])
     return found
 
 
