@@ -29,6 +29,7 @@ SUBCOMMANDS = {
     "table": "scorecard of a table: CSV, Parquet, or a database",
     "srm": "is a split the designed one?",
     "proxies": "how well has a proxy foretold what counts?",
+    "interleaving": "which of two rankers do readers side with?",
     "plan": "sample size, duration, smallest effect worth detecting",
 }
 """Every subcommand beside `experiment`, with its line of help; `measure_<name>.py` holds it."""
@@ -111,7 +112,7 @@ def experiment(
         names = [one.experiment for site in newsroom.sites for one in newsroom.experiments(site)]
         if not name and len(names) != 1:
             raise InputError("Which experiment?", hint=f"There are: {', '.join(names) or 'none'}.")
-        test = newsroom.experiment(name or names[0])
+        site, test = newsroom.placed(name or names[0])
         if planned is not None:
             test = replace(test, planned=planned)
         now = newsroom.clock()
@@ -122,6 +123,7 @@ def experiment(
                 test,
                 metrics_of(newsroom.config),
                 read_seconds=newsroom.config.read_seconds,
+                site=site,
                 looking=looking or watched(test),
                 until=until,
                 now=now,
