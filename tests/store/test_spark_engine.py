@@ -3,7 +3,7 @@
 import socket
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from embellie.domain.errors import EngineError, InputError, TableError
 from embellie.store.engine_choice import open_engine
 from embellie.store.event_columns import DEFINED
+from embellie.store.lake_manifest import Manifest, Partition, write_manifest
 from embellie.store.tables import open_table
 
 SECRET = "s3cr3t"
@@ -41,10 +42,22 @@ def files(tmp_path_factory):
     connection.execute(f"COPY t TO '{folder}/one.parquet'")
     connection.execute(f"COPY t TO '{folder}/two.parquet'")
     connection.execute(f"CREATE TABLE events ({DEFINED})")
-    (folder / "lake" / "site=a" / "day=2026-01-01").mkdir(parents=True)
-    connection.execute(f"COPY events TO '{folder}/lake/part.parquet'")
+    for place in ("lake", "no_manifest"):
+        (folder / place / "site=a" / "day=2026-01-01").mkdir(parents=True)
+        for generation in (1, 2):
+            file = f"{folder}/{place}/site=a/day=2026-01-01/events-{generation}.parquet"
+            connection.execute(f"INSERT INTO events (seq) VALUES ({generation})")
+            connection.execute(f"COPY events TO '{file}'")
+        connection.execute("DELETE FROM events")
+    kept = _partition(folder / "lake", 2)
+    write_manifest(folder / "lake", Manifest(through=2, last_id="", last_site="a", generation=2, partitions=(kept,)))
     (folder / "numbers.csv").write_text("who,many\na,1.5\nb,x\n", encoding="utf-8")
     return folder
+
+
+def _partition(lake, generation):
+    file = f"site=a/day=2026-01-01/events-{generation}.parquet"
+    return Partition(site="a", day=date(2026, 1, 1), events=2, file=file, bytes=(lake / file).stat().st_size)
 
 
 @pytest.fixture(params=["spark_url", "sail_url"])
@@ -139,8 +152,29 @@ class TestSpark:
         with pytest.raises(TableError, match="no column `seq`"):
             open_engine(url, lake=f"{files}/one.parquet")
         reader = open_engine(url, lake=f"{files}/lake")
-        assert reader.rows("SELECT count(*) AS n FROM events") == [{"n": 0}]
+        assert reader.rows("SELECT count(*) AS n FROM events") == [{"n": 2}]
         reader.close()
+
+    def test_a_lake_that_grows_is_looked_at_again(self, url, files):
+        """What the manifest names is read, no more: not what was replaced, and soon what has come."""
+        lake = files / "lake"
+        reader = open_engine(url, lake=str(lake))
+        first = Manifest(through=1, last_id="", last_site="a", generation=3, partitions=(_partition(lake, 1),))
+        second = Manifest(through=2, last_id="", last_site="a", generation=4, partitions=(_partition(lake, 2),))
+        found = []
+        for manifest in (first, second):
+            write_manifest(lake, manifest)
+            found += reader.rows("SELECT count(*) AS n FROM events")
+        reader.close()
+        assert found == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.engines
+def test_a_lake_seen_by_the_server_alone(spark_url, files):
+    """Without a manifest to read from here, the last file of each day is taken."""
+    reader = open_engine(spark_url, lake=f"{files}/no_manifest")
+    assert reader.rows("SELECT count(*) AS n FROM events") == [{"n": 2}]
+    reader.close()
 
 
 @pytest.mark.engines

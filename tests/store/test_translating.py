@@ -139,6 +139,9 @@ QUERIES = {
     "distinct": "SELECT DISTINCT kind FROM source",
     "having": "SELECT kind, count(*) AS n FROM source GROUP BY kind HAVING count(*) > 1",
     "values": "SELECT v.name, count(source.id) AS n FROM (VALUES ('a', 1), ('z', 2)) AS v(name, place) LEFT JOIN source ON source.kind = v.name GROUP BY v.name",
+    "rows in the order they come": "SELECT row, cell FROM (SELECT row_number() OVER () AS row, word AS cell, TRY_CAST(word AS DOUBLE) AS number, * FROM source) WHERE cell IS NOT NULL AND number IS NULL ORDER BY row LIMIT 1",
+    "booleans as numbers": "SELECT sum(CAST(CAST(flag AS INTEGER) AS DOUBLE)) AS s, count(DISTINCT CAST(flag AS VARCHAR)) AS n FROM source",
+    "what is not finite": "SELECT count(CASE WHEN real - real <> 0 THEN 1 END) AS n, count(CASE WHEN real - real = 0 THEN 1 END) AS k FROM source",
     "a subquery": "SELECT n, count(*) AS times FROM (SELECT kind, count(*) AS n FROM source GROUP BY kind) AS counted GROUP BY n",
 }  # fmt: skip
 """Each construct of the table, with something in it that engines do differently by themselves."""

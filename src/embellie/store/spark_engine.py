@@ -5,14 +5,16 @@ import re
 import socket
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from embellie.domain.errors import EmbellieError, EngineError, TableError, unknown_name
 from embellie.store.event_columns import EVENT_COLUMNS
+from embellie.store.lake_manifest import read_manifest, stamp_of
 from embellie.store.tables import Table
 from embellie.store.translating import NotPortable, translate
 
@@ -54,8 +56,10 @@ class SparkReader:
         self._errors = _driver().errors
         self._session = self._connect()
         self.columns: Mapping[str, str] = {}
+        self._booleans = frozenset[str]()
         try:
             self.columns = self._show()
+            self._booleans = frozenset(name for name, type_ in self.columns.items() if type_ == "BOOLEAN")
         except BaseException:
             self.close()
             raise
@@ -75,7 +79,9 @@ class SparkReader:
         """
         given = {name: _sent(value) for name, value in (parameters or {}).items()}
         casts = tuple((name, type_) for name, (_, type_) in sorted(given.items()) if type_)
-        translated = translate(sql, "spark", relations=((self._relation, f"`{self._view}`"),), casts=casts)
+        translated = translate(
+            sql, "spark", relations=((self._relation, f"`{self._view}`"),), booleans=self._booleans, casts=casts
+        )
         missing = [name for name in translated.parameters if name not in given]
         if missing:
             raise NotPortable(
@@ -84,6 +90,7 @@ class SparkReader:
         used = {name: given[name][0] for name in translated.parameters}
         with self._lock:
             try:
+                self._keep_up()
                 return self._run(translated.sql, used)
             except EngineError:
                 # A server forgets sessions that were idle for an hour, and all of them when it restarts: once more.
@@ -114,8 +121,9 @@ class SparkReader:
 
     def _show(self) -> dict[str, str]:
         """Name the table or the files for this session alone; return its columns."""
+        self._stamp = stamp_of(Path(self._table)) if self._relation == "events" else None
         try:
-            frame = _read(self._session, self._table)
+            frame = _read(self._session, self._table, lake=self._relation == "events")
             found = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
             if found:
                 frame.createOrReplaceTempView(self._view)
@@ -128,6 +136,14 @@ class SparkReader:
                 at=self.place,
             )
         return {name: _in_words_of_duckdb(type_) for name, type_ in found.items()}
+
+    def _keep_up(self) -> None:
+        """Look at the lake again where it has grown; unless its manifest can be read from here, each time."""
+        if self._relation != "events" or not _is_path(self._table):
+            return
+        stamp = stamp_of(Path(self._table))
+        if stamp is None or stamp != self._stamp:
+            self._show()
 
     def _run(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:
@@ -223,6 +239,7 @@ def spark_events(url: str, *, lake: str) -> SparkReader:
 _LOST = (
     "UNAVAILABLE", "UNIMPLEMENTED", "SESSION_CLOSED", "SESSION_NOT_FOUND", "SESSION_CHANGED", "NO_ACTIVE_SESSION",
     "DEADLINE_EXCEEDED", "Connection reset", "Socket closed", "session not found", "is not running",
+    "FILE_NOT_EXIST",
 )  # fmt: skip
 """What Spark and Sail say when a server, or its memory of us, is gone."""
 
@@ -275,13 +292,32 @@ def _is_path(table: str) -> bool:
     return "/" in table or table.endswith((".parquet", ".csv"))
 
 
-def _read(session: Any, table: str) -> Any:
+def _read(session: Any, table: str, *, lake: bool) -> Any:
     if not _is_path(table):
         return session.table(".".join(f"`{part}`" for part in table.split(".")))
     if table.endswith(".csv"):
         # As text, like every CSV: whoever reads numbers casts, and can say why not.
         return session.read.option("header", "true").csv(table)
-    return session.read.parquet(table)
+    if not lake or table.endswith(".parquet"):
+        return session.read.parquet(table)
+    return session.read.parquet(*_lake_files(session, table))
+
+
+def _lake_files(session: Any, lake: str) -> Sequence[str]:
+    """List the lake's files: those its manifest names where it can be read from here, else the last of each day.
+
+    A file that a later one replaced lies beside it for a moment.
+    """
+    manifest = read_manifest(Path(lake))
+    if manifest is not None:
+        return [f"{lake.rstrip('/')}/{each.file}" for each in manifest.partitions]
+    every = f"{lake.rstrip('/')}/*/*/*.parquet"
+    last: dict[str, tuple[int, str]] = {}
+    for file in session.read.parquet(every).inputFiles():
+        folder, _, name = file.rpartition("/")
+        generation = int("".join(filter(str.isdigit, name)) or 0)
+        last[folder] = max(last.get(folder, (-1, "")), (generation, file))
+    return sorted(file for _, file in last.values()) or [every]
 
 
 def _in_words_of_duckdb(type_: str) -> str:

@@ -161,6 +161,10 @@ def translate(
     types = dict(casts)
 
     def rewritten(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Cast) and node.to.this.value == "INT":
+            if node.this.name not in booleans:
+                raise _unknown(node.sql(dialect="duckdb"))
+            return node
         if isinstance(node, exp.Placeholder):
             names.setdefault(node.name)
             return _parameter(node, dialect, number=list(names).index(node.name) + 1, type_=types.get(node.name, ""))
@@ -215,6 +219,8 @@ def _cast_is_known(node: Any) -> bool:
     type_ = node.to.this.value
     if isinstance(node, exp.TryCast):
         return bool(type_ == "DOUBLE")
+    if type_ == "INT":  # of yes and no only: fractions are rounded here and cut off there
+        return isinstance(node.this, exp.Column)
     return type_ in _TYPES and not (type_.startswith("TIMESTAMP") and "inf" in node.this.name.lower())
 
 
@@ -229,11 +235,8 @@ def _join_is_known(node: Any) -> bool:
 def _distinct_is_known(node: Any) -> bool:
     if isinstance(node.parent, exp.Select):
         return not node.expressions
-    return (
-        isinstance(node.parent, exp.Count)
-        and len(node.expressions) == 1
-        and isinstance(node.expressions[0], exp.Column)
-    )
+    counted = node.expressions[0].unnest() if len(node.expressions) == 1 else None
+    return isinstance(node.parent, exp.Count) and counted is not None and not isinstance(counted, exp.Tuple)
 
 
 _FORMS: Mapping[type[exp.Expr], Callable[[Any], bool]] = {
@@ -376,6 +379,20 @@ def _days_spark(node: Any) -> exp.Expr:
     return exp.Anonymous(this="make_dt_interval", expressions=[node.this])
 
 
+def _named(node: Any) -> Any:
+    """PostgreSQL wants a name for each query that stands for a table."""
+    if isinstance(node.parent, exp.From | exp.Join) and not node.alias:
+        node.set("alias", exp.TableAlias(this=exp.to_identifier("unnamed", quoted=True)))
+    return node
+
+
+def _in_some_order(node: Any) -> Any:
+    """Spark numbers rows only in an order; where none is asked for, the one they come in."""
+    if not node.args.get("order"):
+        node.set("order", exp.Order(expressions=[exp.Ordered(this=exp.Literal.string(""))]))
+    return node
+
+
 def _plain_cte(node: Any) -> Any:
     node.set("materialized", None)
     return node
@@ -402,10 +419,12 @@ def _of_boolean(node: exp.Expr) -> exp.Expr:
 _REWRITES: Mapping[tuple[str, type[exp.Expr]], Callable[[Any], exp.Expr]] = {
     ("", exp.Anonymous): _isfinite,
     ("", exp.Div): _quotient,
+    ("", exp.Subquery): _named,
     ("postgres", exp.TryCast): _number_postgres,
     ("postgres", exp.DateDiff): _days_between_postgres,
     ("postgres", exp.ToDays): _days_postgres,
     ("spark", exp.TryCast): _number_spark,
+    ("spark", exp.Window): _in_some_order,
     ("spark", exp.Cast): _cast_spark,
     ("spark", exp.PercentileCont): _quantile_spark,
     ("spark", exp.DateDiff): _days_between,
