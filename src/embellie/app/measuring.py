@@ -11,7 +11,7 @@ from embellie.domain.metric import Metric
 from embellie.domain.scorecard import Effect, SampleRatio, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.checking import Days, check
-from embellie.measure.from_log import read_aggregates
+from embellie.measure.from_log import prior_covariates, read_aggregates
 from embellie.measure.log_query import DIMENSIONS
 from embellie.measure.looking import Looking, parse_looking
 from embellie.measure.plotting import interval_plot
@@ -36,6 +36,9 @@ __all__ = [
     "sentences",
     "split_sentence",
 ]
+
+
+MONTH = timedelta(days=365.25 / 12)
 
 
 def scorecard(
@@ -85,7 +88,7 @@ def scorecard(
         prior=adjusted,
     )
     ends = [one for one in (until, experiment.stopped_at, now) if one is not None]
-    design = design_of(experiment, metrics, looking=looking, end=min(ends) if ends else None)
+    design = design_of(experiment, metrics, looking=looking, end=min(ends) if ends else None, adjusted=adjusted)
     card = replace(score(design, aggregates), planned=experiment.planned)
     days = _whole_days(experiment, min(ends)) if ends and "day" in dimensions else None
     return replace(card, checks=check(design, aggregates, card, days=days))
@@ -106,8 +109,10 @@ def design_of(
     *,
     looking: Looking | None = None,
     end: datetime | None = None,
+    adjusted: bool = True,
 ) -> Design:
-    """Return what was planned, and for how long it has run by `end`."""
+    """Return what was planned, and for how long it has run by `end`; with `adjusted`, each metric's own past is its covariate."""
+    start = experiment.started_at
     return Design(
         control=experiment.control,
         weights={variant.name: variant.weight for variant in experiment.variants},
@@ -116,11 +121,16 @@ def design_of(
         experiment=experiment.experiment,
         looking=looking or Looking(),
         watched=True,
+        covariates=prior_covariates(metrics) if adjusted else {},
+        months=(end - start) / MONTH if start is not None and end is not None and end > start else None,
+        share=experiment.share,
     )
 
 
 def watched(experiment: Experiment) -> Looking:
-    """Plan the looks at a running experiment: whenever, tightest at the readers it was planned for."""
+    """Plan the looks at a running experiment: at its planned ones, or whenever; tightest at the readers it was planned for."""
+    if experiment.looks:
+        return Looking(kind="group_sequential", looks=experiment.looks, planned=experiment.planned)
     return Looking(kind="always", planned=experiment.planned)
 
 
@@ -146,7 +156,7 @@ def evidence_from(
 ) -> Evidence | Unavailable:
     """Turn one relative effect into evidence about an unknown: its estimate and standard error, as shares.
 
-    The adjusted row is taken where there is one. A broken split is no evidence.
+    The adjusted row is taken where it has an effect. A broken split is no evidence.
 
     Args:
         card: The experiment's scorecard.
@@ -167,7 +177,8 @@ def evidence_from(
         raise unknown_name("variant", variant, [name for name in card.units if name != card.control])
     if isinstance(card.srm, SampleRatio) and card.srm.alarm:
         return Unavailable("The split is not the designed one.", "Find out why before using any of its figures.")
-    return _evidence(rows[-1], study=study, measures=measures, source=_source(card), at=at)
+    found = [row for row in rows if isinstance(row, Effect)]
+    return _evidence((found or rows)[-1], study=study, measures=measures, source=_source(card), at=at)
 
 
 def _evidence(

@@ -14,7 +14,7 @@ from typing import Any, Self
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.intake import on_server_clock
-from embellie.app.observing import Observatory
+from embellie.app.observing import Observatory, Placed
 from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
 from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, EmbellieError, EventError, QuestionError, unknown_name
@@ -73,7 +73,9 @@ class Newsroom:
         self._exposed: set[tuple[str, str, str, str]] = set()
         self._followed = 0
         self._closing = threading.Event()
-        self._observatory = Observatory(self.analysis, metrics=metrics_of(config), read_seconds=config.read_seconds)
+        self._observatory = Observatory(
+            self.analysis, metrics=metrics_of(config), read_seconds=config.read_seconds, clock=self.clock
+        )
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock = utc_now, simulated: bool = False) -> "Newsroom":
@@ -223,29 +225,40 @@ class Newsroom:
             found = list(self._operations.of(site).experiments.values())
         return sorted(found, key=lambda one: (one.state != "running", one.holdout))
 
-    def experiment(self, name: str) -> Experiment:
+    def experiment(self, name: str, *, site: str = "") -> Experiment:
         """Find an experiment, or the comparison a step of a rollout is, as an experiment.
 
         Raises:
             UnknownName: With the experiments that exist.
         """
-        known: dict[str, Experiment] = {}
+        return self.placed(name, site=site)[1]
+
+    def placed(self, name: str, *, site: str = "") -> Placed:
+        """Find an experiment with the site it runs on; the first site that has one of that name, when none is given.
+
+        Raises:
+            UnknownName: With the sites or the experiments that exist.
+        """
+        sites = [self.site(site).site] if site else list(self.sites)
+        known: dict[str, Placed] = {}
         with self._lock:
-            for site in self.sites:
-                known |= self._operations.of(site).experiments
-                known |= comparisons(self._operations.of(site).history)
+            for one in sites:
+                own = {**self._operations.of(one).experiments, **comparisons(self._operations.of(one).history)}
+                known = {label: (one, test) for label, test in own.items()} | known
         try:
             return known[name]
         except KeyError:
             raise unknown_name("experiment", name, known) from None
 
-    def scorecard(self, experiment: str) -> Scorecard:
+    def scorecard(self, experiment: str, *, site: str = "") -> Scorecard:
         """Score an experiment from the log, as it stands (at most a few seconds old)."""
-        return self._observatory.scorecard(self.experiment(experiment))
+        where, test = self.placed(experiment, site=site)
+        return self._observatory.scorecard(test, site=where)
 
-    def scorecard_history(self, experiment: str) -> Sequence[tuple[datetime, Scorecard]]:
+    def scorecard_history(self, experiment: str, *, site: str = "") -> Sequence[tuple[datetime, Scorecard]]:
         """Score an experiment at moments since its start, oldest first."""
-        return self._observatory.scorecard_history(self.experiment(experiment), now=self.clock())
+        where, test = self.placed(experiment, site=site)
+        return self._observatory.scorecard_history(test, now=self.clock(), site=where)
 
     # decide
 
@@ -316,8 +329,8 @@ class Newsroom:
             id_ = fact_id(site, "question", str(len(known)), text)
             self._submit([self._event(site, filed, now=self.clock(), consent="none", id_=id_)]).result()
 
-    def _all_experiments(self) -> list[Experiment]:
-        return [one for site in self.sites for one in self.experiments(site)]
+    def _all_experiments(self) -> list[Placed]:
+        return [(site, one) for site in self.sites for one in self.experiments(site)]
 
     def _filed(self) -> list[Evidence]:
         with self._lock:
@@ -409,9 +422,9 @@ class Newsroom:
 
         With a question that cannot be read it stops all the same: its evidence is then computed from the log.
         """
-        running = self.experiment(experiment)
+        running = self.experiment(experiment, site=site)
         with contextlib.suppress(QuestionError):
-            for found in self._observatory.found(self.question(), running, now=self.clock()):
+            for found in self._observatory.found(self.question(), running, now=self.clock(), site=site):
                 self.file(site, found)
         stopped = replace(running, state="stopped", reason=reason, stopped_at=self.clock())
         self.file(site, stopped)

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from embellie.app.deciding import decide
-from embellie.app.measuring import evidence_from, scorecard, watched
+from embellie.app.measuring import DIMENSIONS, evidence_from, scorecard, watched
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment
 from embellie.domain.metric import Metric
 from embellie.domain.question import Question
 from embellie.domain.scorecard import Scorecard
 from embellie.domain.verdict import Verdict
-from embellie.ports import AggregateReader
+from embellie.ports import AggregateReader, Clock
 
 FRESH_SECONDS = 2.0
 FRESH_TIMES = 10.0
@@ -44,6 +44,10 @@ def moments(start: datetime, now: datetime) -> list[datetime]:
     spacing = next((one for one in SPACINGS if (now - start) / one <= MOMENTS), SPACINGS[-1])
     past = [start + spacing * k for k in range(1, int((now - start) / spacing) + 1)]
     return [*past, now]
+
+
+Placed = tuple[str, Experiment]
+"""An experiment and the site it runs on: one of the same name on another site is another experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,43 +81,57 @@ class Observatory:
         reader: SQL over the log.
         metrics: The installation's metrics, the primary ones first.
         read_seconds: Attention that makes a read.
+        clock: Tells until when a running experiment has run; without it that is not known.
     """
 
-    def __init__(self, reader: AggregateReader, *, metrics: Sequence[Metric], read_seconds: float) -> None:
+    def __init__(
+        self, reader: AggregateReader, *, metrics: Sequence[Metric], read_seconds: float, clock: Clock | None = None
+    ) -> None:
         self._reader, self._metrics, self._read_seconds = reader, tuple(metrics), read_seconds
+        self._clock = clock
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.RLock] = {}
         self._fresh: dict[Hashable, tuple[float, Any]] = {}
         self._past: dict[Hashable, Any] = {}
 
-    def scorecard(self, experiment: Experiment) -> Scorecard:
-        """Score an experiment on all that has happened so far."""
-        return self._fresh_or(("scorecard", experiment), lambda: self._score(experiment, experiment.stopped_at))
+    def scorecard(self, experiment: Experiment, *, site: str = "") -> Scorecard:
+        """Score an experiment on all that has happened so far, with all its slices."""
 
-    def scorecard_history(self, experiment: Experiment, *, now: datetime) -> list[tuple[datetime, Scorecard]]:
-        """Score an experiment at moments since its start."""
+        def compute() -> Scorecard:
+            now = self._clock() if self._clock is not None else None
+            return self._score(site, experiment, experiment.stopped_at or now, dimensions=DIMENSIONS)
+
+        return self._fresh_or(("scorecard", site, experiment), compute)
+
+    def scorecard_history(
+        self, experiment: Experiment, *, now: datetime, site: str = ""
+    ) -> list[tuple[datetime, Scorecard]]:
+        """Score an experiment at moments since its start, without slices."""
         if experiment.started_at is None:
             return []
         *past, last = moments(experiment.started_at, experiment.stopped_at or now)
-        history = self._in_time({at: self._scored_at(experiment, at) for at in past})
-        return [*history, (last, self.scorecard(experiment))]
+        history = self._in_time({at: self._scored_at(site, experiment, at) for at in past})
+        return [*history, (last, self.scorecard(experiment, site=site))]
 
-    def found(self, question: Question, experiment: Experiment, *, now: datetime) -> list[Evidence]:
+    def found(self, question: Question, experiment: Experiment, *, now: datetime, site: str = "") -> list[Evidence]:
         """List what an experiment says about the question's unknowns, now."""
-        return self._found(question, experiment, self.scorecard(experiment), now)
+        return self._found(question, experiment, self.scorecard(experiment, site=site), now)
 
     def evidence(
-        self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
+        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Evidence], now: datetime
     ) -> list[Evidence]:
         """List the evidence: what was filed, and what the experiments without a filed result say so far."""
         done = {one.source for one in filed}
         live = [
-            one for test in experiments if test.experiment not in done for one in self.found(question, test, now=now)
+            one
+            for site, test in experiments
+            if test.experiment not in done
+            for one in self.found(question, test, now=now, site=site)
         ]
         return [*filed, *live]
 
     def verdict(
-        self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
+        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Evidence], now: datetime
     ) -> Verdict:
         """Judge the question with all the evidence."""
 
@@ -121,17 +139,17 @@ class Observatory:
             evidence = self.evidence(question, experiments, filed=filed, now=now)
             return decide(question, evidence=evidence, whole=True)
 
-        key = ("verdict", repr(question), tuple(one.experiment for one in experiments), len(filed))
+        key = ("verdict", repr(question), tuple((site, one.experiment) for site, one in experiments), len(filed))
         return self._fresh_or(key, judge)
 
     def verdict_history(
-        self, question: Question, experiments: Sequence[Experiment], *, filed: Sequence[Evidence], now: datetime
+        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Evidence], now: datetime
     ) -> list[tuple[datetime, Verdict]]:
         """Judge the question as it is now with the evidence as it stood at moments since the first experiment.
 
         On a long log the first answers leave moments out, and the next ones fill them in: nobody waits for a history.
         """
-        starts = [one.started_at for one in experiments if one.started_at is not None]
+        starts = [one.started_at for _, one in experiments if one.started_at is not None]
         if not starts:
             return [(now, self.verdict(question, experiments, filed=filed, now=now))]
         first, *later = [min(starts), *moments(min(starts), now)]
@@ -139,38 +157,42 @@ class Observatory:
         return [*history, (now, self.verdict(question, experiments, filed=filed, now=now))]
 
     def _judged_at(
-        self, question: Question, experiments: Sequence[Experiment], filed: Sequence[Evidence], at: datetime
+        self, question: Question, experiments: Sequence[Placed], filed: Sequence[Evidence], at: datetime
     ) -> "Past[Verdict]":
         known = [one for one in filed if one.at is not None and one.at <= at]
         done = {one.source for one in known}
         running = [
-            one
-            for one in experiments
+            (site, one)
+            for site, one in experiments
             if one.experiment not in done and one.started_at is not None and one.started_at < at
         ]
 
         def judge() -> Verdict:
-            cards = [(test, self._past_or(self._scored_at(test, at))) for test in running]
+            cards = [(test, self._past_or(self._scored_at(site, test, at))) for site, test in running]
             live = [found for test, card in cards for found in self._found(question, test, card, at)]
             return decide(question, evidence=[*known, *live], draws=HISTORY_DRAWS)
 
-        names = tuple(one.experiment for one in running)
+        names = tuple((site, one.experiment) for site, one in running)
         return Past(("verdict", repr(question), names, len(known), at), judge)
 
-    def _score(self, experiment: Experiment, until: datetime | None) -> Scorecard:
+    def _score(
+        self, site: str, experiment: Experiment, until: datetime | None, *, dimensions: Sequence[str] = ()
+    ) -> Scorecard:
         return scorecard(
             self._reader,
             experiment,
             self._metrics,
             read_seconds=self._read_seconds,
+            site=site,
             looking=watched(experiment),
             until=until,
+            dimensions=dimensions,
         )
 
-    def _scored_at(self, experiment: Experiment, at: datetime) -> "Past[Scorecard]":
+    def _scored_at(self, site: str, experiment: Experiment, at: datetime) -> "Past[Scorecard]":
         ended = replace(experiment, state="running", reason="", stopped_at=None)
         until = min(at, experiment.stopped_at or at)
-        return Past(("scorecard", ended, until), lambda: self._score(ended, until))
+        return Past(("scorecard", site, ended, until), lambda: self._score(site, ended, until))
 
     def _found(self, question: Question, experiment: Experiment, card: Scorecard, at: datetime) -> list[Evidence]:
         scenarios = {variant.scenario: variant.name for variant in experiment.variants}
