@@ -166,6 +166,13 @@ SELECT {caps_sql(query.needs, query.alias)} FROM per_unit WHERE mixed = 0 AND bo
 """
 
 
+def persons_sql(query: LogQuery) -> str:
+    """Write the query for the persons themselves: a row each, in whole steps, nothing yet cut (parameters as for `sums_sql`)."""
+    return f"""{_per_unit(query)}
+SELECT {", ".join(query.alias[name] for name in query.needs.names)} FROM per_unit WHERE mixed = 0 AND bot = 'person'
+"""
+
+
 def order_sql(query: LogQuery, units: Mapping[str, int]) -> str:
     """Write the query for quantiles: a row per variant (parameters `$variant0`, …), of so many persons each."""
     rows = [
