@@ -14,6 +14,10 @@ from embellie.web.picture import Picture
 from embellie.web.view import View, iso
 
 
+FORESEEN = 3650 * 86_400.0
+"""Seconds: an end later than ten years is no end that one plans for."""
+
+
 def relative_of(card: Scorecard, metric: str, variant: str) -> tuple[Effect, RelativeEffect] | None:
     """A metric's effect with its relative form, the adjusted one when there are both; none when there is none."""
     found = [
@@ -109,8 +113,8 @@ def reached_at(counts: Sequence[tuple[datetime, int]], wanted: float) -> datetim
     (begin, first), (now, last) = counts[len(counts) // 2 - (len(counts) > 1)], counts[-1]
     if wanted <= last or last <= first:
         return counts[0][0] if wanted <= counts[0][1] else None
-    coming = (now - begin) * ((wanted - last) / (last - first))
-    return now + coming if coming < timedelta(days=3650) else None
+    seconds = (now - begin).total_seconds() * ((wanted - last) / (last - first))
+    return now + timedelta(seconds=seconds) if seconds < FORESEEN else None
 
 
 def margin_of(effect: Effect) -> float | None:

@@ -133,12 +133,10 @@ def facts(view: View, card: Scorecard | Unavailable) -> list[dict[str, str]]:
     guards = [row.guardrail for row in rows if row.guardrail is not None]
     if guards:
         held = words.number(sum(each.state == "holds" for each in guards))
-        found.append(
-            _fact(view, "guardrails", words("fact.guardrails_value", n=held, all=words.number(len(guards))), "")
-        )
+        found.append(_fact(view, "guardrails", words("fact.of", n=held, all=words.number(len(guards))), ""))
     if card.checks:
         fine = words.number(sum(each.state == "fine" for each in card.checks))
-        value = words("fact.checks_value", n=fine, all=words.number(len(card.checks)))
+        value = words("fact.of", n=fine, all=words.number(len(card.checks)))
         found.append(_fact(view, "checks", value, ""))
     return found
 

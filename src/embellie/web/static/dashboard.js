@@ -177,7 +177,7 @@ function effect(data, width) {
       Plot.areaY(points, { x: "at", y1: "low", y2: "high", fill: colour, fillOpacity: 0.2, curve: "monotone-x", clip: true }),
       Plot.ruleY([0], { stroke: "var(--ink)", strokeWidth: 1.2 }),
       margin ? Plot.ruleY([margin], { stroke: "var(--warn)", strokeDasharray: "5 3" }) : null,
-      margin ? Plot.text([points[0]], { x: "at", y: margin, text: () => data.margin.text, textAnchor: "start", dx: 4, dy: 10, fill: "var(--warn)", ...halo }) : null,
+      margin ? Plot.text([points[0]], { x: "at", y: margin, text: () => data.margin.text, textAnchor: "start", dx: 4, dy: -9, fill: "var(--warn)", ...halo }) : null,
       looks.length ? Plot.ruleX(looks, { y1: domain[0], y2: domain[0] + 0.6 * room, stroke: "var(--soft)", strokeWidth: 2 }) : null,
       planned && Plot.ruleX([planned], { x: "at", stroke: "var(--soft)", strokeDasharray: "2 3" }),
       planned && Plot.text([planned], { x: "at", text: "text", frameAnchor: "top", textAnchor: planned.at - points[0].at > 0.6 * (span.at(-1).at - points[0].at) ? "end" : "middle", dy: -14, fill: "var(--soft)" }),
@@ -185,7 +185,7 @@ function effect(data, width) {
       Plot.text([span.at(-1)], { x: "at", y: 0, text: () => data.zero, textAnchor: "end", dy: low < -room ? 10 : -8, dx: -4, fill: "var(--ink)", ...halo }),
       Plot.ruleX([last], { x: "at", y1: "low", y2: "high", stroke: colour, strokeWidth: 2 }),
       Plot.dot([last], { x: "at", y: "effect", r: 4.5, fill: colour }),
-      Plot.text([last], { x: "at", y: "effect", text: () => data.text, textAnchor: "start", dx: 10, fontSize: 15, fontWeight: 600, fill: "var(--ink)", ...halo }),
+      Plot.text([last], { x: "at", y: "effect", text: () => data.text, textAnchor: "start", dx: 10, dy: Math.abs(last.effect) < 0.06 * (high - low) ? -12 : 0, fontSize: 15, fontWeight: 600, fill: "var(--ink)", ...halo }),
     ],
   });
 }
