@@ -155,6 +155,10 @@ def test_a_shrunk_effect_is_told():
     """What is left after shrinkage, with its range."""
     shrunk = row(shrunk=Shrunk(effect=0.019, low=0.002, high=0.036))
     assert "After shrinkage: +1.9 % (+0.2 % to +3.6 %)." in effect_sentence(shrunk, "status_quo")
+    learnt = row(shrunk=Shrunk(effect=0.019, low=0.002, high=0.036, above_zero=0.97))
+    assert "Given past experiments: +1.9 % (+0.2 % to +3.6 %), above zero with a chance of 97 %." in effect_sentence(
+        learnt, "status_quo"
+    )
 
 
 def test_sentences_stand_by_role():

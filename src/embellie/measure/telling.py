@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from embellie.domain.scorecard import Check, Effect, SampleRatio, Scorecard, UnavailableEffect
+from embellie.domain.scorecard import Check, Effect, SampleRatio, Scorecard, Shrunk, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.telling_checks import check_name, check_sentence
 from embellie.measure.telling_numbers import (
     NARROW_SPACE,
     Language,
     amount_text,
+    chance_text,
     count_text,
     metric_name,
     metric_title,
@@ -59,6 +60,7 @@ _EN = {
     "harmed": " The guardrail is harmed: the loss is more than {margin}.",
     "guard": " A loss of more than {margin} cannot be ruled out yet: hold.",
     "shrunk": " After shrinkage: {change} ({low} to {high}).",
+    "learnt": " Given past experiments: {change} ({low} to {high}), above zero with a chance of {chance}.",
     "proxy": " A proxy: it does not say what readers are worth, and is no reason to ship.",
     "surrogate": " It foretells a primary metric: alone it is no reason to ship.",
     "always": " Holds at every look.",
@@ -94,6 +96,7 @@ _FR = {
     "harmed": " Le garde-fou est touché : la perte dépasse {margin}.",
     "guard": " Une perte de plus de {margin} n’est pas encore exclue : attendez.",
     "shrunk": " Après rétrécissement : {change} (de {low} à {high}).",
+    "learnt": " Au vu des expériences passées : {change} (de {low} à {high}), au-dessus de zéro avec une chance de {chance}.",
     "proxy": " Un indice seulement : il ne dit pas ce que valent les lecteurs, et ne justifie aucune livraison.",
     "surrogate": " Il annonce une métrique principale : seul, il ne justifie aucune livraison.",
     "always": " Valable à chaque consultation.",
@@ -239,14 +242,18 @@ def effect_sentence(
     if row.adjusted:
         said.append(_adjusted(row, unadjusted, language))
     if row.shrunk is not None:
-        step = 50.0 * (row.shrunk.high - row.shrunk.low)
-        three = (
-            percent_text(100 * each, step, language) for each in (row.shrunk.effect, row.shrunk.low, row.shrunk.high)
-        )
-        said.append(words["shrunk"].format(**dict(zip(("change", "low", "high"), three, strict=True))))
+        said.append(_shrunk(row.shrunk, language))
     said.append(words.get(row.interval.kind, ""))
     said.append(words["proxy"] if row.proxy else words["surrogate"] if row.role == "surrogate" else "")
     return "".join(said)
+
+
+def _shrunk(shrunk: Shrunk, language: str) -> str:
+    step = 50.0 * (shrunk.high - shrunk.low)
+    change, low, high = (percent_text(100 * each, step, language) for each in (shrunk.effect, shrunk.low, shrunk.high))
+    chance = "" if shrunk.above_zero is None else chance_text(shrunk.above_zero, language)
+    key = "learnt" if chance else "shrunk"
+    return _WORDS[spoken(language)][key].format(change=change, low=low, high=high, chance=chance)
 
 
 def _adjusted(row: Effect, unadjusted: Effect | None, language: str) -> str:

@@ -78,6 +78,17 @@ def share_text(share: float, language: str = "en") -> str:
     return localised(f"{text} %", language)
 
 
+def chance_text(chance: float, language: str = "en") -> str:
+    """Write a chance in per cent, never as certain.
+
+    >>> chance_text(0.934), chance_text(0.9999), chance_text(0.0, "fr")
+    ('93 %', 'over 99 %', 'moins de 1 %')
+    """
+    over, under = ("plus de ", "moins de ") if spoken(language) == "fr" else ("over ", "under ")
+    word = over if chance > 0.99 else under if chance < 0.01 else ""
+    return word + share_text(min(0.99, max(0.01, chance)), language)
+
+
 def amount_text(amount: float, step: float, language: str = "en", *, currency: str = "", signed: bool = True) -> str:
     """Write an amount of money, rounded as a range of half-width `step` deserves.
 

@@ -13,7 +13,6 @@ from embellie.web.money_pictures import thinned
 from embellie.web.picture import Picture
 from embellie.web.view import View, iso
 
-
 FORESEEN = 3650 * 86_400.0
 """Seconds: an end later than ten years is no end that one plans for."""
 
@@ -196,20 +195,29 @@ def _table_row(view: View, effect: Effect, relative: RelativeEffect) -> list[str
 def _drawn_row(
     view: View, card: Scorecard, effect: Effect, relative: RelativeEffect, beside: Effect | None
 ) -> dict[str, Any]:
+    low, high = _bounds(effect, relative)
     row: dict[str, Any] = {
         "label": row_label(view, card, effect),
         "variant": effect.variant,
         "proxy": effect.proxy,
         "clear": is_clear(effect),
         "effect": relative.effect,
-        "low": relative.low,
-        "high": relative.high,
+        "low": low,
+        "high": high,
         "text": view.words.share(relative.effect, 1, signed=True),
     }
     if beside is not None and isinstance(beside.relative, RelativeEffect):
         row["ghost"] = {"effect": beside.relative.effect, "low": beside.relative.low, "high": beside.relative.high}
     mark = margin_of(effect)
     return row if mark is None else row | {"mark": mark}
+
+
+def _bounds(effect: Effect, relative: RelativeEffect) -> tuple[float, float]:
+    """The ends to be drawn: a guardrail's own bounds, by which it holds or not, else the interval."""
+    guard, control = effect.guardrail, abs(effect.control_value)
+    if guard is None or guard.low is None or guard.high is None or not control:
+        return relative.low, relative.high
+    return guard.low / control, guard.high / control
 
 
 def role_text(view: View, effect: Effect) -> str:

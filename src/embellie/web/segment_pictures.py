@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from embellie.app.measured_words import leading_rows, part_title
+from embellie.app.measured_words import is_clear, leading_rows, part_title
 from embellie.domain.scorecard import Effect, MoneyEffect, RelativeEffect, Scorecard, Shrunk, Slice
 from embellie.domain.unavailable import Unavailable
 from embellie.web.effect_pictures import capitalised, row_label
@@ -12,8 +12,8 @@ from embellie.web.money_pictures import thinned
 from embellie.web.picture import Picture
 from embellie.web.view import View, iso
 
-SEGMENTS = ("consent", "returning", "bot")
-"""The dimensions shown as parts of the readers; `since` has its own picture, and days are many."""
+SEGMENTS = ("consent", "returning")
+"""The dimensions shown as parts of the readers: `since` has its own picture, days are many, bots are a check."""
 
 
 def money_picture(view: View, card: Scorecard) -> Picture | None:
@@ -127,7 +127,7 @@ def segments_picture(view: View, card: Scorecard, metric: str, variant: str) -> 
     """Draw the effect in parts of the readers: raw thin, shrunk thick; none where the scorecard has no such slices."""
     words = view.words
     found = [
-        (part, relative, row.shrunk)
+        (part, row, relative)
         for dimension in SEGMENTS
         for part in card.slices
         if part.dimension == dimension
@@ -136,8 +136,8 @@ def segments_picture(view: View, card: Scorecard, metric: str, variant: str) -> 
     ]
     if len(found) < 2:
         return None
-    raw = [relative.effect for _, relative, _ in found]
-    shrunk = [each.effect for *_, each in found if each is not None]
+    raw = [relative.effect for *_, relative in found]
+    shrunk = [row.shrunk.effect for _, row, _ in found if row.shrunk is not None]
     whole = len(shrunk) == len(found)
     return Picture(
         drawing="intervals",
@@ -164,10 +164,8 @@ def segments_picture(view: View, card: Scorecard, metric: str, variant: str) -> 
     )
 
 
-def _segment_cells(
-    view: View, part: Slice, relative: RelativeEffect, shrunk: Shrunk | None, *, whole: bool
-) -> list[str]:
-    words = view.words
+def _segment_cells(view: View, part: Slice, row: Effect, relative: RelativeEffect, *, whole: bool) -> list[str]:
+    words, shrunk = view.words, row.shrunk
     cells = [
         part_title(part.dimension, part.value, view.words.language),
         words.number(sum(part.units.values())),
@@ -177,23 +175,22 @@ def _segment_cells(
     return [*cells, words.share(shrunk.effect, 1, signed=True)] if whole and shrunk is not None else cells
 
 
-def _segment_row(
-    view: View, variant: str, part: Slice, relative: RelativeEffect, shrunk: Shrunk | None
-) -> dict[str, Any]:
-    lead: RelativeEffect | Shrunk = shrunk or relative
-    row: dict[str, Any] = {
+def _segment_row(view: View, variant: str, part: Slice, row: Effect, relative: RelativeEffect) -> dict[str, Any]:
+    """A part counts as clear only where it is with all parts counted, and after shrinkage too."""
+    lead: RelativeEffect | Shrunk = row.shrunk or relative
+    found: dict[str, Any] = {
         "label": part_title(part.dimension, part.value, view.words.language),
         "variant": variant,
         "proxy": False,
-        "clear": lead.low > 0 or lead.high < 0,
+        "clear": is_clear(row) and (lead.low > 0 or lead.high < 0),
         "effect": lead.effect,
         "low": lead.low,
         "high": lead.high,
         "text": view.words.share(lead.effect, 1, signed=True),
     }
-    if shrunk is None:
-        return row
-    return row | {"ghost": {"effect": relative.effect, "low": relative.low, "high": relative.high}}
+    if row.shrunk is None:
+        return found
+    return found | {"ghost": {"effect": relative.effect, "low": relative.low, "high": relative.high}}
 
 
 def units_picture(view: View, history: Sequence[tuple[datetime, Scorecard]]) -> Picture | Unavailable:
