@@ -257,6 +257,13 @@ def test_check_figures_are_written_as_the_language_does():
     assert "42 look like bots" in check_sentence(replace(bots, values={"n": "42"}))
 
 
+def test_one_is_not_told_as_several():
+    """A single part, a single bot."""
+    one = Check(check="split_by", state="fine", code="split_by_fine", figures={"parts": 1.0})
+    assert "the one part" in check_sentence(one)
+    assert "each of 3 parts" in check_sentence(replace(one, figures={"parts": 3.0}))
+
+
 @pytest.mark.parametrize("code", sorted(CHECKS))
 def test_every_phrase_of_a_check_fills_in_the_same_values(code):
     """English and French speak of the same."""

@@ -2,8 +2,9 @@
 
 import importlib
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,11 +26,16 @@ from embellie.cli.measure_shown import (
 from embellie.domain.errors import InputError
 from embellie.domain.scorecard import Scorecard
 
+if TYPE_CHECKING:
+    from embellie.app.newsroom import Newsroom
+
 SUBCOMMANDS = {
+    "aa": "history assigned anew: is the scorecard wrong as often as it says?",
     "table": "scorecard of a table: CSV, Parquet, or a database",
     "srm": "is a split the designed one?",
     "proxies": "how well has a proxy foretold what counts?",
     "interleaving": "which of two rankers do readers side with?",
+    "programme": "what do past experiments together teach?",
     "plan": "sample size, duration, smallest effect worth detecting",
 }
 """Every subcommand beside `experiment`, with its line of help; `measure_<name>.py` holds it."""
@@ -81,7 +87,9 @@ def command() -> None:
     help="Also among parts of the readers; may be repeated.",
 )
 @click.option("--days", is_flag=True, help="Instead, one metric's effect day by day.")
-@click.option("--metric", default="", metavar="NAME", help="The metric of --days; the primary one when left out.")
+@click.option(
+    "--metric", default="", metavar="NAME", help="For --days, instead of the primary one; for --by, instead of all."
+)
 @csv_option
 @parquet_option
 @language_option
@@ -115,7 +123,7 @@ def experiment(
         site, test = newsroom.placed(name or names[0])
         if planned is not None:
             test = replace(test, planned=planned)
-        now = newsroom.clock()
+        now = _as_of(newsroom)
 
         def card_at(until: datetime | None, by: tuple[str, ...]) -> Scorecard:
             return scorecard(
@@ -148,4 +156,14 @@ def experiment(
         print_json(scorecard_document(card))
     elif card is not None:
         show(card, language)
-        show_slices(card, dimensions, language)
+        show_slices(card, dimensions, language, metric=metric)
+
+
+def _as_of(newsroom: "Newsroom") -> datetime:
+    """Now; the last event's time where the log stands still for a day or more, as a log of other times does."""
+    (found,) = newsroom.analysis.rows("SELECT max(received_at) AS last FROM events", {})
+    now, last = newsroom.clock(), found["last"]
+    if last is None:
+        return now
+    at: datetime = last.replace(tzinfo=UTC)
+    return now if now - at < timedelta(days=1) else at

@@ -91,15 +91,16 @@ def _metrics(card: Scorecard, language: str) -> None:
                 click.echo(f"  {said}" if len(places) > 1 else said)
 
 
-def show_slices(card: Scorecard, dimensions: Sequence[str], language: str) -> None:
+def show_slices(card: Scorecard, dimensions: Sequence[str], language: str, *, metric: str = "") -> None:
     """Print the same comparison in parts of the units, by dimension and metric: raw, and shrunk where there is one."""
     for dimension in dimensions:
         parts = [part for part in card.slices if part.dimension == dimension]
         keys = dict.fromkeys((row.metric, row.variant) for part in parts for row, _ in leading_rows(part.effects))
-        for metric, variant in keys:
-            click.echo(f"\n{dimension_name(dimension, language)}: {metric_title(metric, language)}, {variant}")
-            lines = [line for part in parts if (line := _slice_line(part, metric, variant, language))]
-            click.echo("\n".join([*_slice_gaps(parts, metric, variant, language), *interval_lines(lines, language)]))
+        for name, variant in keys:
+            if metric in {"", name}:
+                click.echo(f"\n{dimension_name(dimension, language)}: {metric_title(name, language)}, {variant}")
+                lines = [line for part in parts if (line := _slice_line(part, name, variant, language))]
+                click.echo("\n".join([*interval_lines(lines, language), *_slice_gaps(parts, name, variant, language)]))
 
 
 def _slice_row(part: Slice, metric: str, variant: str) -> Effect | UnavailableEffect | None:
@@ -120,11 +121,16 @@ def _slice_line(part: Slice, metric: str, variant: str, language: str) -> Line |
 
 
 def _slice_gaps(parts: Sequence[Slice], metric: str, variant: str, language: str) -> list[str]:
-    found = [(part, _slice_row(part, metric, variant)) for part in parts]
+    """Parts that could not be computed, together when for the same reason."""
+    gaps: dict[str, list[str]] = {}
+    for part in parts:
+        row = _slice_row(part, metric, variant)
+        if isinstance(row, UnavailableEffect):
+            reason = reason_and_remedy(row.because, language)[0]
+            gaps.setdefault(reason, []).append(part_name(part.dimension, part.value, language))
     return [
-        f"{_slice_label(part, language)}  {reason_and_remedy(row.because, language)[0]}"
-        for part, row in found
-        if isinstance(row, UnavailableEffect)
+        f"  {', '.join(names) if len(names) < 4 else f'{names[0]} … {names[-1]}'}  {reason}"
+        for reason, names in gaps.items()
     ]
 
 

@@ -16,6 +16,10 @@ CHECKS: Mapping[str, tuple[str, str]] = {
         "The split is as designed in each of {parts} parts of the readers.",
         "La répartition est celle prévue dans chacune des {parts} parties des lecteurs.",
     ),
+    "split_by_fine_one": (
+        "The split is as designed in the one part of the readers that is large enough.",
+        "La répartition est celle prévue dans la seule partie des lecteurs assez grande.",
+    ),
     "split_by_broken": (
         "In one part, {part}, the split is not the designed one: look there for what is lost on one side.",
         "Dans une partie, {part}, la répartition n’est pas celle prévue : cherchez là ce qui se perd d’un côté.",
@@ -38,6 +42,10 @@ CHECKS: Mapping[str, tuple[str, str]] = {
     "bots": (
         "{n} look like bots ({share}) and are left out; with them the answer is the same.",
         "{n} ressemblent à des robots ({share}) et sont écartés ; avec eux la réponse est la même.",
+    ),
+    "bots_one": (
+        "1 looks like a bot ({share}) and is left out; with it the answer is the same.",
+        "1 ressemble à un robot ({share}) et est écarté ; avec lui la réponse est la même.",
     ),
     "bots_matter": (
         "{n} look like bots ({share}) and are left out; with them the answer would be another: {with} instead of {without}.",
@@ -137,7 +145,9 @@ def check_sentence(check: Check, language: str = "en") -> str:
     found = _Found(check, language)
     if "dimension" in check.values:
         found["part"] = part_title(check.values["dimension"], check.values.get("value", ""), language)
-    return CHECKS[check.code][place].format_map(found)
+    one = f"{check.code}_one"
+    alone = one in CHECKS and 1.0 in (check.figures.get("n"), check.figures.get("parts"))
+    return CHECKS[one if alone else check.code][place].format_map(found)
 
 
 def check_name(check: str, language: str = "en") -> str:
