@@ -32,7 +32,10 @@ USUAL_DF = 4.0
 NORMAL_DF = 1000.0
 """Degrees of freedom from which Student's t is taken as normal."""
 
-_FATTEST, _THINNEST = 1.2, 100.0
+FATTEST_DF = 2.0
+"""Tails are learnt no fatter than this: below, effects larger than any that was ever seen would decide what learning is worth."""
+
+_THINNEST = 100.0
 _NODES = 161
 
 
@@ -52,6 +55,11 @@ class Prior:
     def text(self) -> str:
         """As it is written in a question."""
         return f"t({self.df:.3g}, {self.location:.4g}, {self.scale:.4g})"
+
+    @property
+    def half(self) -> float:
+        """Half of all true effects lie so near to the location."""
+        return self.scale * float(special.stdtrit(self.df, 0.75))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ def _mixture(df: float) -> tuple[Array, Array]:
 def learnt_prior(estimates: Sequence[float], ses: Sequence[float], *, df: float | None = None) -> Prior:
     """Learn where true effects lie from past experiments, by maximum marginal likelihood.
 
-    With fewer than 30 the degrees of freedom are 4, for tails show in what is rare; with more they are found between 1.2 and 100.
+    With fewer than 30 the degrees of freedom are 4, for tails show in what is rare; with more they are found between 2 and 100.
     The scale is not let fall below a thousandth of the smallest standard error: few past effects can look as if there were none.
 
     Args:
@@ -171,11 +179,10 @@ def learnt_prior(estimates: Sequence[float], ses: Sequence[float], *, df: float 
 
     spread = max(float(np.median(np.abs(x - np.median(x)))), 1e-3 * float(s.min()))
     bounds = [(float(x.min()), float(x.max())), (lowest, math.log(10.0 * float(np.abs(x).max()) + 10.0))]
-    tails = [] if given is not None else [(math.log(_FATTEST), math.log(_THINNEST))]
+    tails = [] if given is not None else [(math.log(FATTEST_DF), math.log(_THINNEST))]
     starts = [
         [float(np.median(x)), max(math.log(factor * spread), lowest), *([math.log(start)] if tails else [])]
-        for factor in (0.2, 1.0)
-        for start in ((2.0, 5.0, 20.0) if tails else (0.0,))
+        for factor, start in ((1.0, 3.0), (0.2, 5.0), (1.0, 20.0))
     ]
     found = [optimize.minimize(cost, start, method="L-BFGS-B", bounds=bounds + tails) for start in starts]
     best = min(found, key=lambda each: float(each.fun)).x
