@@ -3,8 +3,7 @@
 frame → recommend → serve → measure → decide → release, and again
 
 The names below are the public face: they keep their meaning, each is loaded when it is asked for, and everything else
-may move. `answer` decides a question; to measure a table from Python, ask the wiring:
-`embellie.app.measuring_tables.table_scorecard`.
+may move. `answer` decides a question, `measure_table` measures a table.
 """
 
 from importlib import import_module
@@ -14,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from embellie.app.answering import Answer, answer
+    from embellie.app.measuring_frames import measure_table
     from embellie.domain.article import Article
     from embellie.domain.errors import EmbellieError
     from embellie.domain.event import Event
@@ -56,6 +56,7 @@ __all__ = [
     "Verdict",
     "answer",
     "build_policy",
+    "measure_table",
     "parse_question",
     "plan_experiment",
     "question_from",
@@ -65,6 +66,7 @@ __all__ = [
 
 _HOMES = {
     "app.answering": ("Answer", "answer"),
+    "app.measuring_frames": ("measure_table",),
     "domain.article": ("Article",),
     "domain.errors": ("EmbellieError",),
     "domain.event": ("Event",),

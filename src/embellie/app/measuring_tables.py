@@ -32,7 +32,7 @@ class TableScorecard:
 
 
 def table_scorecard(
-    source: str,
+    source: Any,
     *,
     spec: TableSpec,
     metrics: Sequence[str],
@@ -44,7 +44,7 @@ def table_scorecard(
     """Compute the scorecard of a table.
 
     Args:
-        source: A CSV or Parquet file, or `URL::table` of a database.
+        source: A CSV or Parquet file, `URL::table` of a database, or a data frame.
         spec: What its columns mean.
         metrics: Columns, `num/den` for ratios of means, `share(…)`, `median(…)`, `p90(…)`, `capped(…)`.
         covariates: For a metric, a column or ratio from before the experiment to adjust with, or several.

@@ -159,12 +159,17 @@ class LocalTable(Table):
         return bool((hashed[1:] == hashed[:-1]).any())
 
 
-def open_table(source: str) -> Table:
-    """Open a CSV (`.csv`, `.tsv`, `.gz`) or Parquet file, or `URL::table` of a database (`sqlite:///`, `duckdb:///`).
+def open_table(source: Any) -> Table:
+    """Open a CSV (`.csv`, `.tsv`, `.gz`) or Parquet file, `URL::table` of a database, or a data frame.
 
     Raises:
         TableError: It does not exist, or cannot be read; says what to do.
     """
+    if not isinstance(source, str | Path):
+        from embellie.store.frame_engine import open_frame
+
+        return open_frame(source)
+    source = str(source)
     scheme, is_url, _ = source.partition("://")
     if not is_url:
         return _open_locally(Path(source).name, source, lambda connection: _view(connection, Path(source)))
