@@ -35,6 +35,7 @@ SUBCOMMANDS = {
     "srm": "is a split the designed one?",
     "proxies": "how well has a proxy foretold what counts?",
     "interleaving": "which of two rankers do readers side with?",
+    "switchback": "one shared thing, switched over time",
     "programme": "what do past experiments together teach?",
     "plan": "sample size, duration, smallest effect worth detecting",
 }
