@@ -137,7 +137,9 @@ def test_a_release_is_rolled_out_and_taken_back(call, tokens):
     assert (again.status_code, again.json()["error"]["code"]) == (409, "conflict")
 
 
-@pytest.mark.parametrize("entry", [one for one in TABLE if one.method == "GET" and one.path.startswith("/v1")])
+@pytest.mark.parametrize(
+    "entry", [one for one in TABLE if one.method == "GET" and one.path.startswith("/v1") and one.answer is not str]
+)
 def test_each_answer_is_as_the_document_says(call, tokens, entry):
     """What a call answers can be read as the type the OpenAPI document gives for it, and carries that schema."""
     query = "site=gazette&placement=sidebar" if entry.path == "/v1/slate" else "site=gazette"
