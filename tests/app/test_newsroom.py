@@ -7,7 +7,7 @@ import pytest
 
 from embellie.app.newsroom import Newsroom
 from embellie.domain.article import Article
-from embellie.domain.errors import Conflict, EmbellieError
+from embellie.domain.errors import Conflict, EmbellieError, EngineError
 from embellie.domain.event import new_id
 from embellie.domain.rule import Rule
 from embellie.domain.slate import SlateRequest
@@ -293,3 +293,14 @@ def test_some_readers_are_held_out_for_good(folder, clock):
         units = newsroom.scorecard("holdout").units
         assert units == {"held_out": len(held), "everyone": 300 - len(held)}
         assert [one.experiment for one in newsroom.experiments("gazette")][-1] == "holdout"
+
+
+def test_an_engine_that_is_down_keeps_no_reader_waiting(folder, clock):
+    """Slates are served; only who asks for a scorecard is told that the engine named in the configuration fails."""
+    file = folder / "embellie.toml"
+    file.write_text(file.read_text() + '\n[analysis]\nengine = "postgresql://nobody@127.0.0.1:1/none"\n')
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        newsroom.publish("gazette", articles(clock)).result()
+        assert newsroom.slate(request(clock, "r1")).slate_id
+        with pytest.raises(EngineError):
+            newsroom.scorecard("first-light")

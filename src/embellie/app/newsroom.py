@@ -30,13 +30,14 @@ from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Consent, Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.frame.question_file import parse_question, read_question
-from embellie.ports import Clock, LedgerRow, Receipt, Rejected
+from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import build_policy
 from embellie.recommend.state import ANY_LANGUAGE, State
 from embellie.release import changing
 from embellie.serve.handling import Ranker, Snapshot, handle, placement_of
 from embellie.store.analysis import Analysis
+from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
@@ -65,7 +66,15 @@ class Newsroom:
         self.clock, self.simulated = clock, simulated
         self.sites: Mapping[str, Site] = sites_of(config)
         # Readers wait for slates, not for scorecards: one thread.
-        self.analysis = Analysis(log, lake=log.path.parent / LAKE_FOLDER, threads=1)
+        lake = log.path.parent / LAKE_FOLDER
+        self.analysis = Analysis(log, lake=lake, threads=1)
+        self.scored: AggregateReader = self.analysis
+        """What scorecards are computed from: the engine that the configuration names, or the log here."""
+        if config.analysis.engine:
+            spark = config.analysis.engine.startswith("sc://")
+            self.scored = EngineOnUse(
+                config.analysis.engine, lake=config.analysis.lake or (str(lake.resolve()) if spark else "")
+            )
         self._lock = threading.RLock()
         self._state = State()
         self._operations = Operations(self.sites, stable=self._scenario_release(next(iter(config.scenarios))).release)
@@ -74,7 +83,7 @@ class Newsroom:
         self._followed = 0
         self._closing = threading.Event()
         self._observatory = Observatory(
-            self.analysis, metrics=metrics_of(config), read_seconds=config.read_seconds, clock=self.clock
+            self.scored, metrics=metrics_of(config), read_seconds=config.read_seconds, clock=self.clock
         )
 
     @classmethod

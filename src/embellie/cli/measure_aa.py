@@ -89,7 +89,7 @@ def log(
             raise InputError("An experiment and a period are given.", hint="Name one of them.")
         end = newsroom.clock() if until is None else until.replace(tzinfo=UTC) + timedelta(days=1)
         found = re_randomise_log(
-            newsroom.analysis,
+            newsroom.scored,
             metrics_of(newsroom.config),
             read_seconds=newsroom.config.read_seconds,
             until=end,

@@ -128,7 +128,7 @@ def experiment(
 
         def card_at(until: datetime | None, by: tuple[str, ...]) -> Scorecard:
             return scorecard(
-                newsroom.analysis,
+                newsroom.scored,
                 test,
                 metrics_of(newsroom.config),
                 read_seconds=newsroom.config.read_seconds,

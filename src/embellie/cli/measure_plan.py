@@ -146,7 +146,7 @@ def _from_log(
     size, relative = _effect(effect)
     with Newsroom.open(project) as newsroom:
         return plan_from_log(
-            newsroom.analysis,
+            newsroom.scored,
             metrics_of(newsroom.config),
             read_seconds=newsroom.config.read_seconds,
             metric=metric,

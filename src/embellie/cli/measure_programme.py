@@ -50,7 +50,7 @@ def _from_log(project: Path, name: str) -> Programme:
         if name not in metrics:
             raise unknown_name("metric", name, metrics, at="--metric")
         return programme_from_log(
-            newsroom.analysis,
+            newsroom.scored,
             {site: newsroom.experiments(site) for site in newsroom.sites},
             metrics[name],
             read_seconds=newsroom.config.read_seconds,

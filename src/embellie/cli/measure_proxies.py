@@ -56,6 +56,6 @@ def _from_log(project: Path, *, seed: int) -> list[ProxyValidity]:
 
     with Newsroom.open(project) as newsroom:
         where = {one.experiment: site for site in newsroom.sites for one in newsroom.experiments(site)}
-        summed = log_aggregates(newsroom.analysis, read_seconds=newsroom.config.read_seconds, sites=where)
+        summed = log_aggregates(newsroom.scored, read_seconds=newsroom.config.read_seconds, sites=where)
         experiments = [newsroom.experiment(name) for name in where]
         return proxies_from_log(experiments, metrics_of(newsroom.config), summed, seed=seed)

@@ -1,5 +1,9 @@
 """Engine choice: which engine a URL names, for the log's events and for a table."""
 
+import threading
+from collections.abc import Mapping
+from typing import Any
+
 from embellie.domain.errors import EngineError, InputError
 from embellie.ports import AggregateReader
 from embellie.store.tables import Table
@@ -38,6 +42,27 @@ def open_engine(url: str, *, lake: str = "") -> AggregateReader:
         f"`{scheme}` is no engine this version knows.",
         hint="Use `sc://host:port` or `postgresql://user@host/database`.",
     )
+
+
+class EngineOnUse:
+    """An engine that is opened when it is first asked: a server starts whether or not the engine is up.
+
+    Args:
+        url: As for `open_engine`.
+        lake: As for `open_engine`.
+    """
+
+    def __init__(self, url: str, *, lake: str = "") -> None:
+        self._url, self._lake = url, lake
+        self._lock = threading.Lock()
+        self._engine: AggregateReader | None = None
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one query; opens the engine first, again each time until that succeeds."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = open_engine(self._url, lake=self._lake)
+        return self._engine.rows(sql, parameters)
 
 
 def open_remote_table(url: str, name: str) -> Table | None:
