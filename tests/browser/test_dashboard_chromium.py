@@ -151,6 +151,30 @@ def test_ticks_of_time_say_each_thing_once(look, served, monkeypatch, size, hour
     assert all(before[0] != after[0] and before[2] < after[1] for before, after in pairwise(boxes))
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_words_of_the_scorecard_s_drawings_can_be_read(look, size):
+    """On the page of step 4 no label of a drawing lies on another, on a phone either."""
+    page = look("measure", size=size, language="fr")
+    overlapping = page.evaluate(
+        "[...document.querySelectorAll('.plot svg')].flatMap(svg => {"
+        " const boxes = [...svg.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width);"
+        " return boxes.flatMap(([one, a], at) => boxes.slice(at + 1).filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1"
+        " && a.top < b.bottom - 5 && b.top < a.bottom - 5).map(([other]) => `${one} | ${other}`)) })"
+    )
+    assert page.locator(".plot svg").count() >= 6
+    assert overlapping == []
+
+
+def test_another_metric_is_chosen_by_keyboard(look):
+    """The metrics are links: one is reached, opened, and marked as the one shown."""
+    page = look("measure")
+    page.locator(".choose a").nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html[data-drawn]")
+    assert page.locator(".choose a[aria-current]").inner_text() == "visits per reader"
+    assert "visits per reader" in page.locator("#title-effect").inner_text()
+
+
 def test_the_page_moves_with_the_newsroom(look, served):
     """A change in the log reaches the words and the drawings by itself; an open table stays open."""
     served.newsroom.look = 6
