@@ -21,7 +21,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "histogram": "  p from 0 to 1: {blocks}   {counts}",
         "adjusted": ", adjusted",
         "why_too_sure": (
-            "  Too sure: what counts as a unit is not what is assigned (name that as `--assigned`), or a few units weigh too much "
+            "  Too sure: what counts as a unit is not what is assigned (make that the `--unit`), or a few units weigh too much "
             "for so few."
         ),
         "why_too_careful": "  Too careful: one or a few units outweigh all the others. Cap the metric, or ask who they are.",
@@ -44,7 +44,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "histogram": "  p de 0 à 1 : {blocks}   {counts}",
         "adjusted": ", ajusté",
         "why_too_sure": (
-            "  Trop sûre : ce qui est compté comme unité n’est pas ce qui est réparti (nommez-le par `--assigned`), ou quelques "
+            "  Trop sûre : ce qui est compté comme unité n’est pas ce qui est réparti (faites-en l’`--unit`), ou quelques "
             "unités pèsent trop pour si peu."
         ),
         "why_too_careful": (
