@@ -140,6 +140,14 @@ def test_parts_of_the_readers_show_raw_and_shrunk():
     assert len(alone["columns"]) == 4
 
 
+def test_a_dimension_with_one_part_is_left_out():
+    """All readers being new is no comparison of parts."""
+    card = fake.scorecard_at(23)
+    kept = tuple(part for part in card.slices if part.value != "returning")
+    labels = [row["label"] for row in page(card=replace(card, slices=kept))["figures"]["segments"]["data"]["rows"]]
+    assert labels == ["Consent: profiling", "Consent: measurement"]
+
+
 def test_parts_of_which_one_is_not_shrunk_make_a_whole_table():
     """Every row has as many cells as there are columns, shrunk or not."""
     card = fake.scorecard_at(23)

@@ -34,6 +34,7 @@ SUBCOMMANDS = {
     "table": "scorecard of a table: CSV, Parquet, or a database",
     "srm": "is a split the designed one?",
     "proxies": "how well has a proxy foretold what counts?",
+    "surrogate": "a long-term effect, foretold from what is there early",
     "interleaving": "which of two rankers do readers side with?",
     "switchback": "one shared thing, switched over time",
     "programme": "what do past experiments together teach?",
@@ -85,7 +86,7 @@ def command() -> None:
     "dimensions",
     multiple=True,
     type=click.Choice(DIMENSIONS),
-    help="Also among parts of the readers; may be repeated.",
+    help="Show parts of the readers too; may be repeated.",
 )
 @click.option("--days", is_flag=True, help="Instead, one metric's effect day by day.")
 @click.option(
@@ -143,7 +144,7 @@ def experiment(
             history = [(at, card_at(at, ())) for at in day_ends(test, now)]
             card = history[-1][1] if history else None
         else:
-            card = card_at(None, tuple(dict.fromkeys(("bot", *dimensions))))
+            card = card_at(None, DIMENSIONS)
     if card is not None:
         write_files(card, csv=csv, parquet=parquet)
     if days:

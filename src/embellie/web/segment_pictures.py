@@ -127,12 +127,7 @@ def segments_picture(view: View, card: Scorecard, metric: str, variant: str) -> 
     """Draw the effect in parts of the readers: raw thin, shrunk thick; none where the scorecard has no such slices."""
     words = view.words
     found = [
-        (part, row, relative)
-        for dimension in SEGMENTS
-        for part in card.slices
-        if part.dimension == dimension
-        and (row := _row(part, metric, variant)) is not None
-        and isinstance(relative := row.relative, RelativeEffect)
+        each for dimension in SEGMENTS if len(parts := _parts(card, dimension, metric, variant)) > 1 for each in parts
     ]
     if len(found) < 2:
         return None
@@ -162,6 +157,17 @@ def segments_picture(view: View, card: Scorecard, metric: str, variant: str) -> 
             "rows": [_segment_row(view, variant, *each) for each in found],
         },
     )
+
+
+def _parts(card: Scorecard, dimension: str, metric: str, variant: str) -> list[tuple[Slice, Effect, RelativeEffect]]:
+    """The parts of one dimension that could be compared; one alone is no part."""
+    return [
+        (part, row, relative)
+        for part in card.slices
+        if part.dimension == dimension
+        and (row := _row(part, metric, variant)) is not None
+        and isinstance(relative := row.relative, RelativeEffect)
+    ]
 
 
 def _segment_cells(view: View, part: Slice, row: Effect, relative: RelativeEffect, *, whole: bool) -> list[str]:
