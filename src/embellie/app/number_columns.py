@@ -29,6 +29,7 @@ def read_columns(
     numbers: Sequence[str] = (),
     texts: Sequence[str] = (),
     optional: Sequence[str] = (),
+    gaps: Sequence[str] = (),
     order: str = "",
     where: str = "",
 ) -> Columns:
@@ -39,6 +40,7 @@ def read_columns(
         numbers: Columns that hold numbers, none empty, none infinite.
         texts: Columns that hold names.
         optional: Those of both that may be absent; they are then left out.
+        gaps: Those of the numbers that may be empty in some rows; NaN stands there.
         order: A column to sort rows by (numbers by value, times by time, else text); as they stand when empty.
         where: Only rows for which this SQL condition holds.
 
@@ -57,7 +59,7 @@ def read_columns(
                 f"`{table.name}` has no rows.", hint="Check the file, and `--where` if it is given.", at=table.name
             )
         found = Columns(
-            numbers={name: _numbers(table, rows, name, place) for place, name in enumerate(numbers)},
+            numbers={name: _numbers(table, rows, name, place, gaps=name in gaps) for place, name in enumerate(numbers)},
             texts={name: _texts(table, rows, name, place) for place, name in enumerate(texts)},
             names=tuple(table.columns),
         )
@@ -80,10 +82,13 @@ def _sql(numbers: Sequence[str], texts: Sequence[str], order: str, where: str) -
     return f"SELECT * FROM ({inner}) ORDER BY {'o1, o2, o3, ' if order else ''}place"
 
 
-def _numbers(table: Table, rows: Sequence[Mapping[str, Any]], name: str, place: int) -> list[float]:
+def _numbers(table: Table, rows: Sequence[Mapping[str, Any]], name: str, place: int, *, gaps: bool) -> list[float]:
     found = []
     for row in rows:
         value = row[f"n{place}"]
+        if gaps and row[f"w{place}"] in (None, ""):
+            found.append(math.nan)
+            continue
         if value is None or not math.isfinite(value):
             written = row[f"w{place}"]
             what = "is empty" if written in (None, "") else f"holds `{written}`"

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embellie.domain.unavailable import Unavailable
-from embellie.measure.phrasing import Phrases, phrase, range_text, share_text, unavailable, unavailable_text
+from embellie.measure.phrasing import (
+    Phrases,
+    interval_lines,
+    phrase,
+    range_text,
+    share_text,
+    unavailable,
+    unavailable_text,
+)
 from embellie.measure.telling import number_text
 from embellie.stats.estimators import critical_value
 from embellie.stats.off_policy import ClusteredMean, OffPolicyValue, modelled_rewards, off_policy_value
@@ -177,9 +185,6 @@ def _count(n: int, language: str) -> str:
     return f"{n:,}".replace(",", "\u202f" if language.lower().startswith("fr") else ",")
 
 
-WIDTH = 41
-
-
 def values_picture(value: PolicyValue, language: str = "en") -> list[str]:
     """Draw what was earned and the three estimates, a line each on one axis; nothing where the log cannot tell."""
     rows: list[tuple[str, ClusteredMean]] = [(phrase(PHRASES, "as_logged", language), value.found.logged)]
@@ -190,21 +195,7 @@ def values_picture(value: PolicyValue, language: str = "en") -> list[str]:
     ]
     if len(rows) == 1:
         return []
-    low, high = min(one.low for _, one in rows), max(one.high for _, one in rows)
-    margin = max(len(name) for name, _ in rows)
-
-    def place(at: float) -> int:
-        return round((at - low) / (high - low) * (WIDTH - 1)) if high > low else 0
-
-    lines = []
-    for name, one in rows:
-        cells = [" "] * WIDTH
-        for cell in range(place(one.low), place(one.high) + 1):
-            cells[cell] = "─"
-        cells[place(one.value)] = "●"
-        lines.append(f"{name:<{margin}}  {''.join(cells).rstrip()}")
-    left, right = (number_text(end, (high - low) / 10, language) for end in (low, high))
-    return [*lines, f"{'':<{margin}}  {left}{right:>{WIDTH - len(left)}}"]
+    return interval_lines([(name, one.value, one.low, one.high) for name, one in rows], language)
 
 
 PHRASES: Phrases = {

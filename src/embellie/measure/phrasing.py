@@ -1,6 +1,6 @@
 """Phrasing: sentences in English and French from one table, with the reasons why something has no answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.telling import NARROW_SPACE, number_text
@@ -55,6 +55,37 @@ def share_text(share: float, language: str, *, decimals: int = 0) -> str:
     """
     text = f"{100 * share:.{decimals}f} %".replace("-", "−")
     return text.replace(".", ",").replace(" ", NARROW_SPACE) if _place(language) else text
+
+
+WIDTH = 41
+
+
+def interval_lines(rows: Sequence[tuple[str, float, float, float]], language: str, *, zero: bool = False) -> list[str]:
+    """Draw values with their intervals, a line each on one axis, its ends beneath; with `zero` marked where it matters.
+
+    Args:
+        rows: A name, the value, and the interval's limits.
+        language: For the numbers at the ends.
+        zero: Let the axis reach to zero.
+    """
+    ends = [limit for _, _, *limits in rows for limit in limits] + ([0.0] if zero else [])
+    low, high = min(ends), max(ends)
+    margin = max(len(name) for name, *_ in rows)
+
+    def place(at: float) -> int:
+        return round((at - low) / (high - low) * (WIDTH - 1)) if high > low else 0
+
+    lines = []
+    for name, value, left, right in rows:
+        cells = [" "] * WIDTH
+        if zero:
+            cells[place(0.0)] = "┊"
+        for cell in range(place(left), place(right) + 1):
+            cells[cell] = "┼" if zero and cell == place(0.0) else "─"
+        cells[place(value)] = "●"
+        lines.append(f"{name:<{margin}}  {''.join(cells).rstrip()}")
+    first, last = (number_text(end, (high - low) / 10, language) for end in (low, high))
+    return [*lines, f"{'':<{margin}}  {first}{last:>{WIDTH - len(first)}}"]
 
 
 def _place(language: str) -> int:
