@@ -193,9 +193,13 @@ def _grow(
     whole = {key: each for key, each in held.items() if key not in lost}
     with _stage_in(folder) as stage:
         erasures = _load_erasures(stage, log, upto.seq)
-        _load(stage, log, after=after, through=upto.seq, told=lambda done: progress(min(done, total) // 2, total))
+        staging = folder / _STAGING
+        _load(
+            stage, staging, log, after=after, through=upto.seq, told=lambda done: progress(min(done, total) // 2, total)
+        )
         if lost:
-            _load(stage, log, after=0, through=after, only=lost)
+            _load(stage, staging, log, after=0, through=after, only=lost)
+        _show_staged(stage, staging)
         changed = sorted(lost | _staged_days(stage) | _days_of_the_erased(stage, folder, whole.values(), after))
         written: list[Partition] = []
         for place, key in enumerate(changed, start=1):
@@ -224,6 +228,7 @@ def _load_erasures(stage: "duckdb.DuckDBPyConnection", log: sqlite3.Connection, 
 
 def _load(
     stage: "duckdb.DuckDBPyConnection",
+    staging: Path,
     log: sqlite3.Connection,
     *,
     after: int,
@@ -231,7 +236,7 @@ def _load(
     only: Collection[_Key] = (),
     told: Callable[[int], None] | None = None,
 ) -> None:
-    """Copy a stretch of the log into the staging table; of these days only, when some are named."""
+    """Copy a stretch of the log into the staging folder; of these days only, when some are named."""
     wanted = {(site, day.toordinal() - _EPOCH) for site, day in only}
     site, at, done = _COLUMNS.index("site"), _COLUMNS.index("at"), 0
     cursor = log.execute(
@@ -246,10 +251,20 @@ def _load(
             arrays: dict[str, np.ndarray[Any, Any]] = {name: np.array(columns[name], dtype=object) for name in _TEXTS}
             arrays |= {name: np.array(columns[name], dtype=np.int64) for name in _NUMBERS}
             stage.register("page", arrays)
-            stage.execute(f"INSERT INTO staged {typed_sql('page')}")
+            # As files, which need no write-ahead log, and are passed over by the days that have nothing in them.
+            chunk = staging / f"chunk-{after}-{done}.parquet"
+            stage.execute(f"COPY ({typed_sql('page')}) TO {literal(str(chunk))} (FORMAT parquet)")
             stage.unregister("page")
         if told:
             told(done)
+
+
+def _show_staged(stage: "duckdb.DuckDBPyConnection", staging: Path) -> None:
+    """Name what was staged, which may be nothing."""
+    chunks = [str(path) for path in sorted(staging.glob("chunk-*.parquet"))]
+    stage.execute(
+        f"CREATE VIEW staged AS SELECT * FROM {files_sql(chunks)}" if chunks else f"CREATE TABLE staged ({DEFINED})"
+    )
 
 
 def _staged_days(stage: "duckdb.DuckDBPyConnection") -> set[_Key]:
@@ -327,14 +342,12 @@ def files_sql(files: Sequence[str], options: str = "") -> str:
 
 @contextmanager
 def _stage_in(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """Open a database on disk, so that a log larger than memory can be sorted into days; gone afterwards."""
+    """Make a folder where a log larger than memory can be sorted into days; gone afterwards."""
     staging = folder / _STAGING
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     stage = engine(memory=MEMORY, spill=staging)
     try:
-        stage.execute(f"ATTACH {literal(str(staging / 'staged.duckdb'))} AS staging; USE staging")
-        stage.execute(f"CREATE TABLE staged ({DEFINED})")
         stage.execute("CREATE TABLE erased (site VARCHAR, reader VARCHAR, seq BIGINT)")
         yield stage
     finally:
