@@ -1,6 +1,8 @@
 """Scorecards as evidence, as documents, as rows and as a history."""
 
+import csv
 import dataclasses
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embellie.app.scorecard_document import COLUMNS, scorecard_document, scorecard_rows, series_document
 from embellie.domain import scorecard as records
@@ -178,6 +182,17 @@ def test_a_text_a_spreadsheet_would_run_is_disarmed_in_csv():
     text = table_bytes(COLUMNS, rows, as_="csv").decode()
     assert "'=HYPERLINK" in text
     assert ",-0.1," in text
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20))
+@settings(max_examples=25, deadline=None)
+def test_any_name_survives_the_table(name):
+    """What a variant is called comes back as it was, line breaks, quotes and commas too; a formula with its apostrophe."""
+    rows = scorecard_rows(replace(BARE, units={"status_quo": 1, name: 2}, effects=(replace(PLAIN, variant=name),)))
+    text = table_bytes(COLUMNS, rows, as_="csv").decode()
+    (found,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert found["variant"] == (f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name)
+    assert float(found["effect"]) == PLAIN.effect
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):

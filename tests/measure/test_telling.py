@@ -149,6 +149,7 @@ def test_several_comparisons_are_counted():
     assert "With all comparisons counted: p = 0.04." in effect_sentence(row(p_many=0.04), "status_quo")
     assert "Not clear with all comparisons counted: p = 0.12." in effect_sentence(row(p_many=0.12), "status_quo")
     assert "comparisons" not in effect_sentence(row(p_many=0.02), "status_quo")
+    assert "comparisons" not in effect_sentence(row(at=0.001, p_many=0.9), "status_quo")
 
 
 def test_a_shrunk_effect_is_told():

@@ -233,9 +233,8 @@ def effect_sentence(
         key = "guard" if row.guardrail.state == "open" else row.guardrail.state
         margin = margin_text(row, language)
         said.append(words[key if margin else f"{key}_0"].format(margin=margin))
-    if row.p_many is not None and row.p_many > row.p_value:
-        clear = _verdict(row) != "open" and row.p_many > SURE
-        said.append(words["not_many" if clear else "many"].format(p=p_text(row.p_many, language)))
+    if row.p_many is not None and row.p_many > row.p_value and _verdict(row) != "open":
+        said.append(words["not_many" if row.p_many > SURE else "many"].format(p=p_text(row.p_many, language)))
     if row.money is not None:
         money, lowest, highest = money_texts(row, language)
         said.append(words["money"].format(money=money, low=lowest, high=highest))
