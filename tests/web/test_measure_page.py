@@ -43,6 +43,7 @@ def test_the_answer_comes_first_in_both_languages():
     assert english["onward"]["page"] == "/decide"
     assert french["headline"] == "Oui\u202f: articles par visite en hausse."
     assert "`" not in english["because"] + french["because"]
+    assert " :" not in french["because"]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,17 @@ def test_what_forbids_or_lacks_an_answer_is_the_headline(changes, headline, onwa
     """An alarm, or nothing to go by, comes before any effect."""
     answer = page(card=replace(fake.scorecard_at(23), **changes))["answer"]
     assert (answer["headline"], answer["onward"]) == (headline, onward)
+
+
+def test_an_open_answer_says_how_far_it_is():
+    """Still running: so many of the planned readers; all of them there: on to the decision."""
+    unclear = tuple(replace(row, p_many=0.5) for row in fake.scorecard_at(23).effects if hasattr(row, "p_many"))
+    card = replace(fake.scorecard_at(23), effects=unclear)
+    answer = page(card=card)["answer"]
+    assert answer["headline"] == "Not clear yet."
+    assert answer["because"].endswith("Go on: 43,231 of the 56,000 planned so far.")
+    assert answer["onward"] is None
+    assert page(card=replace(card, planned=40_000))["answer"]["onward"]["page"] == "/decide"
 
 
 def test_a_harmed_guardrail_sends_one_to_the_release():

@@ -17,6 +17,7 @@ from embellie.domain.scorecard import Effect, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
 from embellie.web.effect_pictures import capitalised, intervals_picture, ratio_sentence, readers_picture
 from embellie.web.front_page import running_effect
+from embellie.web.phrases import set_french
 from embellie.web.picture import Picture, drawn
 from embellie.web.segment_pictures import money_picture, segments_picture, since_picture, units_picture
 from embellie.web.view import View, iso
@@ -104,8 +105,10 @@ def answered(view: View, card: Scorecard | Unavailable) -> dict[str, Any]:
         return card.document()
     words = view.words
     found = answer(card, words.language)
-    onward = {"better": ("/decide", "measured.onward"), "harmed": ("/release", "measured.rollback")}.get(found.standing)
-    told = [*found.said, *([] if onward or "`" in found.then else [found.then])]
+    onward = ("/release", "measured.rollback") if found.standing == "harmed" else None
+    if "`" in found.then:  # what to do next is a page here, and a command elsewhere
+        onward = ("/decide", "measured.onward")
+    told = [*found.said, *([] if onward else [found.then])]
     primary = [row.metric for row, _ in leading_rows(card.effects) if row.role == "primary" and isinstance(row, Effect)]
     metric = words.together([words.named("metric", name) for name in dict.fromkeys(primary)])
     return {
@@ -233,7 +236,7 @@ def _named(view: View, card: Scorecard, sentence: str) -> str:
     currencies = {row.money.currency for row in card.effects if isinstance(row, Effect) and row.money is not None}
     for currency in currencies or {""}:
         sentence = view.words.tidy(sentence, currency)
-    return sentence
+    return set_french(sentence) if view.words.language == "fr" else sentence
 
 
 def ratio(view: View, card: Scorecard | Unavailable) -> dict[str, Any]:

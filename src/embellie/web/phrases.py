@@ -728,13 +728,13 @@ _MISSING: dict[str, tuple[str, str]] = {
 }
 
 
-def _french(text: str) -> str:
+def set_french(text: str) -> str:
     """Put the narrow space French wants before high punctuation and inside quotation marks."""
     return re.sub(r"« ", "«\u202f", re.sub(r" ([:;?!»%])", "\u202f\\1", text))
 
 
 MESSAGES: Mapping[str, Mapping[str, str]] = dict(PHRASES) | {
-    key: {"en": english, "fr": _french(french)}
+    key: {"en": english, "fr": set_french(french)}
     for family in (_LOOP, _WORDS, _MONEY, _EXPERIMENT, MEASURE, _SERVING, _RELEASE, _COLUMNS, _MISSING)
     for key, (english, french) in family.items()
 }
