@@ -45,7 +45,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "decide": {"numpy", "scipy"},
     "sandbox": {"numpy"},
     "store": {"duckdb", "feedparser", "grpc", "httpx", "msgspec", "numpy", "psycopg", "pyspark", "sqlglot"},
-    "testing": {"pytest"},
+    "testing": {"numpy", "pytest"},
     "app": {"msgspec", "numpy"},
     "web": {"starlette", "uvicorn", "msgspec", "jinja2", "anyio"},
     "cli": {"click"},

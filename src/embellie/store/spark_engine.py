@@ -230,7 +230,7 @@ def spark_events(url: str, *, lake: str) -> SparkReader:
         reader.close()
         raise TableError(
             f"The lake at `{lake}` has no column `{missing[0]}`.",
-            hint="Is it the folder that `embellie log compact` writes?",
+            hint="Is it the folder that `embellie log export` writes?",
             at=reader.place,
         )
     return reader
