@@ -546,6 +546,8 @@ def test_the_split_is_checked_by_hand(capsys):
     assert json.loads(broken.stdout)["log_e"] == pytest.approx(8.765972283203155, abs=1e-9)
     with pytest.raises(InputError, match="does not give 2 weights"):
         run("srm", "1", "2", "--weights", "1:2:3")
+    assert run("srm", "3052", "3033", "--lang", "fr").stdout.startswith("La répartition est celle prévue : p = 0,808")
+    assert "Personne" in run("srm", "0", "0", "--lang", "fr").stdout
 
 
 def test_an_experiment_is_planned():

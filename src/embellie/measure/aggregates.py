@@ -51,7 +51,6 @@ class Aggregates:
         slices: By dimension and value, then variant: the same of a part of the units.
         quantiles: By variant, column and share of units.
         caps: The values that capped columns were cut at, below and above, by column.
-        volume: What else was counted on the way, by name.
     """
 
     moments: Mapping[str, Moments]
@@ -59,7 +58,6 @@ class Aggregates:
     slices: Mapping[tuple[str, str], Mapping[str, Moments]] = field(default_factory=dict)
     quantiles: Mapping[tuple[str, str, float], QuantileSample] = field(default_factory=dict)
     caps: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    volume: Mapping[str, float] = field(default_factory=dict)
 
 
 def needs_of(
