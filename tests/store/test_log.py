@@ -92,12 +92,20 @@ def test_a_conflict_is_linked_to_the_id_it_claimed(log):
     assert mended(one).body == a_read(1, article="forged").body
 
 
-@pytest.mark.parametrize("change", [{"at": NOON}, {"consent": "none"}, {"body": a_click(1).body}])
+@pytest.mark.parametrize("change", [{"at": NOON - timedelta(days=1)}, {"consent": "none"}, {"body": a_click(1).body}])
 def test_the_header_is_part_of_what_an_event_tells(log, change):
     """A client's id names one sending: another time, consent or kind under it is no retry."""
     log.append([a_read(1)], received_at=NOON)
     receipt = log.append([replace(a_read(1), **change)], received_at=NOON)
     assert (receipt.duplicates, len(receipt.quarantined)) == (0, 1)
+
+
+def test_a_post_that_took_longer_the_second_time_is_a_duplicate(log):
+    """What the server reckons a time to be may differ by what the way took: still the same event, at the time kept first."""
+    log.append([a_read(1)], received_at=NOON)
+    receipt = log.append([replace(a_read(1), at=a_read(1).at + timedelta(seconds=40))], received_at=NOON)
+    assert (receipt.duplicates, len(receipt.quarantined)) == (1, 0)
+    assert [event.at for _, event in log.scan()] == [a_read(1).at]
 
 
 def test_a_fact_told_again_later_is_a_duplicate(log):

@@ -8,7 +8,7 @@ order and share units, and so is the one slice that puts bots back.
 from dataclasses import replace
 
 from embellie.domain.scorecard import Effect, RelativeEffect, Slice
-from embellie.measure.aggregates import Aggregates
+from embellie.measure.aggregates import Aggregates, columns_of
 from embellie.measure.correcting import Row, corrected_exploring, leading
 from embellie.measure.designing import Design
 from embellie.measure.effect_rows import rows_of, shrunk_of
@@ -53,6 +53,8 @@ def _rows(design: Design, aggregates: Aggregates, dimension: str, value: str) ->
     only = Aggregates(moments=aggregates.slices[dimension, value])
     rows: list[Row] = []
     for metric in design.metrics:
+        if not all(name in side.means for side in only.moments.values() for name in columns_of(metric)):
+            continue  # what came back a week later is not what happened on a day
         for variant in design.others:
             rows += rows_of(part, only, metric, variant)
     return [replace(row, guardrail=None) if isinstance(row, Effect) else row for row in leading(rows)]

@@ -205,7 +205,8 @@ def write_one(connection: sqlite3.Connection, row: Row, ledger: Ledger) -> str |
 def _difference(row: Row, kept: tuple[int, str, int, int, str, int, str]) -> str:
     """Name what two events of one id disagree on, `""` when they tell the same.
 
-    A UUIDv5 names the fact itself: told again later, its header's `at` and `consent` may differ.
+    A UUIDv5 names the fact itself: told again later, its header's `at` and `consent` may differ. Any event's `at` may by up to
+    an hour: it is reckoned from when a post was sent and received, and a post sent again takes another while on its way.
     """
     _, kind, at, _, consent, _, body = kept
     if row[2] != kind:
@@ -216,7 +217,7 @@ def _difference(row: Row, kept: tuple[int, str, int, int, str, int, str]) -> str
         if changed:
             return f"`{changed[0]}`"
     names_the_fact = len(row[1]) == 36 and row[1][14] == "5"
-    if not names_the_fact and row[3] != at:
+    if not names_the_fact and abs(row[3] - at) > HOUR:
         return "`at`"
     if not names_the_fact and row[5] != consent:
         return "`consent`"
