@@ -153,20 +153,23 @@ class Interleaved:
         for text in (self.first, self.second):
             if text.partition("?")[0] == self.name:
                 raise InputError("`interleaved` cannot draft for itself.", hint="Name two policies.", at="settings")
-        object.__setattr__(self, "_policies", (_policy(self.first), _policy(self.second)))
+        object.__setattr__(self, "_policies", (policy_named(self.first), policy_named(self.second)))
 
     def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
         """Draft the two rankings."""
         policies: tuple[Policy[State], Policy[State]] = getattr(self, "_policies")  # noqa: B009 - set on a frozen class
         one, other = (policy(request, view) for policy in policies)
-        return Draft((one, other), (self.first, self.second), coin=self._coin(request))
-
-    def _coin(self, request: SlateRequest) -> bytes:
-        asked = (self.salt, request.site, request.placement, request.reader, request.visit, request.article)
-        return hashlib.sha256("\x1f".join([*asked, str(micros(request.now))]).encode()).digest()
+        return Draft((one, other), (self.first, self.second), coin=request_coins(request, self.salt))
 
 
-def _policy(text: str) -> Policy[State]:
+def request_coins(request: SlateRequest, salt: str) -> bytes:
+    """Draw 256 coins from what is asked: the same request draws the same, so that a slate can be told again."""
+    asked = (salt, request.site, request.placement, request.reader, request.visit, request.article)
+    return hashlib.sha256("\x1f".join([*asked, str(micros(request.now))]).encode()).digest()
+
+
+def policy_named(text: str) -> Policy[State]:
+    """Build a policy of a policy's settings: `popular`, or `popular?half_life=6`."""
     name, _, query = text.partition("?")
     return build_policy(name, {key: _setting(value) for key, value in parse_qsl(query, keep_blank_values=True)})
 

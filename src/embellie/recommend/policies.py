@@ -205,6 +205,13 @@ def interleaved(first: str = "popular", second: str = "affinity", salt: str = ""
     return Interleaved(first=first, second=second, salt=salt)
 
 
+def exploring(policy: str = "popular", epsilon: float = 0.05, pool: int = 20, salt: str = "") -> Policy[State]:
+    """Build the policy that now and then shows another's best articles in any order (`exploring.Exploring`)."""
+    from embellie.recommend.exploring import Exploring  # it builds policies itself
+
+    return Exploring(policy=policy, epsilon=epsilon, pool=pool, salt=salt)
+
+
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
     StatusQuo.name: StatusQuo,
     Latest.name: Latest,
@@ -212,6 +219,7 @@ POLICIES: dict[str, Callable[..., Policy[State]]] = {
     SameSection.name: SameSection,
     Affinity.name: Affinity,
     "interleaved": interleaved,
+    "exploring": exploring,
 }
 """The built-in policies by name; each takes its settings as keyword arguments."""
 
