@@ -156,7 +156,8 @@ def running_moments(
     Each column is centred near its mean before anything is squared, as an engine's `covar_samp` is.
     """
     sides = [1.0 - treated, treated.astype(float)]
-    shifts = {name: float(np.mean(values)) for name, values in columns.items()}
+    # Whole numbers are summed as they are: of those that are yes or no, none at all is exactly none.
+    shifts = {name: float(np.mean(values)) if (values % 1).any() else 0.0 for name, values in columns.items()}
     centred = {name: values - shifts[name] for name, values in columns.items()}
     found = []
     for side in sides:
@@ -483,7 +484,7 @@ def burn_in(seed: Sequence[int], runs: int, tail: str, share: float) -> dict[str
 
 def _prefixes(values: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Count, mean and variance of the first so many values, for each length; centred on the mean of all."""
-    shift = values.mean()
+    shift = values.mean() if (values % 1).any() else 0.0
     sums, squares = np.cumsum(values - shift)[lengths - 1], np.cumsum((values - shift) ** 2)[lengths - 1]
     return lengths, (shift + sums / lengths), (squares - sums**2 / lengths) / (lengths - 1)
 
