@@ -3,16 +3,22 @@
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embellie.app.measuring import scorecard
 from embellie.app.scorecard_document import scorecard_document
-from embellie.domain.errors import UnknownName
+from embellie.domain.errors import InputError, UnknownName
 from embellie.domain.experiment import Experiment, Variant
 from embellie.domain.metric import Metric
+from embellie.domain.money import Money
 from embellie.domain.scorecard import Effect, UnavailableEffect
+from embellie.measure.from_log import read_aggregates
+from embellie.measure.log_query import IDLE_PAGES, SINCE_DAYS, VISIT_PAGES
 from embellie.store.analysis import Analysis
 
 SECOND = 1_000_000
@@ -244,3 +250,225 @@ def test_another_site_does_not_matter_when_one_is_asked_for():
     """With `site`, only its events count."""
     assert card_of(filled(), site="gazette") == card_of(filled())
     assert card_of(filled(), site="courier").units == {"status_quo": 0, "heuristic": 0}
+
+
+# columns, windows, slices
+
+
+ALL = ("consent", "day", "bot", "returning", "since")
+DAY = 86_400
+
+
+def sums_of(log, *metrics, **more):
+    options = {"now": datetime.fromtimestamp(40 * DAY, UTC), "dimensions": ALL, **more}
+    return read_aggregates(Analysis(log), EXPERIMENT, metrics, read_seconds=10, site="gazette", **options)
+
+
+def sold(log, reader, amount, *, at=30, goal="subscription", currency="EUR"):
+    log.add("conversion", at=at, reader=reader, goal=goal, amount={"amount": amount, "currency": currency})
+
+
+def test_money_of_two_currencies_is_never_added():
+    """Refused with both, unless a goal keeps them apart; nor is it called another than the metric's worth is in."""
+    log = filled()
+    sold(log, "heuristic-1", 10.0)
+    sold(log, "heuristic-2", 12.0, goal="ads", currency="USD")
+    with pytest.raises(InputError, match=r"`income` would add `EUR` and `USD`"):
+        sums_of(log, Metric(metric="income", numerator="amount"))
+    own = Metric(metric="income", numerator="amount", goal="subscription")
+    assert sums_of(log, own).moments["heuristic"].mean("amount:subscription") == 2.5
+    with pytest.raises(InputError, match="its worth in `USD`"):
+        sums_of(log, replace(own, worth=Money(amount=1.0, currency="USD")))
+
+
+def test_a_heavy_reader_is_cut_at_the_quantile_of_those_above_zero():
+    """The cap is one value for both variants, told with the sums; money keeps its cents."""
+    log = filled()
+    for place, amount in enumerate((1.25, 2.5, 3.75, 100.0)):
+        sold(log, f"heuristic-{place}", amount)
+    found = sums_of(log, Metric(metric="income", numerator="amount", cap=0.5))
+    assert found.caps["amount^0.5"][1] == 3.125
+    assert found.moments["heuristic"].mean("amount^0.5") == (1.25 + 2.5 + 3.125 + 3.125) / 4
+
+
+def test_retention_counts_only_those_whose_time_has_come():
+    """A reader exposed yesterday has not stayed away for a week: neither above nor below the line."""
+    log = filled()
+    log.expose("heuristic-late", "heuristic", at=38 * DAY)
+    log.read("heuristic-late", "v", "a1", at=39 * DAY)
+    log.read("heuristic-0", "back", "a1", at=2 * DAY)
+    back = Metric(metric="back", numerator="visits", form="retention", days=(1, 7))
+    side = sums_of(log, back).moments["heuristic"]
+    assert (side.n, side.mean("visits@1-7>0"), side.mean("due@1-7")) == (5, 1 / 5, 4 / 5)
+
+
+def test_what_was_before_is_counted_by_the_same_rules():
+    """In the days before the exposure, and not a moment earlier: a read reported twice is one, a visit is one."""
+    log = FakeLog()
+    for reader in ("a", "b"):
+        log.expose(reader, "heuristic", at=20 * DAY)
+    for article in ("x", "y", "x"):
+        log.read("a", "v1", article, at=19 * DAY)
+    log.read("a", "v2", "z", at=20 * DAY - 14 * DAY - 1)
+    side = sums_of(log, ARTICLES_PER_VISIT).moments["heuristic"]
+    assert (side.mean("reads@before"), side.mean("visits@before"), side.mean("reads")) == (1.0, 0.5, 0.0)
+    slices = sums_of(log, ARTICLES_PER_VISIT).slices
+    assert {part: side["heuristic"].n for part, side in slices.items() if part[0] == "returning"} == {
+        ("returning", "new"): 1,
+        ("returning", "returning"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("pages", "seconds", "visits", "is_bot"),
+    [(IDLE_PAGES, 0.0, 50, True), (IDLE_PAGES, 1.0, 50, False), (VISIT_PAGES + 1, 5.0, 1, True)],
+)
+def test_who_behaves_as_no_person_does_is_left_out_and_counted(pages, seconds, visits, is_bot):
+    """Very many pages without attention, or in one visit: out of the figures, and still in the slice of everyone."""
+    log = filled()
+    log.expose("robot", "heuristic")
+    for page in range(pages):
+        log.add("served", at=20 + page, reader="robot", visit=f"v{page % visits}", article="a")
+    log.read("robot", "v0", "a", at=20, seconds=seconds)
+    found = sums_of(log, ARTICLES_PER_VISIT)
+    assert found.excluded["bots"] == is_bot
+    assert found.moments["heuristic"].n == 5 - is_bot
+    assert found.slices["bot", "everyone"]["heuristic"].n == 5
+
+
+def test_a_tag_on_the_exposure_is_enough():
+    """Whatever its sign was."""
+    log = filled()
+    log.add("exposure", at=10, reader="c", experiment="first-light", unit="c", variant="heuristic", bot="crawler")
+    assert sums_of(log, ARTICLES_PER_VISIT).excluded["bots"] == 1
+
+
+def test_the_same_name_on_another_site_is_another_experiment():
+    """Neither its exposures nor its readers' acts are pooled."""
+    log = filled()
+    log.rows += [(100 + row[0], f"c{row[1]}", "courier", *row[3:]) for row in log.rows]
+    assert card_of(log, site="gazette") == card_of(filled())
+
+
+@st.composite
+def logs(draw):
+    """A log of a few readers over some weeks, with everything that can be counted."""
+    log, reader = FakeLog(), st.sampled_from(["r1", "r2", "r3", "r4", "r5"])
+    for name in ("r1", "r2", "r3", "r4", "r5"):
+        log.expose(name, draw(st.sampled_from(["status_quo", "heuristic"])), at=draw(st.integers(10, 20)) * DAY)
+    if draw(st.booleans()):
+        log.expose(draw(reader), draw(st.sampled_from(["status_quo", "heuristic", "old"])), at=12 * DAY)
+    for _ in range(draw(st.integers(0, 40))):
+        kind = draw(st.sampled_from(["read", "read", "served", "click", "impression", "conversion"]))
+        at, who = draw(st.integers(0, 45 * 24)) * 3600, draw(reader)
+        visit, article = draw(st.sampled_from(["v1", "v2", "v3"])), draw(st.sampled_from(["a", "b"]))
+        if kind == "conversion":
+            sold(log, who, draw(st.integers(-50, 5000)) / 100, at=at, goal=draw(st.sampled_from(["one", "two"])))
+        elif kind == "read":
+            log.read(who, visit, article, at=at, seconds=draw(st.sampled_from([0.0, 9.9, 10.0, 31.4])))
+        else:
+            log.add(kind, at=at, reader=who, visit=visit, article=article)
+    return log
+
+
+METRICS = (
+    ARTICLES_PER_VISIT,
+    CLICK_THROUGH,
+    Metric(metric="attention", numerator="engaged_seconds"),
+    Metric(metric="income", numerator="amount", goal="one"),
+    Metric(metric="buyers", numerator="conversions", form="share"),
+    Metric(metric="back", numerator="visits", form="retention", days=(2, 9)),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(log=logs())
+def test_every_sum_is_that_of_counting_by_hand(log):
+    """Means, variances and covariances, whole and by slice, against exact fractions over readers counted one by one."""
+    found = sums_of(log, *METRICS)
+    persons, twice, unknown = by_hand(log)
+    assert found.excluded.get("two_variants") == twice
+    assert found.excluded.get("unknown_variant", 0) == unknown
+    for variant in ("status_quo", "heuristic"):
+        own = [person for person in persons if person["variant"] == variant]
+        assert (found.moments[variant].n if variant in found.moments else 0) == len(own)
+        if own:
+            check_moments(found.moments[variant], own)
+        for value in ("new", "returning"):
+            part = [person for person in own if person["past"] == value]
+            if part:
+                check_moments(found.slices["returning", value][variant], part)
+        for day in range(SINCE_DAYS):
+            aged = [person["days"][day] for person in own if person["age"] > day]
+            sides = found.slices.get(("since", str(day)), {})
+            assert (sides[variant].n if variant in sides else 0) == len(aged)
+            if aged:
+                check_moments(sides[variant], aged)
+
+
+def check_moments(moments, units):
+    n = len(units)
+    for (one, other), covariance in moments.covariances.items():
+        xs, ys = ([Fraction(unit["values"][name]) for unit in units] for name in (one, other))
+        assert moments.mean(one) == float(sum(xs) / n)
+        centred = sum((x - sum(xs) / n) * (y - sum(ys) / n) for x, y in zip(xs, ys, strict=True))
+        assert covariance == (float(centred / (n - 1)) if n > 1 else 0.0)
+
+
+def by_hand(log, end=40 * DAY):
+    """Count each reader's columns in plain Python."""
+    met = {}
+    for _, _, _, kind, at, _, _, reader, _, _, body in log.rows:
+        if kind == "exposure":
+            met.setdefault(reader, []).append((at // SECOND, json.loads(body)["variant"]))
+    persons, twice, unknown = [], 0, 0
+    for reader, exposures in met.items():
+        variants = {variant for _, variant in exposures}
+        since = min(at for at, _ in exposures)
+        if len(variants) > 1:
+            twice += 1
+            continue
+        if variants == {"old"}:
+            unknown += 1
+            continue
+        acts = [
+            (row[3], row[4] // SECOND, row[8], row[9], json.loads(row[10]))
+            for row in log.rows
+            if row[7] == reader and row[3] != "exposure" and row[4] // SECOND <= end
+        ]
+        during = [act for act in acts if act[1] >= since]
+        before = [act for act in acts if since - 14 * DAY <= act[1] < since]
+        due = since + 9 * DAY <= end
+        week = [act for act in during if since + 2 * DAY <= act[1] < since + 9 * DAY]
+        values = counted(during) | {f"{name}@before": value for name, value in counted(before).items()}
+        values["conversions@before>0"] = values.pop("conversions>0@before")
+        values |= {"due@2-9": int(due), "visits@2-9>0": int(due and counted(week)["visits"] > 0)}
+        days = [
+            {"values": counted([act for act in during if since + day * DAY <= act[1] < since + (day + 1) * DAY])}
+            for day in range(SINCE_DAYS)
+        ]
+        age = min(SINCE_DAYS, (end - since) // DAY)
+        past = "returning" if counted(before)["visits"] else "new"
+        persons.append({"variant": variants.pop(), "values": values, "past": past, "days": days, "age": age})
+    return persons, twice, unknown
+
+
+def counted(acts):
+    sales = [body for kind, *_, body in acts if kind == "conversion"]
+    return {
+        "reads": len({(v, a) for kind, _, v, a, body in acts if kind == "read" and body["engaged_seconds"] >= 10}),
+        "visits": len({v for kind, _, v, _, _ in acts if kind in ("served", "read")}),
+        "clicks": sum(kind == "click" for kind, *_ in acts),
+        "impressions": sum(kind == "impression" for kind, *_ in acts),
+        "engaged_seconds": sum(Fraction(str(body["engaged_seconds"])) for kind, *_, body in acts if kind == "read"),
+        "amount:one": sum(Fraction(str(body["amount"]["amount"])) for body in sales if body["goal"] == "one"),
+        "conversions>0": int(bool(sales)),
+    }
+
+
+@settings(max_examples=8, deadline=None)
+@given(log=logs(), part=st.integers(1, 4))
+def test_a_part_of_the_readers_at_a_time_gives_the_same_sums(log, part):
+    """However many passes it takes, to the last digit."""
+    log.rows = [(61 * row[0], *row[1:]) for row in log.rows]
+    assert sums_of(log, *METRICS, part=part) == sums_of(log, *METRICS)
