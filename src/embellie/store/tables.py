@@ -142,9 +142,11 @@ class LocalTable(Table):
                 return bool(
                     self.rows(f"SELECT {ticked} AS different FROM source {where}", parameters)[0]["different"] < n
                 )
+            halvings = _halvings(n)
+        elif self._parsed:
+            halvings = 0
         else:
-            n = self.rows(f"SELECT count(*) AS n FROM source {where}", parameters)[0]["n"]
-        halvings = 0 if self._parsed else max(0, math.ceil(math.log2(max(1, n) / _HASHES)))
+            halvings = _halvings(self.rows(f"SELECT count(*) AS n FROM source {where}", parameters)[0]["n"])
         return any(self._hashes_repeat(name, where, parameters, (halvings, part)) for part in range(2**halvings))
 
     def _hashes_repeat(self, name: str, where: str, parameters: Mapping[str, Any], part: tuple[int, int]) -> bool:
