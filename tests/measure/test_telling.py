@@ -233,10 +233,20 @@ def test_the_answer_says_what_follows(effects, changes, standing, then):
     assert answer(card(*effects, **changes), "fr").standing == standing
 
 
-def test_an_alarm_comes_first():
-    """What forbids to use the figures is said before them."""
+def test_a_guardrail_that_could_not_be_computed_does_not_hold():
+    """A missing figure is not a good one: it is named, and one waits."""
+    missing = replace(MISSING, metric="subscribers", role="guardrail", proxy=False)
+    found = answer(card(row(role="primary"), HOLDS, missing))
+    assert "Not known to hold: subscribers." in found.said
+    assert not any("guardrails hold" in said for said in found.said)
+    assert found.then == "Hold until the guardrails are clear."
+
+
+def test_an_alarm_stands_alone():
+    """What forbids to use the figures is said instead of them."""
     alarm = Check(check="split_by", state="alarm", code="split_by_broken", values={"dimension": "bot", "value": "bot"})
     found = answer(card(checks=(*FINE, alarm)))
+    assert "%" not in found.text
     assert found.said[0].startswith("In one part, Bots, the split is not the designed one")
     assert "Dans une partie, Robots" in answer(card(checks=(alarm,)), "fr").said[0]
 

@@ -55,8 +55,10 @@ def test_the_answer_comes_first_in_both_languages():
 )
 def test_what_forbids_or_lacks_an_answer_is_the_headline(changes, headline, onward):
     """An alarm, or nothing to go by, comes before any effect."""
-    answer = page(card=replace(fake.scorecard_at(23), **changes))["answer"]
+    document = page(card=replace(fake.scorecard_at(23), **changes))
+    answer = document["answer"]
     assert (answer["headline"], answer["onward"]) == (headline, onward)
+    assert "€" not in answer["because"] + "".join(fact["value"] for fact in document["facts"])
 
 
 def test_an_open_answer_says_how_far_it_is():

@@ -134,6 +134,7 @@ _ANSWER: Mapping[str, tuple[str, str]] = {
     "holds": ("All {n} guardrails hold.", "Les {n} garde-fous tiennent."),
     "harmed": ("Harmed: {names}.", "Touché : {names}."),
     "guard": ("A loss of {names} cannot be ruled out yet.", "Une perte de {names} n’est pas encore exclue."),
+    "unknown": ("Not known to hold: {names}.", "On ne sait pas si cela tient : {names}."),
     "fine_one": ("1 check is fine.", "1 contrôle est bon."),
     "fine": ("{n} checks are fine.", "{n} contrôles sont bons."),
     "watch": ("To watch: {names}.", "À suivre : {names}."),
@@ -325,21 +326,22 @@ def split_sentence(card: Scorecard, language: str = "en") -> str:
 def answer(card: Scorecard, language: str = "en") -> Answer:
     """Answer "what changed because of it?" in a few sentences for who decides, and say what follows.
 
-    The primary metrics come first, then the guardrails, then the checks; an alarm goes before all of them. A scorecard
-    without a primary metric says of its guardrails and checks only.
+    The primary metrics come first, then the guardrails, then the checks. An alarm stands alone: figures that are not to be used are
+    not repeated. A scorecard without a primary metric says of its guardrails and checks only.
     """
     alarms = [check for check in card.checks if check.state == "alarm"]
     broken = isinstance(card.srm, SampleRatio) and card.srm.alarm
     lead = [row for row, _ in leading_rows(card.effects)]
     primary = [row for row in lead if row.role == "primary" and not row.proxy]
-    guards = [row for row in lead if isinstance(row, Effect) and row.guardrail is not None]
+    guards = [row for row in lead if row.role == "guardrail" and not row.proxy]
     standing = _standing(primary, guards, alarm=bool(alarms) or broken)
     said = [check_sentence(check, language) for check in alarms]
     if broken and not any(check.check == "split" for check in alarms):
         said.insert(0, split_sentence(card, language))
-    said += [_primary(row, card, language) for row in primary]
-    said += _guardrails(guards, language)
-    said += _checks(card.checks, language)
+    if standing != "alarm":
+        said += [_primary(row, card, language) for row in primary]
+        said += _guardrails(guards, language)
+        said += _checks(card.checks, language)
     return Answer(standing, tuple(said), _then(standing, guards, card, language) if said else "")
 
 
@@ -348,10 +350,17 @@ def is_clear(row: Effect) -> bool:
     return _verdict(row) != "open" and not (row.p_many is not None and row.p_many > SURE)
 
 
-def _standing(primary: Sequence[Effect | UnavailableEffect], guards: Sequence[Effect], *, alarm: bool) -> Standing:
+def guard_state(row: Effect | UnavailableEffect) -> Literal["holds", "harmed", "open", "unknown"]:
+    """Tell how a guardrail stands; one that could not be computed, or whose margin could not, is not known to hold."""
+    return row.guardrail.state if isinstance(row, Effect) and row.guardrail is not None else "unknown"
+
+
+def _standing(
+    primary: Sequence[Effect | UnavailableEffect], guards: Sequence[Effect | UnavailableEffect], *, alarm: bool
+) -> Standing:
     if alarm:
         return "alarm"
-    if any(row.guardrail is not None and row.guardrail.state == "harmed" for row in guards):
+    if any(guard_state(row) == "harmed" for row in guards):
         return "harmed"
     found = [row for row in primary if isinstance(row, Effect)]
     clear = [row for row in found if is_clear(row)]
@@ -378,16 +387,13 @@ def _primary(row: Effect | UnavailableEffect, card: Scorecard, language: str) ->
     return _said(key, language, name=name, change=change, range=_range(low, high, language), worth=worth)
 
 
-def _guardrails(guards: Sequence[Effect], language: str) -> list[str]:
-    def names(state: str) -> str:
-        found = [row.metric for row in guards if row.guardrail is not None and row.guardrail.state == state]
-        return _together([metric_name(metric, language) for metric in dict.fromkeys(found)], language)
-
+def _guardrails(guards: Sequence[Effect | UnavailableEffect], language: str) -> list[str]:
     said = []
-    if harmed := names("harmed"):
-        said.append(_said("harmed", language, names=harmed))
-    if doubtful := names("open"):
-        said.append(_said("guard", language, names=doubtful))
+    for state, key in (("harmed", "harmed"), ("open", "guard"), ("unknown", "unknown")):
+        found = dict.fromkeys(row.metric for row in guards if guard_state(row) == state)
+        if found:
+            names = _together([metric_name(metric, language) for metric in found], language)
+            said.append(_said(key, language, names=names))
     if guards and not said:
         several = len({row.metric for row in guards})
         said.append(_said("holds_one" if several == 1 else "holds", language, n=count_text(several, language)))
@@ -405,11 +411,11 @@ def _checks(checks: Sequence[Check], language: str) -> list[str]:
     return said
 
 
-def _then(standing: Standing, guards: Sequence[Effect], card: Scorecard, language: str) -> str:
+def _then(standing: Standing, guards: Sequence[Effect | UnavailableEffect], card: Scorecard, language: str) -> str:
     if standing in {"alarm", "harmed", "worse"}:
         return _said(f"then_{standing}", language)
     if standing == "better":
-        hold = any(row.guardrail is not None and row.guardrail.state == "open" for row in guards)
+        hold = any(guard_state(row) != "holds" for row in guards)
         return _said("then_hold" if hold else "then_better", language)
     if standing == "none":
         return ""

@@ -8,6 +8,7 @@ from embellie.app.measured_words import (
     check_name,
     checks_told,
     effect_sentence,
+    guard_state,
     leading_rows,
     role_place,
     state_name,
@@ -126,16 +127,16 @@ def facts(view: View, card: Scorecard | Unavailable) -> list[dict[str, str]]:
     words, found = view.words, []
     rows = [row for row, _ in leading_rows(card.effects) if isinstance(row, Effect)]
     money = next((row.money for row in rows if row.money is not None and row.role == "primary"), None)
-    if money is not None:
+    if money is not None and answer(card, words.language).standing != "alarm":
         span = words.money_range(money.low, money.high, money.currency)
         worth = words.money(money.effect, money.currency)
         found.append(_fact(view, "worth", worth, words("fact.worth_note", range=span)))
     total = words.number(sum(card.units.values()))
     planned = words("fact.planned_note", planned=words.number(card.planned)) if card.planned else ""
     found.append(_fact(view, "readers", total, planned))
-    guards = [row.guardrail for row in rows if row.guardrail is not None]
+    guards = [row for row, _ in leading_rows(card.effects) if row.role == "guardrail"]
     if guards:
-        held = words.number(sum(each.state == "holds" for each in guards))
+        held = words.number(sum(guard_state(row) == "holds" for row in guards))
         found.append(_fact(view, "guardrails", words("fact.of", n=held, all=words.number(len(guards))), ""))
     if card.checks:
         fine = words.number(sum(each.state == "fine" for each in card.checks))
