@@ -1,5 +1,6 @@
 """Scorecards from the log and of tables: the same on every engine."""
 
+import dataclasses
 import io
 from datetime import UTC, date, datetime, timedelta
 
@@ -211,9 +212,23 @@ def test_a_scorecard_of_a_table_is_the_same(sources, sold, name, variant):
     assert found.card.excluded == expected.card.excluded
     assert [name for name, _ in found.segments] == [name for name, _ in expected.segments]
     for one, other in zip(found.card.effects, expected.card.effects, strict=True):
-        assert (one.metric, type(one)) == (other.metric, type(other))
-        assert one.relative.effect == pytest.approx(other.relative.effect, rel=1e-9)
-        assert one.relative.se == pytest.approx(other.relative.se, rel=1e-9)
+        close(dataclasses.asdict(one), dataclasses.asdict(other), where=one.metric)
+
+
+def close(one, other, *, where):
+    """Compare two records, their numbers to nine digits."""
+    if isinstance(other, dict):
+        assert set(one) == set(other), where
+        for key in other:
+            close(one[key], other[key], where=f"{where}.{key}")
+    elif isinstance(other, list | tuple):
+        assert len(one) == len(other), where
+        for place, (left, right) in enumerate(zip(one, other, strict=True)):
+            close(left, right, where=f"{where}[{place}]")
+    elif isinstance(other, float):
+        assert one == pytest.approx(other, rel=1e-9, abs=1e-10), where
+    else:
+        assert one == other, where
 
 
 @pytest.mark.engines
