@@ -58,6 +58,8 @@ class Draft(Sequence[Recommended]):
     def __getitem__(self, index: int | slice) -> Recommended | list[Recommended]:
         if isinstance(index, int) and index >= 0:
             return self._take(index + 1)[index]
+        if isinstance(index, slice) and index.stop is not None and index.stop >= 0 <= (index.start or 0):
+            return self._take(index.stop)[index]
         return self._take(None)[index]
 
     def __iter__(self) -> Iterator[Recommended]:
