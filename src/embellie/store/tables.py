@@ -161,6 +161,10 @@ class LocalTable(Table):
         return bool((hashed[1:] == hashed[:-1]).any())
 
 
+def _halvings(rows: int) -> int:
+    return max(0, math.ceil(math.log2(max(1, rows) / _HASHES)))
+
+
 def open_table(source: Any) -> Table:
     """Open a CSV (`.csv`, `.tsv`, `.gz`) or Parquet file, `URL::table` of a database, or a data frame.
 
