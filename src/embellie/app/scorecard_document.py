@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from embellie.domain.errors import unknown_name
 from embellie.domain.scorecard import (
@@ -19,7 +19,6 @@ from embellie.domain.scorecard import (
     UnavailableEffect,
 )
 from embellie.domain.unavailable import Unavailable
-from embellie.store.scorecard_table import Format, table_bytes, write_table
 
 __all__ = [
     "COLUMNS",
@@ -32,6 +31,8 @@ __all__ = [
     "srm_document",
     "write_rows",
 ]
+
+Format = Literal["csv", "parquet"]
 
 SCHEMA = "embellie/scorecard/1"
 SERIES_SCHEMA = "embellie/scorecard-series/1"
@@ -157,11 +158,15 @@ def scorecard_rows(card: Scorecard) -> list[dict[str, Any]]:
 
 def write_rows(path: Path, card: Scorecard, *, as_: Format) -> None:
     """Write a scorecard's rows to a file, whole or not at all; see `write_table`."""
+    from embellie.store.scorecard_table import write_table
+
     write_table(path, COLUMNS, scorecard_rows(card), as_=as_)
 
 
 def file_bytes(card: Scorecard, *, as_: Format) -> bytes:
     """Return a scorecard's rows as the content of a file."""
+    from embellie.store.scorecard_table import table_bytes
+
     return table_bytes(COLUMNS, scorecard_rows(card), as_=as_)
 
 
