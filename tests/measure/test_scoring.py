@@ -417,3 +417,38 @@ def test_a_learnt_prior_shrinks_and_gives_chances():
     assert row.shrunk.above_margin == pytest.approx(belief.chance_above(-0.02))
     (row,) = scored(design(), side(1.0), side(1.05))
     assert row.shrunk is None
+
+
+# Unequal arms
+
+
+def test_few_heavy_units_of_a_small_arm_wait():
+    """A tenth in one arm, sd five times the mean: 2,600 of its units weigh as much as 100; equal arms need not wait."""
+    heavy = [side(1.0, n=n, variance=25.0) for n in (2500, 2700, 27_000)]
+    given = design(looking=ALWAYS)
+    (row,) = scored(given, heavy[2], heavy[0])
+    assert (row.because.code, row.because.values["units"]) == ("heavy_units", "96")
+    assert isinstance(scored(given, heavy[2], heavy[1])[0], Effect)
+    assert isinstance(scored(given, heavy[0], heavy[0])[0], Effect)
+    assert isinstance(scored(design(), heavy[2], heavy[0])[0], Effect), "a fixed interval does not wait"
+
+
+@pytest.mark.slow
+def test_a_small_arm_of_heavy_spenders_is_rarely_called_harmed():
+    """No effect, 3 % of readers spend, a tenth in the new arm, 40 looks: a guardrail is wrongly `harmed` in at most 5 %."""
+    rng, harmed, shown = np.random.default_rng(14), 0, 0
+    given = design(replace(READS, role="guardrail"), looking=Looking(kind="always", planned=20_000))
+    for _ in range(150):
+        control, treatment = (rng.binomial(1, 0.03, n) * rng.lognormal(0, 1, n) for n in (81_000, 9000))
+        seen = set()
+        for n in np.geomspace(100, 9000, 40).astype(int):
+            own = [
+                Moments(len(x), {"reads": float(x.mean())}, {("reads", "reads"): float(x.var(ddof=1))})
+                for x in (control[: 9 * n], treatment[:n])
+            ]
+            (row,) = scored(given, *own)
+            seen.add(row.guardrail.state if isinstance(row, Effect) else "none")
+        harmed += "harmed" in seen
+        shown += seen != {"none"}
+    assert shown > 100
+    assert harmed / 150 <= 0.05

@@ -25,6 +25,9 @@ from embellie.stats.moments import Moments, QuantileSample
 BEYOND_A_QUANTILE = 25
 """Units that must lie on each side of a quantile, per arm, before it is compared."""
 
+LOPSIDED = 1.5
+"""Arms whose sizes differ by this factor are unequal: what is skewed no longer cancels between them."""
+
 PER_COVARIATE = 20
 """With several covariates, units that each needs in the smaller arm."""
 
@@ -51,7 +54,8 @@ class Compared:
     """What was found: the difference, and how it varies with the control's value.
 
     `base_variance` is the squared standard error of `control_value`; `cross` minus their covariance: the control's own variance
-    when nothing is adjusted. `fewest_events` counts, of a share, the units of an arm that did it, or that did not.
+    when nothing is adjusted. `fewest_events` counts, of a share, the units of an arm that did it, or that did not;
+    `effective`, of other metrics of unequal arms, the units of the smaller one divided by 1 + (sd/mean)².
     """
 
     control_value: float
@@ -60,6 +64,7 @@ class Compared:
     cross: float
     adjusted: bool = False
     fewest_events: float | None = None
+    effective: float | None = None
 
     def relative(self, reach: float) -> RelativeEffect | Unavailable:
         """Return the effect as a share of the control's value, unless that is too near zero."""
@@ -101,6 +106,7 @@ def compare(pair: Pair) -> Compared | Unavailable:
             base_variance=own,
             cross=own,
             fewest_events=_fewest_events(pair, columns),
+            effective=_effective(pair, columns),
         ),
     )
 
@@ -146,6 +152,7 @@ def compare_adjusted(pair: Pair, covariates: Sequence[Covariate]) -> Compared | 
             cross=side.form_covariance(rest, control.form) / side.n,
             adjusted=True,
             fewest_events=_fewest_events(pair, columns),
+            effective=_effective(pair, columns),
         ),
     )
 
@@ -209,6 +216,15 @@ def _fewest_events(pair: Pair, columns: Sequence[Column]) -> float | None:
         return None
     counts = [yes_no_counts(side, name) for side in pair.sides]
     return min(min(each) for each in counts if each) if all(counts) else None
+
+
+def _effective(pair: Pair, columns: Sequence[Column]) -> float | None:
+    """Count the units of the smaller arm by what they weigh, where arms are unequal and units are not yes or no."""
+    if max(side.n for side in pair.sides) < LOPSIDED * pair.smaller_arm or _fewest_events(pair, columns) is not None:
+        return None
+    name = columns[0].name
+    squares = [(side.mean(name) ** 2, side.covariance(name, name)) for side in pair.sides]
+    return pair.smaller_arm * min(square / (square + spread) if square > 0 else 0.0 for square, spread in squares)
 
 
 def _too_few(pair: Pair) -> Unavailable | None:

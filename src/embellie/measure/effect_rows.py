@@ -63,6 +63,7 @@ def _row(
         compared.found,
         smaller_arm=pair.smaller_arm,
         fewest_events=compared.fewest_events,
+        effective=compared.effective,
         watched=design.watched,
     )
     if isinstance(reach, Unavailable):

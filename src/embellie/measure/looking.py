@@ -10,6 +10,7 @@ from embellie.domain.unavailable import Unavailable
 from embellie.stats.estimators import Difference, critical_value, two_sided_p
 from embellie.stats.sequential import (
     BURN_IN,
+    BURN_IN_EFFECTIVE,
     BURN_IN_EVENTS,
     always_valid_log_e,
     always_valid_p,
@@ -87,12 +88,14 @@ def reach_at(
     *,
     smaller_arm: int,
     fewest_events: float | None = None,
+    effective: float | None = None,
     watched: bool = False,
 ) -> Reach | Unavailable:
     """Say how far an interval reaches for a difference, and its p-value.
 
     `fixed`: Student's t with Welch's degrees of freedom. `always`: asymptotic confidence sequence, from 100 units per
-    arm on, and for a share from 25 units per arm that did it and 25 that did not. `group_sequential`: Lan–DeMets bounds at K
+    arm on; for a share from 25 units per arm that did it and 25 that did not; for other metrics of unequal arms from 100 units
+    of the smaller one divided by 1 + (sd/mean)². `group_sequential`: Lan–DeMets bounds at K
     equally spaced looks, each at the information it has; the repeated p-value. What an early end leaves unspent stays
     unspent, for it may have ended because of what was seen.
 
@@ -104,6 +107,7 @@ def reach_at(
         found: The difference.
         smaller_arm: Units of the smaller arm.
         fewest_events: Of a share, the fewest units of an arm that did it, or did not.
+        effective: Of unequal arms, units of the smaller one divided by 1 + (sd/mean)².
         watched: Whether results are looked at all the time.
     """
     alpha, z = 1.0 - looking.level, found.value / found.se
@@ -114,7 +118,7 @@ def reach_at(
         if fractions is not None:
             bound = group_bound(fractions, alpha=alpha)
             return Reach(bound, group_p_value(z, fractions), "group_sequential")
-    early = _early(smaller_arm, fewest_events)
+    early = _early(smaller_arm, fewest_events, effective)
     if early is not None:
         return early
     rho = tuned_rho(looking.planned, alpha=alpha)
@@ -126,7 +130,7 @@ def reach_at(
     )
 
 
-def _early(smaller_arm: int, fewest_events: float | None) -> Unavailable | None:
+def _early(smaller_arm: int, fewest_events: float | None, effective: float | None) -> Unavailable | None:
     if smaller_arm < BURN_IN:
         return Unavailable(
             f"An always-valid interval starts at {BURN_IN} units per variant; there are {smaller_arm}.",
@@ -141,6 +145,14 @@ def _early(smaller_arm: int, fewest_events: float | None) -> Unavailable | None:
             "Wait for traffic, then look again.",
             code="few_events",
             values={"needed": str(BURN_IN_EVENTS), "units": f"{fewest_events:.0f}"},
+        )
+    if effective is not None and effective < BURN_IN_EFFECTIVE:
+        return Unavailable(
+            f"Of unequal variants, few heavy units decide: an always-valid interval starts when the smaller one weighs as much as "
+            f"{BURN_IN_EFFECTIVE} equal units; it weighs {effective:.0f}.",
+            "Wait for traffic, cap the metric, or give both variants the same share.",
+            code="heavy_units",
+            values={"needed": str(BURN_IN_EFFECTIVE), "units": f"{effective:.0f}"},
         )
     return None
 

@@ -27,6 +27,13 @@ REASONS_FR = {
         "L’intervalle toujours valable d’une part commence à {needed} oui et {needed} non par variante ; il y en a {units}.",
         _LOOK_AGAIN_FR,
     ),
+    "heavy_units": (
+        (
+            "De deux variantes inégales, peu de gros lecteurs décident : l’intervalle toujours valable commence à un poids de {needed}"
+            " lecteurs égaux dans la plus petite ; elle pèse {units}."
+        ),
+        "Attendez du trafic, plafonnez la métrique, ou donnez la même part aux deux variantes.",
+    ),
     "nobody_due": (
         "Personne de `{variant}` n’a été exposé il y a {days} jours.",
         "Attendez {days} jours après les premières expositions.",

@@ -15,6 +15,14 @@ BURN_IN = 100
 BURN_IN_EVENTS = 25
 """Of a share: units that did something, and units that did not, per arm, before a confidence sequence is shown."""
 
+BURN_IN_EFFECTIVE = 100
+"""With arms of unequal size: units of the smaller arm, divided by 1 + (sd/mean)², before one is shown.
+
+In equal arms what is skewed cancels; in unequal ones it does not, and a few heavy units decide which way an interval lies. Simulated
+without an effect on money that 3 % of readers spend, a tenth of them in one arm, watched from 100 units on: 25 % of sequences at some
+time left out the truth; from 100 effective units on, none of 300. On log-normal values with sd 1.5 of the log: 12 %, and 3 %.
+"""
+
 
 def tuned_rho(planned: float, *, alpha: float = 0.05) -> float:
     """Return ρ so that the confidence sequence is tightest, relative to a fixed interval, at `planned` units.
