@@ -204,6 +204,14 @@ def test_columns_may_be_called_otherwise(tmp_path):
     assert isinstance(CliRunner().invoke(command, [*asked, "--columns", "raeder=who"]).exception, UnknownName)
 
 
+def test_a_table_needs_no_name_of_the_policy_and_a_log_does(tmp_path):
+    """A table says itself what the policy would have shown; for a log it must be named."""
+    done = CliRunner().invoke(command, ["ope", "--log", str(table(tmp_path / "shown.csv")), "--json"])
+    assert json.loads(done.stdout)["policy"] == "policy"
+    nameless = CliRunner().invoke(command, ["ope", "--project", str(newspaper(tmp_path, slates=1))])
+    assert isinstance(nameless.exception, InputError)
+
+
 def test_cut_weights_are_told():
     """Cutting says how often, and what it took off."""
     rng = np.random.default_rng(1)

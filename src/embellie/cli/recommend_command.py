@@ -172,7 +172,7 @@ def evaluate(
     "--log", "file", type=click.Path(path_type=Path), help="CSV, Parquet or a log; the project's own by default."
 )
 @project_option
-@click.option("--policy", required=True, help=POLICY_HELP)
+@click.option("--policy", default="", help=f"{POLICY_HELP} For a table only its name.")
 @click.option("--site", default="", help="The site, in a project's log of several.")
 @click.option("--placement", default="", help="The placement; not needed when there is only one.")
 @click.option(
@@ -215,12 +215,14 @@ def ope(
     )
 
     if file is None or is_log(file):
+        if not policy:
+            raise InputError("Which policy?", hint="Add for instance `--policy popular`.", at="--policy")
         log = file or place_of(project).log
         asked = {"policy": policy, "site": site, "placement": placement, "reward": reward}
         found = value_from_log(log, read_config(project), clip=clip or 0.0, **asked)
     else:
         named = logged_columns(columns)
-        found = value_from_table(str(file), policy=policy, columns=named, where=where, clip=clip or 0.0)
+        found = value_from_table(str(file), policy=policy or "policy", columns=named, where=where, clip=clip or 0.0)
     if as_json:
         print_json(value_document(found))
         return
