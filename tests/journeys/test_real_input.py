@@ -155,6 +155,24 @@ def check_ranks(dump, document):
         assert months >= 12
 
 
+def test_a_summer_of_real_readers_assigned_anew(tmp_path):
+    """All who came in a period, from the command line: visits and returns are wrong as often as they say, with their past too."""
+    file = given("deskdrop/users_interactions.csv.gz")
+    embellie("init", cwd=tmp_path)
+    embellie("log", "import", file, *CLICKS, "--consent", "profiling", cwd=tmp_path)
+    asked = ["measure", "aa", "--from", "2016-06-01", "--to", "2016-08-31", "--runs", "300", "--json"]
+    document = json.loads(embellie(*asked, cwd=tmp_path))
+    assert document["schema"] == "embellie/aa/1"
+    assert document["passed"]
+    assert 900 < document["units"] <= 1895
+    rows = {(row["metric"], row["adjusted"]): row for row in document["metrics"] if "error_rate" in row}
+    assert {("visits_per_reader", False), ("visits_per_reader", True), ("came_back", False)} <= set(rows)
+    for row in rows.values():
+        assert row["error_rate"]["low"] <= 0.05 <= row["error_rate"]["high"]
+        assert 0.85 < row["se_ratio"] < 1.15
+    assert any("error_rate" not in row for row in document["metrics"])  # clicks say nothing of impressions
+
+
 def test_the_documented_scorecard_of_a_real_headline_test(tmp_path):
     """The command of docs/4-measure.md on Upworthy, as it stands there."""
     (tmp_path / "upworthy.parquet").symlink_to(given("upworthy/upworthy_clean_exploratory.parquet"))

@@ -13,8 +13,12 @@ from embellie.app.re_randomising import Units, re_randomise, re_randomise_table,
 from embellie.domain.errors import EmbellieError, InputError, TableError
 from embellie.domain.metric import Metric
 from embellie.measure.aggregates import needs_of
+from embellie.measure.from_log import prior_covariates
+from embellie.measure.log_query import LogQuery, bounds_sql, opening_sql, persons_sql
+from embellie.measure.re_randomising_query import as_exposed
 from embellie.measure.table_query import TableSpec
 from embellie.stats.calibration import uniformity_p
+from embellie.store.translating import translate
 
 READER = TableSpec(unit="reader", variant="")
 
@@ -194,6 +198,21 @@ def test_uniformity_sees_what_is_not_uniform():
     p_values = [uniformity_p(rng.random(300).tolist()) for _ in range(300)]
     assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.03)
     assert uniformity_p((rng.random(300) ** 2).tolist()) < 1e-6
+
+
+@pytest.mark.parametrize("dialect", ["postgres", "spark"])
+def test_what_the_log_is_asked_is_known_on_every_engine(dialect):
+    """The queries for persons, with and without an experiment, can be translated."""
+    metrics = [
+        Metric(metric="a", numerator="reads", denominator="visits"),
+        Metric(metric="b", numerator="amount", cap=0.9),
+    ]
+    query = LogQuery(needs=needs_of(metrics, prior_covariates(metrics)), pre_days=14, site=True)
+    asked = [persons_sql(query), opening_sql(site=True), bounds_sql(site=True, parts=3)]
+    for sql in [*asked, *(as_exposed(one, site=True) for one in asked)]:
+        translated = translate(sql, dialect, relations=(("events", "events"),))
+        assert "history" not in sql or "history" in translated.sql
+        assert set(translated.parameters) <= {"experiment", "site", "since", "until", "begin", "read_seconds"}
 
 
 def test_the_command_exits_1_when_a_rate_is_off(readers, requests):

@@ -55,7 +55,7 @@ def as_exposed(sql: str, *, site: bool) -> str:
         "reader": "reader",
         "experiment": "$experiment",
         "variant": f"'{EVERYBODY}'",
-        "position": "CAST(NULL AS INTEGER)",
+        "position": "CAST(NULL AS BIGINT)",
         "engaged_seconds": "CAST(NULL AS DOUBLE)",
         "amount": "CAST(NULL AS DOUBLE)",
         "bot": "max(bot)",
