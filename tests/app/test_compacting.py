@@ -1,11 +1,19 @@
 """The log moves into the lake while the server runs, in a process of its own."""
 
+import os
 import threading
 from datetime import UTC, datetime
 
 import pytest
 
-from embellie.app.compacting import MARGIN, compact, compact_until, seconds_to_next
+from embellie.app.compacting import (
+    FORGOTTEN,
+    MARGIN,
+    compact,
+    compact_until,
+    remove_forgotten_spills,
+    seconds_to_next,
+)
 from embellie.app.log_keeping import Place, lake_line
 from embellie.domain.errors import InputError
 from embellie.store.analysis import Analysis
@@ -58,3 +66,14 @@ def test_it_waits_until_shortly_after_the_hour():
     assert seconds_to_next(hour) == MARGIN.total_seconds()
     assert seconds_to_next(hour + MARGIN) == 3600.0
     assert seconds_to_next(hour.replace(minute=59, second=30)) == 30 + MARGIN.total_seconds()
+
+
+def test_what_killed_processes_left_behind_goes(tmp_path):
+    """A folder untouched for longer than a day is removed; one still in use stays."""
+    for name in (".spill-1", ".spill-2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part.tmp").write_text("")
+    now = datetime.now(UTC)
+    os.utime(tmp_path / ".spill-1", ((now - FORGOTTEN).timestamp() - 1,) * 2)
+    remove_forgotten_spills(tmp_path, now)
+    assert [path.name for path in tmp_path.iterdir()] == [".spill-2"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,9 @@ from embellie.store.lake import FOLDER
 
 MARGIN = timedelta(seconds=90)
 """How long after the hour an hour is compacted."""
+
+FORGOTTEN = timedelta(days=1)
+"""How long a process that is at work leaves its folder untouched at most."""
 
 _NICENESS = 10
 _LOOK_SECONDS = 0.5
@@ -42,6 +46,7 @@ def compact_until(data: Path, stopped: threading.Event, *, tell: Callable[[str],
         stopped: Set to end, which also ends a compaction under way.
         tell: Gets a line for each compaction that did something or failed.
     """
+    remove_forgotten_spills(data, datetime.now(UTC))
     while True:
         try:
             done = compact(data, stopped=stopped)
@@ -85,6 +90,14 @@ def compact(data: Path, *, stopped: threading.Event | None = None) -> Compacted 
     return Compacted(
         files=len(document["written"]), events=int(document["events"]), too_recent=int(document["too_recent"])
     )
+
+
+def remove_forgotten_spills(data: Path, now: datetime) -> None:
+    """Remove what killed processes had put aside from memory: their folders, untouched for a day."""
+    for folder in data.glob(".spill-*"):
+        with suppress(OSError):
+            if now.timestamp() - folder.stat().st_mtime > FORGOTTEN.total_seconds():
+                shutil.rmtree(folder)
 
 
 def seconds_to_next(now: datetime) -> float:

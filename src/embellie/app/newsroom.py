@@ -48,6 +48,9 @@ FOLLOWED = (*OPERATOR_KINDS, "article")
 
 FOLLOW_SECONDS = 0.2
 
+ANALYSIS_MEMORY = "1536MiB"
+"""What scorecards may hold in memory; the rest waits on disk, in the data folder."""
+
 
 def utc_now() -> datetime:
     """Tell the time, UTC."""
@@ -61,7 +64,9 @@ class Newsroom:
     applied by the same code. Thread-safe.
     """
 
-    def __init__(self, folder: Path, config: Config, log: SqliteLog, *, clock: Clock, simulated: bool) -> None:
+    def __init__(
+        self, folder: Path, config: Config, log: SqliteLog, *, clock: Clock, simulated: bool, threads: int = 1
+    ) -> None:
         self.folder, self.config, self.log = folder, config, log
         self.clock, self.simulated = clock, simulated
         self.sites: Mapping[str, Site] = sites_of(config)
@@ -87,8 +92,14 @@ class Newsroom:
         )
 
     @classmethod
-    def open(cls, folder: Path, *, clock: Clock = utc_now, simulated: bool = False) -> "Newsroom":
+    def open(cls, folder: Path, *, clock: Clock = utc_now, simulated: bool = False, threads: int = 1) -> "Newsroom":
         """Open a project's folder and replay its log.
+
+        Args:
+            folder: Holds `embellie.toml`.
+            clock: Tells the time.
+            simulated: Whether its readers are invented.
+            threads: How many may compute scorecards: one where readers wait for slates meanwhile; 0 for all there are.
 
         Raises:
             ConfigError: `embellie.toml` is absent or wrong.
@@ -96,7 +107,7 @@ class Newsroom:
         config = read_config(folder)
         data = folder / config.data
         data.mkdir(parents=True, exist_ok=True)
-        newsroom = cls(folder, config, SqliteLog(data / LOG_FILE), clock=clock, simulated=simulated)
+        newsroom = cls(folder, config, SqliteLog(data / LOG_FILE), clock=clock, simulated=simulated, threads=threads)
         newsroom._replay()
         newsroom._file_question()  # before any experiment begins: what was believed then is a forecast
         newsroom._declare()
