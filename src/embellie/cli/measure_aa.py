@@ -75,7 +75,7 @@ def log(
     from embellie.app.config import metrics_of
     from embellie.app.newsroom import Newsroom
 
-    with Newsroom.open(project) as newsroom:
+    with Newsroom.open(project, threads=0) as newsroom:
         test = None
         if since is None:
             names = [one.experiment for each in newsroom.sites for one in newsroom.experiments(each)]

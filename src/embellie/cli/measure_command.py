@@ -118,7 +118,7 @@ def experiment(
     from embellie.app.newsroom import Newsroom
 
     looking = looking_of(sequential, planned) if sequential else None
-    with Newsroom.open(project) as newsroom:
+    with Newsroom.open(project, threads=0) as newsroom:
         names = [one.experiment for site in newsroom.sites for one in newsroom.experiments(site)]
         if not name and len(names) != 1:
             raise InputError("Which experiment?", hint=f"There are: {', '.join(names) or 'none'}.")
