@@ -43,7 +43,7 @@ bench: $(VENV)/.dev ## Run the benchmarks; each prints a table and writes JSON i
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file --out benchmarks/results/$$(basename $$file .py).json || exit 1; done
 
 reference: $(VENV)/.dev ## Write docs/reference/cli.md from the commands.
-	$(BIN)/python -c "from embellie.cli.reference import reference; print(reference(), end='')" > docs/reference/cli.md
+	$(BIN)/python -c "from embellie.cli.reference import reference; print(reference(), end='')" > docs/reference/.cli.md && mv docs/reference/.cli.md docs/reference/cli.md
 
 widget: ## Rebuild the widget into the package (needs node and npm).
 	$(MAKE) -C widget build
