@@ -103,6 +103,7 @@ def on_postgres(log, postgres_url):
             text.write("\t".join("\\N" if value is None else str(value) for value in row) + "\n")
         with cursor.copy(f"COPY analytics.log ({NAMED}) FROM STDIN") as copy:
             copy.write(text.getvalue())
+        cursor.execute("ANALYZE analytics.log")
     reader = open_engine(postgres_url, lake="analytics.log")
     yield reader
     reader.close()
