@@ -26,6 +26,7 @@ from embellie.measure.log_query import (
     scale_of,
     since_sql,
     sums_sql,
+    volume_sql,
 )
 from embellie.ports import AggregateReader
 from embellie.stats.moments import Moments, QuantileSample
@@ -33,8 +34,8 @@ from embellie.stats.moments import Moments, QuantileSample
 EVERYONE = "everyone"
 """The value of the dimension `bot` that leaves nobody out."""
 
-PART = 1_000_000
-"""Exposures summed up at a time: what an experiment holds in memory does not grow with it."""
+PART = 20_000_000
+"""Events summed up at a time, so that memory does not grow with the log: some 800 MiB in DuckDB."""
 
 
 @dataclass(slots=True)
@@ -114,7 +115,7 @@ def read_aggregates(
         now: What is not over by then is not due; the last exposure's time when left out.
         dimensions: Slices wanted: `consent`, `day`, `bot`, `returning`, `since`.
         prior: Also sum up what each metric was in the `pre_days` before the exposure.
-        part: About so many exposures at a time.
+        part: About so many events at a time.
 
     Raises:
         UnknownName: A metric or a dimension asks for what the log does not have.
@@ -146,7 +147,8 @@ def read_aggregates(
     source = _Source(reader, query, parameters, tuple(variant.name for variant in experiment.variants))
     if needs.capped:
         source = _with_caps(source)
-    cube = source.cube(parts=-(-int(opening["exposures"]) // part))
+    (volume,) = source.rows(volume_sql(site=query.site))
+    cube = source.cube(parts=-(-int(volume["events"]) // part))
     _refuse_mixed_money(metrics, cube)
     found = cube.aggregates(source)
     slices = dict(found.slices)

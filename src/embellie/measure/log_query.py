@@ -124,6 +124,14 @@ FROM events WHERE {_exposures(site=site)} AND "at" <= $until
 """
 
 
+def volume_sql(*, site: bool) -> str:
+    """Write the query for how many events there are between `$begin` and `$until`."""
+    own = " AND site = $site" if site else ""
+    return f"""
+SELECT count(*) AS events FROM events WHERE "at" >= $begin AND "at" <= $until{own}
+"""
+
+
 def bounds_sql(*, site: bool, parts: int) -> str:
     """Write the query for readers that cut all of them into parts of about one size; any cut gives the same sums."""
     return f"""
