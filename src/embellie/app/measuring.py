@@ -1,6 +1,6 @@
 """Measuring: from the log, or from any table, to a scorecard; and the scorecard as a document and as sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +19,7 @@ from embellie.measure.scoring import Design, sample_ratio, score
 from embellie.measure.table_query import TableSpec
 from embellie.measure.telling import effect_sentence, metric_name, number_text, sentences, split_sentence
 from embellie.ports import AggregateReader
+from embellie.stats.shrinkage import Prior
 
 __all__ = [
     "DIMENSIONS",
@@ -53,6 +54,7 @@ def scorecard(
     now: datetime | None = None,
     dimensions: Sequence[str] = ("bot",),
     adjusted: bool = True,
+    priors: Mapping[str, Prior] | None = None,
 ) -> Scorecard:
     """Compute an experiment's scorecard from the log.
 
@@ -71,6 +73,7 @@ def scorecard(
         now: The time; needed for money per month and for retention while the experiment runs.
         dimensions: What to slice by: `consent`, `day`, `bot`, `returning`, `since`.
         adjusted: Whether to compute adjusted rows too.
+        priors: By metric, where relative effects lie, as past experiments teach; each effect is then also told shrunk.
 
     Raises:
         UnknownName: A metric or a dimension asks for what the log does not have.
@@ -89,6 +92,7 @@ def scorecard(
     )
     ends = [one for one in (until, experiment.stopped_at, now) if one is not None]
     design = design_of(experiment, metrics, looking=looking, end=min(ends) if ends else None, adjusted=adjusted)
+    design = replace(design, priors=priors or {})
     card = replace(score(design, aggregates), planned=experiment.planned)
     days = _whole_days(experiment, min(ends)) if ends and "day" in dimensions else None
     return replace(card, checks=check(design, aggregates, card, days=days))
@@ -177,6 +181,8 @@ def evidence_from(
         raise unknown_name("variant", variant, [name for name in card.units if name != card.control])
     if isinstance(card.srm, SampleRatio) and card.srm.alarm:
         return Unavailable("The split is not the designed one.", "Find out why before using any of its figures.")
+    if any(one.state == "alarm" for one in card.checks):
+        return Unavailable("A check of the scorecard failed.", "Find out why before using any of its figures.")
     found = [row for row in rows if isinstance(row, Effect)]
     return _evidence((found or rows)[-1], study=study, measures=measures, source=_source(card), at=at)
 

@@ -16,6 +16,7 @@ from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.intake import on_server_clock
 from embellie.app.observing import Observatory, Placed
 from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
+from embellie.app.programme import programme_from_log
 from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, EmbellieError, EventError, QuestionError, unknown_name
 from embellie.domain.event import PUBLIC_KINDS, Body, Event, fact_id, new_id
@@ -36,6 +37,7 @@ from embellie.recommend.policies import build_policy
 from embellie.recommend.state import ANY_LANGUAGE, State
 from embellie.release import changing
 from embellie.serve.handling import Ranker, Snapshot, handle, placement_of
+from embellie.stats.shrinkage import FEWEST, Prior
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER as LAKE_FOLDER
@@ -88,8 +90,13 @@ class Newsroom:
         self._followed = 0
         self._closing = threading.Event()
         self._observatory = Observatory(
-            self.scored, metrics=metrics_of(config), read_seconds=config.read_seconds, clock=self.clock
+            self.scored,
+            metrics=metrics_of(config),
+            read_seconds=config.read_seconds,
+            clock=self.clock,
+            priors=self.priors,
         )
+        self._priors: tuple[int, dict[str, Prior]] = (0, {})
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock = utc_now, simulated: bool = False, threads: int = 1) -> "Newsroom":
@@ -279,6 +286,25 @@ class Newsroom:
         """Score an experiment at moments since its start, oldest first."""
         where, test = self.placed(experiment, site=site)
         return self._observatory.scorecard_history(test, now=self.clock(), site=where)
+
+    def priors(self) -> Mapping[str, Prior]:
+        """What stopped experiments teach of the primary metrics' relative effects; nothing before there are enough of them."""
+        stopped = {
+            site: [one for one in self.experiments(site) if one.state == "stopped" and not one.holdout]
+            for site in self.sites
+        }
+        count = sum(map(len, stopped.values()))
+        if count >= FEWEST and count != self._priors[0]:
+            learnt: dict[str, Prior] = {}
+            for metric in metrics_of(self.config):
+                if metric.role == "primary":
+                    found = programme_from_log(
+                        self.scored, stopped, metric, read_seconds=self.config.read_seconds
+                    ).prior
+                    if isinstance(found, Prior):
+                        learnt[metric.metric] = found
+            self._priors = (count, learnt)
+        return self._priors[1]
 
     # decide
 

@@ -16,6 +16,7 @@ from embellie.domain.question import Question
 from embellie.domain.scorecard import Scorecard
 from embellie.domain.verdict import Verdict
 from embellie.ports import AggregateReader, Clock
+from embellie.stats.shrinkage import Prior
 
 FRESH_SECONDS = 2.0
 FRESH_TIMES = 10.0
@@ -82,13 +83,20 @@ class Observatory:
         metrics: The installation's metrics, the primary ones first.
         read_seconds: Attention that makes a read.
         clock: Tells until when a running experiment has run; without it that is not known.
+        priors: What past experiments teach of each metric's effects; asked for each scorecard that is not past.
     """
 
     def __init__(
-        self, reader: AggregateReader, *, metrics: Sequence[Metric], read_seconds: float, clock: Clock | None = None
+        self,
+        reader: AggregateReader,
+        *,
+        metrics: Sequence[Metric],
+        read_seconds: float,
+        clock: Clock | None = None,
+        priors: Callable[[], Mapping[str, Prior]] = dict,
     ) -> None:
         self._reader, self._metrics, self._read_seconds = reader, tuple(metrics), read_seconds
-        self._clock = clock
+        self._clock, self._priors = clock, priors
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.RLock] = {}
         self._fresh: dict[Hashable, tuple[float, Any]] = {}
@@ -99,7 +107,9 @@ class Observatory:
 
         def compute() -> Scorecard:
             now = self._clock() if self._clock is not None else None
-            return self._score(site, experiment, experiment.stopped_at or now, dimensions=DIMENSIONS)
+            return self._score(
+                site, experiment, experiment.stopped_at or now, dimensions=DIMENSIONS, priors=self._priors()
+            )
 
         return self._fresh_or(("scorecard", site, experiment), compute)
 
@@ -176,7 +186,13 @@ class Observatory:
         return Past(("verdict", repr(question), names, len(known), at), judge)
 
     def _score(
-        self, site: str, experiment: Experiment, until: datetime | None, *, dimensions: Sequence[str] = ()
+        self,
+        site: str,
+        experiment: Experiment,
+        until: datetime | None,
+        *,
+        dimensions: Sequence[str] = (),
+        priors: Mapping[str, Prior] | None = None,
     ) -> Scorecard:
         return scorecard(
             self._reader,
@@ -187,6 +203,7 @@ class Observatory:
             looking=watched(experiment),
             until=until,
             dimensions=dimensions,
+            priors=priors,
         )
 
     def _scored_at(self, site: str, experiment: Experiment, at: datetime) -> "Past[Scorecard]":

@@ -138,6 +138,7 @@ def experiment(
                 until=until,
                 now=now,
                 dimensions=by,
+                priors=newsroom.priors(),
             )
 
         if days:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from embellie.domain.scorecard import Check
 from embellie.domain.unavailable import Unavailable
@@ -53,7 +54,7 @@ def check_readings(readings: Sequence[Reading]) -> tuple[Check, ...]:
     Args:
         readings: In order of time, of the same metric.
     """
-    return tuple(found for one, other in zip(readings, readings[1:], strict=False) for found in _between(one, other))
+    return tuple(found for one, other in pairwise(readings) for found in _between(one, other))
 
 
 def _between(one: Reading, other: Reading) -> Iterator[Check]:
