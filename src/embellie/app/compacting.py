@@ -67,7 +67,12 @@ def compact(data: Path, *, stopped: threading.Event | None = None) -> Compacted 
     """
     command = [sys.executable, "-m", "embellie", "log", "export", str(data / FOLDER), "--data", str(data), "--json"]
     with subprocess.Popen(  # noqa: S603, our own program
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is the server's, which then ends it
     ) as process:
         with suppress(OSError, AttributeError):
             os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
