@@ -360,7 +360,7 @@ def logs(draw):
         log.expose(draw(reader), draw(st.sampled_from(["status_quo", "heuristic", "old"])), at=12 * DAY)
     for _ in range(draw(st.integers(0, 40))):
         kind = draw(st.sampled_from(["read", "read", "served", "click", "impression", "conversion"]))
-        at, who = draw(st.integers(0, 45 * 24)) * 3600, draw(reader)
+        at, who = draw(st.integers(0, 45 * 2)) * DAY // 2, draw(reader)
         visit, article = draw(st.sampled_from(["v1", "v2", "v3"])), draw(st.sampled_from(["a", "b"]))
         if kind == "conversion":
             sold(log, who, draw(st.integers(-50, 5000)) / 100, at=at, goal=draw(st.sampled_from(["one", "two"])))
