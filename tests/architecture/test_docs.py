@@ -94,7 +94,11 @@ def keys_of(struct):
 def test_every_key_of_the_configuration_is_documented(struct):
     """The reference of embellie.toml names each key."""
     text = page("reference/config.md")
-    tables = {"server", "sites", "scenarios", "experiments", "metrics", "rollout", "holdout", "analysis"} if struct is Config else set()
+    tables = (
+        {"server", "sites", "scenarios", "experiments", "metrics", "rollout", "holdout", "analysis"}
+        if struct is Config
+        else set()
+    )
     missing = [key for key in keys_of(struct) if f"`{key}`" not in text and key not in tables]
     missing += [table for table in tables if f"`[{table}" not in text]
     assert missing == []
