@@ -214,6 +214,8 @@ def _fewest_events(pair: Pair, columns: Sequence[Column]) -> float | None:
         return min(*yes, *(all_ - some for all_, some in zip(due, yes, strict=True)))
     if len(columns) > 1:
         return None
+    if pair.metric.form == "share":
+        return min(min(side.mean(name), 1.0 - side.mean(name)) * side.n for side in pair.sides)
     counts = [yes_no_counts(side, name) for side in pair.sides]
     return min(min(each) for each in counts if each) if all(counts) else None
 
