@@ -87,4 +87,4 @@ def test_the_verdict_changes_for_a_reason_and_a_release_goes_out():
     assert [one["verdict"] for one in document["verdicts"]][:2] == ["learn_more", "ship"]
     assert document["effect"]["low"] > 0
     assert document["truth"]["effect"] == pytest.approx(0.08, abs=0.03)
-    assert "Rollout under way, heuristic on 5% of readers" in done.stderr
+    assert "Rollout under way, heuristic on 20% of readers" in done.stderr

@@ -63,7 +63,7 @@ def pass_gates(newsroom: Newsroom, site: str, *, metric: str, margin: float) -> 
         if rollout.weight >= 1:
             after = newsroom.complete(site, rollout.rollout, by="gate")
         else:
-            seen = observe(newsroom.scorecard(step_name(rollout)), metric=metric, margin=margin)
+            seen = observe(newsroom.scorecard(step_name(rollout), site=site), metric=metric, margin=margin)
             after = step(rollout, seen, newsroom.clock())
             if after == rollout:
                 continue
