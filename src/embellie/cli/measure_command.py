@@ -62,6 +62,10 @@ class _DefaultExperiment(click.Group):
             return found
         return super().get_command(ctx, cmd_name)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([("experiment", "scorecard of an experiment, from the log"), *SUBCOMMANDS.items()])
+
 
 @click.group(cls=_DefaultExperiment, invoke_without_command=False)
 def command() -> None:
