@@ -38,9 +38,9 @@ docs: docs-build ## Build the docs and serve them on port 8401.
 docs-build: $(VENV)/.docs ## Build the docs into site/.
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.dev ## Run the benchmarks; each prints a table and writes JSON into benchmarks/results/.
+bench: $(VENV)/.dev $(VENV)/.engines .venv-spark/.ready ## Run the benchmarks; each prints a table and writes JSON into benchmarks/results/.
 	@mkdir -p benchmarks/results
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file --out benchmarks/results/$$(basename $$file .py).json || exit 1; done
+	@for file in $(filter-out %_peers.py,$(wildcard benchmarks/*.py)); do echo "== $$file"; $(BIN)/python $$file --out benchmarks/results/$$(basename $$file .py).json || exit 1; done
 
 reference: $(VENV)/.dev ## Write docs/reference/cli.md from the commands.
 	$(BIN)/python -c "from embellie.cli.reference import reference; print(reference(), end='')" > docs/reference/.cli.md && mv docs/reference/.cli.md docs/reference/cli.md
