@@ -2,8 +2,9 @@
 
 import pytest
 
-from embellie.app.choosing import choose, setting_of
+from embellie.app.choosing import choose
 from embellie.domain.errors import InputError, UnknownName
+from embellie.domain.release import setting_of
 
 
 def test_the_only_one_need_not_be_named():

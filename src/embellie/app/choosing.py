@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from embellie.domain.errors import InputError, unknown_name
-from embellie.domain.release import Setting
 
 
 def choose(kind: str, given: str, known: Collection[str]) -> str:
@@ -29,19 +28,3 @@ def choose(kind: str, given: str, known: Collection[str]) -> str:
         names = f": {', '.join(sorted(known))}" if known else ""
         raise InputError(f"There are {len(known) or 'no'} {kind}s.", hint=f"Say which with `--{kind}`{names}.")
     return next(iter(known))
-
-
-def setting_of(text: str) -> Setting:
-    """Read a setting as it would be in TOML.
-
-    >>> setting_of("6"), setting_of("0.5"), setting_of("true"), setting_of("editors")
-    (6, 0.5, True, 'editors')
-    """
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from embellie.app.choosing import choose, setting_of
+from embellie.app.choosing import choose
 from embellie.app.config import Config, sites_of
 from embellie.app.operations import Operations
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError
 from embellie.domain.moment import iso, micros
+from embellie.domain.release import setting_of
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.domain.unavailable import Unavailable

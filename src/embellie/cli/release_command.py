@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from embellie.app.choosing import choose, setting_of
+from embellie.app.choosing import choose
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import event_document, release_document, rollout_document
 from embellie.cli.main import JSON_HELP, print_json, project_option
 from embellie.domain.errors import InputError
-from embellie.domain.release import Setting
+from embellie.domain.release import Setting, setting_of
 from embellie.domain.rollout import Rollout
 
 site_option = click.option("--site", default="", help="The site; not needed when there is one.")

@@ -10,6 +10,22 @@ from typing import ClassVar
 Setting = str | int | float | bool
 
 
+def setting_of(text: str) -> Setting:
+    """Read a setting as it would be in TOML.
+
+    >>> setting_of("6"), setting_of("0.5"), setting_of("true"), setting_of("editors")
+    (6, 0.5, True, 'editors')
+    """
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """What is put live; an event of kind `release` carries it whole.

@@ -3,7 +3,6 @@
 Each check carries the `code` of the sentence that tells it (`measure.telling_checks`), names in `values`, numbers in `figures`.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,6 +11,7 @@ from embellie.domain.scorecard import Check, CheckState, Effect, SampleRatio, Sc
 from embellie.measure.aggregates import Aggregates
 from embellie.measure.scoring import Design
 from embellie.stats.estimators import two_sided_p
+from embellie.stats.multiplicity import e_benjamini_hochberg
 from embellie.stats.sample_ratio import mixed_log_e_value
 
 BY_DIMENSION = 0.01
@@ -82,7 +82,8 @@ def _split_by(design: Design, aggregates: Aggregates) -> Iterator[Check]:
         logs[dimension, value] = mixed_log_e_value(counts, list(design.weights.values()))
     if not logs:
         return
-    broken = discoveries(list(logs.values()), alpha=BY_DIMENSION)
+    levels = e_benjamini_hochberg(list(logs.values()))
+    broken = {place for place, level in enumerate(levels) if level <= BY_DIMENSION}
     for place, ((dimension, value), log_e) in enumerate(logs.items()):
         if place in broken:
             yield Check(
@@ -94,22 +95,6 @@ def _split_by(design: Design, aggregates: Aggregates) -> Iterator[Check]:
             )
     if not broken:
         yield Check(check="split_by", state="fine", code="split_by_fine", figures={"parts": float(len(logs))})
-
-
-def discoveries(logs: Sequence[float], *, alpha: float) -> frozenset[int]:
-    """Return the places of the e-values that e-BH rejects: the k largest, where the k-th is at least m/(αk).
-
-    Valid under any dependence. Source: Wang and Ramdas, JRSS B 2022 (arXiv 2009.02824).
-
-    >>> sorted(discoveries([math.log(400), 0.0, math.log(50)], alpha=0.05))
-    [0, 2]
-    """
-    order = sorted(range(len(logs)), key=lambda place: -logs[place])
-    kept = 0
-    for k, place in enumerate(order, start=1):
-        if logs[place] >= math.log(len(logs) / (alpha * k)):
-            kept = k
-    return frozenset(order[:kept])
 
 
 def _two_variants(card: Scorecard) -> Check:

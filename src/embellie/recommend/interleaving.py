@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
-from embellie.domain.release import Setting
+from embellie.domain.release import setting_of
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
 from embellie.recommend.policies import build_policy
@@ -173,15 +173,4 @@ def request_coins(request: SlateRequest, salt: str) -> bytes:
 def policy_named(text: str) -> Policy[State]:
     """Build a policy of a policy's settings: `popular`, or `popular?half_life=6`."""
     name, _, query = text.partition("?")
-    return build_policy(name, {key: _setting(value) for key, value in parse_qsl(query, keep_blank_values=True)})
-
-
-def _setting(text: str) -> Setting:
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return build_policy(name, {key: setting_of(value) for key, value in parse_qsl(query, keep_blank_values=True)})
