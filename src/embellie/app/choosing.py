@@ -1,4 +1,4 @@
-"""Choosing: what a person meant, by a name they left out or a value they typed."""
+"""Choosing: what a person meant by a name they left out."""
 
 from collections.abc import Collection
 
