@@ -3,16 +3,17 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, overload
+from typing import ClassVar
 
 from embellie.domain.errors import InputError
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
 from embellie.recommend.interleaving import policy_named, request_coins
+from embellie.recommend.ranking import Unread
 from embellie.recommend.state import State
 
 
-class Varied(Sequence[Recommended]):
+class Varied(Unread):
     """A ranking whose first articles stand in another order; the rest is read only as far as someone reads.
 
     Args:
@@ -26,17 +27,8 @@ class Varied(Sequence[Recommended]):
     def __len__(self) -> int:
         return len(self._ranking)
 
-    @overload
-    def __getitem__(self, index: int) -> Recommended: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Recommended]: ...
-    def __getitem__(self, index: int | slice) -> Recommended | list[Recommended]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        place = index % len(self)
-        return self._first[place] if place < len(self._first) else self._ranking[place]
+    def _item(self, index: int) -> Recommended:
+        return self._first[index] if index < len(self._first) else self._ranking[index]
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,25 @@ def _kth(scores: Floats, k: int) -> float:
     return float(np.partition(scores, len(scores) - k)[len(scores) - k])
 
 
-class Ranking(Sequence[Recommended]):
+class Unread(Sequence[Recommended]):
+    """A ranking whose places are filled only when someone reads them; `_item` fills one, counted from 0."""
+
+    @overload
+    def __getitem__(self, index: int) -> Recommended: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Recommended]: ...
+    def __getitem__(self, index: int | slice) -> Recommended | list[Recommended]:
+        if isinstance(index, slice):
+            return [self._item(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self._item(index % len(self))
+
+    def _item(self, index: int) -> Recommended:
+        raise NotImplementedError
+
+
+class Ranking(Unread):
     """A policy's whole ranking: the first articles are sorted at once, the rest when someone reads that far.
 
     Args:
@@ -94,17 +112,6 @@ class Ranking(Sequence[Recommended]):
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Recommended: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Recommended]: ...
-    def __getitem__(self, index: int | slice) -> Recommended | list[Recommended]:
-        if isinstance(index, slice):
-            return [self._item(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        return self._item(index % len(self))
 
     def __iter__(self) -> Iterator[Recommended]:
         return (self._item(i) for i in range(len(self)))
