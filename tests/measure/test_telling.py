@@ -97,6 +97,28 @@ def test_a_sentence_gives_change_interval_and_money_in_both_languages():
 
 
 @pytest.mark.parametrize(
+    ("money", "english", "french"),
+    [
+        ((0.0491, 0.01, 0.09), "Worth under 1 EUR a month.", "Soit moins de 1\u202fEUR par mois."),
+        ((-0.2, -0.9, 0.5), "Worth about 0 EUR a month.", "Soit environ 0\u202fEUR par mois."),
+        (
+            (0.43, -3.2, 4.1),
+            "Worth under 1 EUR a month (−3.2 to +4.1).",
+            "Soit moins de 1\u202fEUR par mois (de −3,2 à",
+        ),
+    ],
+)
+def test_small_money_is_told_as_small(money, english, french):
+    """Nobody acts on cents a month; a range wholly below one of the currency says nothing more."""
+    effect, low, high = money
+    small = row(role="primary", money=MoneyEffect(effect=effect, low=low, high=high, currency="EUR"))
+    assert english in effect_sentence(small, "status_quo")
+    assert french in effect_sentence(small, "status_quo", "fr")
+    worth = english.removeprefix("W").rstrip(".")
+    assert f"), w{worth}." in answer(card(small)).text
+
+
+@pytest.mark.parametrize(
     ("state", "english", "french"),
     [
         ("holds", "The guardrail holds: a loss of more than 1 % (300 EUR a month) is ruled out.", "Le garde-fou tient"),

@@ -60,13 +60,22 @@ def test_french_puts_a_narrow_space_before_high_punctuation():
         (1_240_000, "€1.24M", "1,24_M€"),
         (999_600, "€1M", "1_M€"),
         (96.64, "€97", "97_€"),
-        (0.0085, "€0.009", "0,009_€"),
+        (0.0491, "under €1", "moins de 1_€"),
+        (-0.0491, "about €0", "environ 0_€"),
+        (-2.8e-18, "€0", "0_€"),
     ],
 )
 def test_money_is_written_as_people_of_the_language_write_it(amount, english, french):
-    """Three significant digits, no cents; the sign, the symbol and the separators in their places."""
+    """Three significant digits, no cents, small amounts as small; the sign, the symbol and the separators in their places."""
     assert Words("en").money(amount, "EUR") == english
     assert Words("fr").money(amount, "EUR").replace(THIN, "_") == french
+
+
+def test_money_is_told_finer_where_all_that_is_at_stake_is_small():
+    """Under the least amount that is told there; the ends of a range are always figures."""
+    assert Words("en").money(0.3989, "EUR", least=0.001) == "€0.399"
+    assert Words("en").money(40.0, "EUR", least=100.0) == "under €100"
+    assert Words("en").money_range(-0.2, 0.7, "EUR") == "€0 to €1"
 
 
 @given(st.floats(-1e9, 1e9))

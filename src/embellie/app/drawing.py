@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from embellie.app.pictures.voice import Voice
 from embellie.decide.hedging import hedges
-from embellie.decide.wording import amount, duration, percent, rounded
+from embellie.decide.wording import amount, amount_bounded, amount_end, duration, percent, rounded
+from embellie.domain.money import least_told, least_worth_told
 from embellie.domain.question import Question, Unknown, in_percent
 from embellie.domain.verdict import Spread, Swing, TippingPoint, UnknownValue, Verdict
 from embellie.frame.valuing import Model
@@ -25,9 +26,20 @@ _FAMILIES = {
 }  # fmt: skip
 
 
-def amount_text(value: float, currency: str, language: str) -> str:
-    """Write an amount of money to three figures."""
-    return amount(value, currency, language)
+def amount_text(value: float, verdict: Verdict, language: str) -> str:
+    """Write an amount of money to three figures; a small one as small."""
+    return amount(value, verdict.currency, language, least=least_told(verdict.stake))
+
+
+def worth_text(value: float, verdict: Verdict, language: str) -> str:
+    """Write what learning is worth; what is nothing beside the stake as small."""
+    return amount(value, verdict.currency, language, least=least_worth_told(verdict.stake))
+
+
+def worth_up_to(value: float, verdict: Verdict, language: str) -> str:
+    """Write the most that an answer is worth: `up to 8,400 EUR`, `under 100 EUR`."""
+    least = least_worth_told(verdict.stake)
+    return amount_bounded(value, verdict.currency, language, bound="up_to", least=least)
 
 
 def percent_text(value: float, language: str) -> str:
@@ -42,8 +54,8 @@ def weeks_text(weeks: float, language: str) -> str:
 
 def matters(unknown: UnknownValue, verdict: Verdict) -> bool:
     """Whether an unknown is worth more than these draws find in nothing, and than a millionth of what is at stake."""
-    stake = max(value.net_benefit.p95 - value.net_benefit.p05 for value in verdict.scenarios)
-    return unknown.evppi.value > max(verdict.noise_floor, unknown.floor, _LEAST * stake)
+    widest = max(value.net_benefit.p95 - value.net_benefit.p05 for value in verdict.scenarios)
+    return unknown.evppi.value > max(verdict.noise_floor, unknown.floor, _LEAST * widest)
 
 
 def ask_text(name: str, question: Question, language: str) -> str:
@@ -67,6 +79,7 @@ def quantile_bars(quantiles: Mapping[str, Sequence[float]], *, currency: str, la
     low = min(0.0, *(min(values) for values in quantiles.values()))
     high = max(0.0, *(max(values) for values in quantiles.values()))
     step = (high - low) / (_WIDTH - 1) or 1.0
+    least = least_told(max(-low, high))
     widest = max(len(name) for name in quantiles)
     lines = []
     for name, values in quantiles.items():
@@ -77,7 +90,7 @@ def quantile_bars(quantiles: Mapping[str, Sequence[float]], *, currency: str, la
         zero = round((0.0 - low) / step)
         marks[zero] = "┆" if marks[zero] == " " else marks[zero]
         middle = sorted(values)[len(values) // 2]
-        lines.append(f"{name:<{widest}}  {''.join(marks)}  {amount(middle, currency, language)}")
+        lines.append(f"{name:<{widest}}  {''.join(marks)}  {amount(middle, currency, language, least=least)}")
     return lines
 
 
@@ -105,14 +118,14 @@ def tornado_bars(swings: Sequence[Swing], *, currency: str, language: str) -> li
     ends = [end for swing in swings for end in (swing.at_p05, swing.at_p95)]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     step = (high - low) / (_WIDTH - 1) or 1.0
-    zero = round((0.0 - low) / step)
+    zero, least = round((0.0 - low) / step), least_told(max(-low, high))
     widest = max((len(swing.unknown) for swing in swings), default=0)
     several = len({swing.rival for swing in swings}) > 1
     lines = []
     for swing in swings:
         first, last = (round((end - low) / step) for end in sorted((swing.at_p05, swing.at_p95)))
         marks = [_mark(place, first, last, zero) for place in range(_WIDTH)]
-        one, other = (amount(end, currency, language) for end in (swing.at_p05, swing.at_p95))
+        one, other = (amount_end(end, currency, language, least=least) for end in (swing.at_p05, swing.at_p95))
         against = f" ({_OVER[language]} {swing.rival})" if several else ""
         lines.append(f"{swing.unknown:<{widest}}  {''.join(marks)}  {one} → {other}{against}")
     return lines
@@ -156,16 +169,20 @@ def _off_zero(value: float, unknown: Unknown) -> float:
 
 def case_table(verdict: Verdict, *, language: str) -> list[str]:
     """Lay the what-if cases side by side: mean net benefit of each scenario, the best marked `*`, and what to do then."""
-    words, money = _CASES[language], verdict.currency
+    words = _CASES[language]
     rows = ["", *(value.scenario for value in verdict.scenarios), "EVPI", words["then"]]
     asked = {value.scenario: value.net_benefit.mean for value in verdict.scenarios}
     columns = [
-        [words["asked"], *_cells(asked, verdict.best, verdict, language), amount(verdict.evpi.value, money, language)]
+        [
+            words["asked"],
+            *_cells(asked, verdict.best, verdict, language),
+            worth_text(verdict.evpi.value, verdict, language),
+        ]
     ]
     columns[0].append(words[verdict.verdict])
     for case in verdict.cases:
         means = {name: found.mean for name, found in case.net_benefit.items()}
-        evpi = amount(case.evpi.value, money, language)
+        evpi = worth_text(case.evpi.value, verdict, language)
         columns.append([case.case, *_cells(means, case.best, verdict, language), evpi, words[case.action]])
     lines: list[str] = []
     first = max(len(row) for row in rows)
@@ -186,7 +203,7 @@ def case_texts(verdict: Verdict) -> list[str]:
 
 def _cells(means: Mapping[str, float], best: str, verdict: Verdict, language: str) -> list[str]:
     names = [value.scenario for value in verdict.scenarios]
-    amounts = [amount(means[name], verdict.currency, language) for name in names]
+    amounts = [amount_text(means[name], verdict, language) for name in names]
     return [f"{'* ' if name == best else ''}{text}" for name, text in zip(names, amounts, strict=True)]
 
 

@@ -31,7 +31,7 @@ def report_page(
 
 def frame_page(question: Question, verdict: Verdict, *, evidence: Sequence[Evidence] = (), language: str = "en") -> str:
     """Return the question, how uncertain its scenarios are and what that hangs on, as a whole HTML page."""
-    voice = Voice(language, question)
+    voice = Voice(language, question, stake=verdict.stake)
     quantiles, points = _drawn(question, verdict, evidence)
     exhibits = frame_pictures(question, verdict, language=language, quantiles=quantiles, points=points)
     body = [
@@ -58,7 +58,7 @@ def report_body(
     compact: bool = False,
 ) -> str:
     """Return the report's content, for a page or for a notebook; `compact` leaves out all but verdict, plan and pictures."""
-    voice = Voice(language, question)
+    voice = Voice(language, question, stake=verdict.stake)
     quantiles, points = _drawn(question, verdict, evidence)
     exhibits = decide_pictures(
         question,
@@ -93,7 +93,7 @@ def evpi_history(
     question: Question, verdict: Verdict, *, evidence: Sequence[Evidence] = (), language: str = "en"
 ) -> list[Known]:
     """Return the price of not knowing as evidence came in, study by study, the oldest first and today's last."""
-    voice = Voice(language, question)
+    voice = Voice(language, question, stake=verdict.stake)
     dated = sorted(evidence, key=lambda each: each.at.timestamp() if each.at else 0.0)
     steps = [list(group) for _, group in groupby(dated, key=lambda each: each.study or each.source or each.measures)]
     if not steps or len(steps) > _MOST_KNOWN:
@@ -187,9 +187,9 @@ def _facts(verdict: Verdict, voice: Voice) -> str:
         (
             voice("fact.mean"),
             voice.money(spread.mean),
-            voice("fact.mean_note", low=voice.money(spread.p05), high=voice.money(spread.p95)),
+            voice("fact.mean_note", low=voice.money_end(spread.p05), high=voice.money_end(spread.p95)),
         ),
-        (voice("fact.evpi"), voice.money(verdict.evpi.value), voice("fact.evpi_note")),
+        (voice("fact.evpi"), voice.worth(verdict.evpi.value), voice("fact.evpi_note")),
         (voice("fact.open"), str(sum(unknown.open for unknown in verdict.unknowns)), voice("fact.open_note")),
     ]
     cells = "".join(
@@ -259,7 +259,7 @@ def _studies(verdict: Verdict, voice: Voice) -> str:
         [
             voice.design(study.name, weeks=study.weeks, share=study.share, n=study.n),
             voice.money(study.cost),
-            voice.money(study.enbs.value),
+            voice.worth(study.enbs.value),
         ]
         for study in verdict.studies[:_MOST_DESIGNS]
     ]

@@ -19,6 +19,7 @@ from embellie.app.drawing import (
     quantile_bars,
     tipping_sentences,
     weeks_text,
+    worth_text,
 )
 from embellie.app.report import report_page
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
@@ -108,18 +109,18 @@ def _show(question: Question, verdict: Verdict, lang: str) -> None:
     quantiles = {value.scenario: value.dots() for value in verdict.scenarios}
     for line, value in zip(quantile_bars(quantiles, currency=money, language=lang), verdict.scenarios, strict=True):
         click.echo(f"  {line}")
-        mean = amount_text(value.net_benefit.mean, money, lang)
+        mean = amount_text(value.net_benefit.mean, verdict, lang)
         chances = (
             f"{words['best']} {percent_text(value.p_best, lang)}, {words['loss']} {percent_text(value.p_loss, lang)}"
         )
         click.echo(f"  {'':<{max(map(len, quantiles))}}  ∅ {mean}; {chances}")
-    click.echo(f"\n{words['evpi']} {amount_text(verdict.evpi.value, money, lang)}.")
+    click.echo(f"\n{words['evpi']} {worth_text(verdict.evpi.value, verdict, lang)}.")
     click.echo(f"\n{words['unknowns']}")
     _show_unknowns(question, verdict, lang)
     if verdict.studies:
         click.echo(f"\n{words['studies']}")
         for study in verdict.studies[:_ROWS]:
-            click.echo(f"  {_design(study, lang):<44} {amount_text(study.enbs.value, money, lang):>16}")
+            click.echo(f"  {_design(study, lang):<44} {worth_text(study.enbs.value, verdict, lang):>16}")
         if len(verdict.studies) > _ROWS:
             click.echo(f"  {words['more'].format(count=len(verdict.studies) - _ROWS)}")
     if verdict.tipping:
@@ -146,7 +147,7 @@ def _show_unknowns(question: Question, verdict: Verdict, lang: str) -> None:
     for unknown in verdict.unknowns:
         counts = matters(unknown, verdict)
         bar = "█" * round(24 * unknown.evppi.value / top) if counts else ""
-        worth = amount_text(unknown.evppi.value, verdict.currency, lang) if counts else "≈ 0"
+        worth = worth_text(unknown.evppi.value, verdict, lang) if counts else "≈ 0"
         mark = f"  {_WORDS[lang]['open']}" if unknown.open else ""
         ask = ask_text(unknown.name, question, lang)
         click.echo(f"  {unknown.name:<20} {bar:<24} {worth}{mark}  {ask}".rstrip())

@@ -8,7 +8,6 @@ import click
 from embellie.app.asking import ask
 from embellie.app.deciding import decide, frame_document, read_evidence
 from embellie.app.drawing import (
-    amount_text,
     by_kind,
     case_table,
     case_texts,
@@ -18,6 +17,7 @@ from embellie.app.drawing import (
     quantile_bars,
     tipping_sentences,
     tornado_bars,
+    worth_up_to,
 )
 from embellie.app.report import frame_page
 from embellie.cli.main import ASKED_HELP, JSON_HELP, print_json
@@ -33,7 +33,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "scenarios": "Net benefit of each scenario (each mark is one chance in twenty, from low to high):",
         "open": "Open questions of each scenario (answers that could change the choice by more than they cost):",
         "understood": "What is not known, as it was understood; worth settling first on top:",
-        "worth": "worth up to",
+        "worth": "worth",
         "nothing": "not worth settling for this choice",
         "tornado": "By how much {best} leads its nearest rival (░: no longer), from the low to the high end of each unknown:",
         "tipping": "Where the choice tips:",
@@ -50,7 +50,7 @@ _WORDS: dict[str, dict[str, Any]] = {
         "scenarios": "Bénéfice net de chaque scénario (chaque marque est une chance sur vingt, du bas vers le haut) :",
         "open": "Questions ouvertes de chaque scénario (des réponses qui changeraient le choix de plus qu'elles ne coûtent) :",
         "understood": "Ce qu'on ne sait pas, tel que compris ; ce qui vaut le plus d'être su d'abord :",
-        "worth": "vaut jusqu'à",
+        "worth": "vaut",
         "nothing": "ne vaut pas d'être tranchée pour ce choix",
         "tornado": "De combien {best} devance son plus proche rival (░ : plus du tout), du bas au haut de chaque inconnue :",
         "tipping": "Là où le choix bascule :",
@@ -149,7 +149,7 @@ def _show_unknowns(question: Question, verdict: Verdict, lang: str) -> None:
         for unknown in unknowns:
             worth = words["nothing"]
             if matters(unknown, verdict):
-                worth = f"{words['worth']} {amount_text(unknown.evppi.value, question.currency, lang)}"
+                worth = f"{words['worth']} {worth_up_to(unknown.evppi.value, verdict, lang)}"
             click.echo(f"    {unknown.name:<20} {describe_range(question.unknowns[unknown.name], unknown.prior, lang)}")
             click.echo(f"    {'':<20} {worth}")
 

@@ -1,6 +1,7 @@
 """Hedging: how sure the answer is and when to stop asking, in sentences, in English and in French."""
 
 from embellie.decide.wording import amount, duration, percent
+from embellie.domain.money import least_worth_told
 from embellie.domain.verdict import FlatTop, Stopping, Stress, Verdict
 
 UNDECIDED = 1.5
@@ -10,18 +11,19 @@ UNDECIDED = 1.5
 def hedges(verdict: Verdict, language: str) -> list[str]:
     """Say how sure the answer is: what the study's duration matters, when to stop it, what would overturn the choice."""
     chosen = [top for top in verdict.tops if (top.study, top.share) == (verdict.next.study, verdict.next.share)]
-    said = [flat_top_sentence(top, verdict.currency, language) for top in chosen]
+    least = least_worth_told(verdict.stake)
+    said = [flat_top_sentence(top, verdict.currency, language, least=least) for top in chosen]
     stops = [found for found in verdict.stopping if found.study == verdict.next.study]
-    said += [stopping_sentence(found, verdict.currency, language) for found in stops]
+    said += [stopping_sentence(found, verdict.currency, language, least=least) for found in stops]
     if verdict.stress:
         said.append(stress_sentence(verdict.stress, verdict.best, language))
         said.append(fat_sentence(verdict.stress, verdict.best, language))
     return said
 
 
-def flat_top_sentence(top: FlatTop, currency: str, language: str) -> str:
+def flat_top_sentence(top: FlatTop, currency: str, language: str, *, least: float = 1.0) -> str:
     """Say which durations are worth nearly the same."""
-    worth = amount(top.best.enbs, currency, language)
+    worth = amount(top.best.enbs, currency, language, least=least)
     low, high = (round(weeks, 1) for weeks in (top.low, top.high))
     study, share = f"`{top.study}`", percent(top.share, language)
     if language == "fr":
@@ -35,9 +37,9 @@ def flat_top_sentence(top: FlatTop, currency: str, language: str) -> str:
     )
 
 
-def stopping_sentence(found: Stopping, currency: str, language: str) -> str:
+def stopping_sentence(found: Stopping, currency: str, language: str, *, least: float = 1.0) -> str:
     """Say what it is worth to end a study as soon as its result is clear."""
-    more = amount(found.enbs.value - found.fixed, currency, language)
+    more = amount(found.enbs.value - found.fixed, currency, language, least=least)
     mean = duration(round(found.expected_weeks, 1), language)
     if language == "fr":
         return (

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from embellie.decide.wording import amount, duration, percent
+from embellie.domain.money import least_worth_told
 from embellie.domain.plan import Branch, Rival, Step
 from embellie.domain.question import Question, Unknown, in_percent
 from embellie.domain.verdict import Figure
@@ -17,7 +18,13 @@ LANGUAGES = ("en", "fr")
 
 
 def plan_words(
-    first: Step, *, gain: Figure, at_once: str, rivals: Sequence[Rival], question: Question
+    first: Step,
+    *,
+    gain: Figure,
+    at_once: str,
+    rivals: Sequence[Rival],
+    question: Question,
+    stake: float = math.inf,
 ) -> dict[str, tuple[str, ...]]:
     """Say what to do first, what then, and what following it is worth, by language.
 
@@ -27,9 +34,11 @@ def plan_words(
         at_once: The best scenario to act on at once.
         rivals: Other ways to begin, best first.
         question: Whose plan it is.
+        stake: The most that its scenarios could plausibly win or lose: beside it, a gain may be nothing.
     """
     return {
-        language: tuple(_Words(language, question).sentences(first, gain, at_once, rivals)) for language in LANGUAGES
+        language: tuple(_Words(language, question, stake).sentences(first, gain, at_once, rivals))
+        for language in LANGUAGES
     }
 
 
@@ -42,9 +51,10 @@ class _Standing:
 
 
 class _Words:
-    def __init__(self, language: str, question: Question) -> None:
+    def __init__(self, language: str, question: Question, stake: float) -> None:
         self.language = language
         self.question = question
+        self.least = least_worth_told(stake)
         self.baseline = next(iter(question.scenarios))
 
     def sentences(self, first: Step, gain: Figure, at_once: str, rivals: Sequence[Rival]) -> list[str]:
@@ -67,7 +77,7 @@ class _Words:
         }[self.language]
 
     def _worth(self, gain: Figure, at_once: str, other: str) -> str:
-        worth = amount(gain.value, self.question.currency, self.language)
+        worth = self._amount(gain.value)
         if self.language == "fr":
             return f"Suivre ce plan rapporte en moyenne {worth} de plus qu'agir tout de suite avec `{at_once}`{other}."
         return f"Following this is worth {worth} more, on average, than acting at once on `{at_once}`{other}."
@@ -78,7 +88,7 @@ class _Words:
         if rival is None:
             return ""
         behind = gain.value - rival.gain.value
-        less = amount(max(behind, 0.0), self.question.currency, self.language)
+        less = self._amount(max(behind, 0.0))
         begin = self._rival(rival, first)
         if behind <= gain.error:
             return {"en": f"; {begin} is worth about as much", "fr": f" ; {begin}, presque autant"}[self.language]
@@ -88,10 +98,13 @@ class _Words:
         rival = next((rival for rival in rivals if rival.study), None)
         if rival is None:
             return []
-        less = amount(max(-rival.gain.value, 0.0), self.question.currency, self.language)
+        less = self._amount(max(-rival.gain.value, 0.0))
         if self.language == "fr":
             return [f"{_capital(self._rival(rival, first))}, on gagnerait {less} de moins."]
         return [f"{_capital(self._rival(rival, first))} would bring {less} less."]
+
+    def _amount(self, value: float) -> str:
+        return amount(value, self.question.currency, self.language, least=self.least)
 
     def _rival(self, rival: Rival, first: Step) -> str:
         """Name another way to begin, by what differs."""

@@ -3,11 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from embellie.domain.money import least_told, least_worth_told, told_as, told_end
 from embellie.domain.question import Question
-from embellie.domain.verdict import Figure, ScenarioValue, StudyValue, UnknownValue
+from embellie.domain.verdict import Figure, ScenarioValue, StudyValue, UnknownValue, at_stake
 
 _SPACE = "\u202f"
+_UNDER = {"en": "under", "fr": "moins de"}
+_ABOUT = {"en": "about", "fr": "environ"}
+_BOUNDS = {
+    "at_most": {"en": "{} at most", "fr": "au plus {}"},
+    "up_to": {"en": "up to {}", "fr": "jusqu'à {}"},
+}
 
 
 def rounded(value: float) -> float:
@@ -21,17 +29,50 @@ def rounded(value: float) -> float:
     return round(value, 2 - math.floor(math.log10(abs(value))))
 
 
-def amount(value: float, currency: str, language: str) -> str:
-    """Write an amount of money to three significant digits.
+def amount(value: float, currency: str, language: str, *, least: float = 1.0) -> str:
+    """Write an amount of money to three significant digits; one below `least` is only said to be small.
 
-    >>> amount(12345.0, "EUR", "en"), amount(2.5, "EUR", "en"), amount(0.398, "EUR", "en")
-    ('12,300 EUR', '2.5 EUR', '0.398 EUR')
+    >>> amount(12345.0, "EUR", "en"), amount(0.0491, "EUR", "en"), amount(-0.0491, "EUR", "fr")
+    ('12,300 EUR', 'under 1 EUR', 'environ 0 EUR')
+    >>> amount(0.398, "EUR", "en", least=0.001), amount(40.0, "EUR", "fr", least=100.0)
+    ('0.398 EUR', 'moins de 100 EUR')
     """
-    near = rounded(value)
+    told = told_as(value, least)
+    if told == "under":
+        return f"{_UNDER[language]} {_figures(least, language, least)} {currency}"
+    if told == "figures":
+        return f"{_figures(value, language, least)} {currency}"
+    return f"{_ABOUT[language]} 0 {currency}" if told == "about_nothing" else f"0 {currency}"
+
+
+def amount_end(value: float, currency: str, language: str, *, least: float = 1.0) -> str:
+    """Write an end of a range of amounts, always in figures.
+
+    >>> amount_end(-0.2, "EUR", "en"), amount_end(0.7, "EUR", "en")
+    ('0 EUR', '1 EUR')
+    """
+    return amount(told_end(value, least), currency, language, least=least)
+
+
+def amount_bounded(
+    value: float, currency: str, language: str, *, bound: Literal["at_most", "up_to"], least: float = 1.0
+) -> str:
+    """Write an amount as a bound; what is under the least amount told is one already.
+
+    >>> amount_bounded(26_100.0, "EUR", "en", bound="at_most"), amount_bounded(0.0491, "EUR", "en", bound="at_most")
+    ('26,100 EUR at most', 'under 1 EUR')
+    """
+    text = amount(value, currency, language, least=least)
+    return text if told_as(value, least) == "under" else _BOUNDS[bound][language].format(text)
+
+
+def _figures(value: float, language: str, least: float) -> str:
+    """Write three figures, none finer than the hundredth of the currency, unless all that is at stake is that small."""
+    near = round(rounded(value), max(2, -math.floor(math.log10(least))))
     text = f"{near:,.0f}" if abs(near) >= 100 else f"{near:,.3g}"
     if language == "fr":
         text = text.replace(",", _SPACE).replace(".", ",")
-    return f"{text.replace('-', '−')} {currency}"
+    return text.replace("-", "−")
 
 
 def percent(value: float, language: str) -> str:
@@ -102,43 +143,46 @@ def _reason(
     asked: UnknownValue | None,
     first: First | None,
 ) -> str:
-    standing = _standing(best, question.currency, language)
+    currency, stake = question.currency, at_stake(scenarios)
+    least, least_worth = least_told(stake), least_worth_told(stake)
+    standing = _standing(best, currency, language, least=least)
     if action == "learn_more" and first:
-        return f"{_by_study(first, question, language)} {standing}"
+        return f"{_by_study(first, question, language, stake=stake)} {standing}"
     if action == "learn_more" and asked:
-        return f"{_by_asking(asked, question.currency, language)} {standing}"
-    money = amount(evpi.value, question.currency, language)
+        return f"{_by_asking(asked, currency, language, least=least_worth)} {standing}"
+    money = amount(evpi.value, currency, language, least=least_worth)
+    at_most = amount_bounded(evpi.value, currency, language, bound="at_most", least=least_worth)
     if action == "ship":
-        gain = amount(best.net_benefit.mean - scenarios[0].net_benefit.mean, question.currency, language)
+        gain = amount(best.net_benefit.mean - scenarios[0].net_benefit.mean, currency, language, least=least)
         return _SHIP[language].format(
             name=_quoted(best.scenario),
             baseline=_quoted(scenarios[0].scenario),
             gain=gain,
             chance=percent(1 - best.p_loss, language),
-            evpi=money,
+            evpi=at_most,
         )
     other = max(scenarios[1:], key=lambda scenario: scenario.net_benefit.mean)
-    loss = amount(scenarios[0].net_benefit.mean - other.net_benefit.mean, question.currency, language)
+    loss = amount(scenarios[0].net_benefit.mean - other.net_benefit.mean, currency, language, least=least)
     return {"stop": _STOP, "hold": _HOLD}[action][language].format(
         name=_quoted(scenarios[0].scenario),
         other=_quoted(other.scenario),
         loss=loss,
         chance=percent(other.p_best, language),
-        evpi=money,
+        evpi=at_most if action == "stop" else money,
     )
 
 
 _SHIP = {
     "en": "Ship {name}: it is expected to bring {gain} more than {baseline}, and pays back with a chance of {chance}. "
-    "Nothing that could be learnt first would repay its cost; knowing everything would be worth {evpi} at most.",
+    "Nothing that could be learnt first would repay its cost; knowing everything would be worth {evpi}.",
     "fr": "Mettez {name} en production : le gain attendu sur {baseline} est de {gain}, avec {chance} de chances de ne rien "
-    "perdre. Aucune étude proposée ne rembourserait son coût ; tout savoir vaudrait au plus {evpi}.",
+    "perdre. Aucune étude proposée ne rembourserait son coût ; tout savoir vaudrait {evpi}.",
 }
 _STOP = {
     "en": "Stop: keep {name}. The next best, {other}, is expected to bring {loss} less and has a chance of {chance} of being "
-    "the better choice; knowing everything would be worth {evpi} at most.",
+    "the better choice; knowing everything would be worth {evpi}.",
     "fr": "Arrêtez : gardez {name}. La meilleure autre option, {other}, rapporterait {loss} de moins et a {chance} de chances "
-    "d'être le bon choix ; tout savoir vaudrait au plus {evpi}.",
+    "d'être le bon choix ; tout savoir vaudrait {evpi}.",
 }
 _HOLD = {
     "en": "Hold: keep {name} for now. {other} is expected to bring {loss} less, yet is the better choice with a chance of "
@@ -148,13 +192,13 @@ _HOLD = {
 }
 
 
-def _by_study(first: First, question: Question, language: str) -> str:
+def _by_study(first: First, question: Question, language: str, *, stake: float) -> str:
     study = first.study
     measured = question.studies[study.name].measures
     known = question.unknowns.get(measured)
     ask = (known.ask if known else "") or _what_is(measured, language)
-    worth = amount(first.worth.value, question.currency, language)
-    cost = amount(first.cost, question.currency, language)
+    worth = amount(first.worth.value, question.currency, language, least=least_worth_told(stake))
+    cost = amount(first.cost, question.currency, language, least=least_told(stake))
     name, live = _quoted(study.name), _quoted(first.release)
     if language == "fr":
         time = f" pendant {duration(study.weeks, language)}" if study.weeks else ""
@@ -167,21 +211,21 @@ def _by_study(first: First, question: Question, language: str) -> str:
     return f"Learn more first: {run}{time}{traffic}. Answering “{ask}” is worth {worth} net of its cost of {cost}."
 
 
-def _by_asking(asked: UnknownValue, currency: str, language: str) -> str:
+def _by_asking(asked: UnknownValue, currency: str, language: str, *, least: float) -> str:
     ask = asked.ask or _what_is(asked.name, language)
-    worth = amount(asked.evppi.value, currency, language)
+    worth = amount_bounded(asked.evppi.value, currency, language, bound="up_to", least=least)
     if language == "fr":
-        return f"Apprenez d'abord : répondez à « {ask} », ce qui vaut jusqu'à {worth}. Aucune étude n'est décrite : ajoutez-en une."
-    return f"Learn more first: answer “{ask}”, which is worth up to {worth}. No study is described yet: add one."
+        return f"Apprenez d'abord : répondez à « {ask} », ce qui vaut {worth}. Aucune étude n'est décrite : ajoutez-en une."
+    return f"Learn more first: answer “{ask}”, which is worth {worth}. No study is described yet: add one."
 
 
 def _what_is(name: str, language: str) -> str:
     return f"Que vaut {_quoted(name)} ?" if language == "fr" else f"What is {_quoted(name)}?"
 
 
-def _standing(best: ScenarioValue, currency: str, language: str) -> str:
+def _standing(best: ScenarioValue, currency: str, language: str, *, least: float) -> str:
     """Where things stand if one had to choose today."""
-    mean = amount(best.net_benefit.mean, currency, language)
+    mean = amount(best.net_benefit.mean, currency, language, least=least)
     chance = percent(best.p_best, language)
     if language == "fr":
         return f"S'il fallait choisir aujourd'hui : {_quoted(best.scenario)} ({mean} attendus), le bon choix avec {chance} de chances."

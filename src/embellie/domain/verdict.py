@@ -1,6 +1,6 @@
 """Verdict: what to do now, in a word and a reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +73,11 @@ class ScenarioValue:
         known = self.quantiles or (self.net_benefit.mean,)
         places = ((index + 0.5) / many * len(known) - 0.5 for index in range(many))
         return [_between(known, min(max(place, 0.0), len(known) - 1.0)) for place in places]
+
+
+def at_stake(scenarios: Sequence[ScenarioValue]) -> float:
+    """Return the largest amount that a scenario could plausibly win or lose: the farthest end of their 90 % ranges."""
+    return max((abs(end) for one in scenarios for end in (one.net_benefit.p05, one.net_benefit.p95)), default=0.0)
 
 
 Method = Literal["none", "exact", "curve", "spline"]
@@ -295,3 +300,8 @@ class Verdict:
     def verdict(self) -> Action:
         """`ship`, `hold`, `stop` or `learn_more`."""
         return self.next.action
+
+    @property
+    def stake(self) -> float:
+        """The largest amount that a scenario could plausibly win or lose."""
+        return at_stake(self.scenarios)

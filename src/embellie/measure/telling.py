@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from embellie.domain.scorecard import Check, Effect, SampleRatio, Scorecard, Shrunk, UnavailableEffect
+from embellie.domain.money import least_told
+from embellie.domain.scorecard import Check, Effect, MoneyEffect, SampleRatio, Scorecard, Shrunk, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.telling_checks import check_name, check_sentence
 from embellie.measure.telling_numbers import (
@@ -13,6 +14,7 @@ from embellie.measure.telling_numbers import (
     amount_text,
     chance_text,
     count_text,
+    is_told_small,
     metric_name,
     metric_title,
     number_text,
@@ -50,6 +52,7 @@ _EN = {
     "open": " Too early to tell it from `{control}`.",
     "absent": "{metric}, `{variant}`: not available. {reason} {remedy}",
     "money": " Worth {money} a month ({low} to {high}).",
+    "little_money": " Worth {money} a month.",
     "adjusted": " Adjusted for what was known before; unadjusted {change} ({low} to {high}).",
     "saved": " Adjusted for what was known before, which takes {saved} of the variance away; unadjusted {change} "
     "({low} to {high}).",
@@ -86,6 +89,7 @@ _FR = {
     "open": " Trop tôt pour le distinguer de `{control}`.",
     "absent": "{metric}, `{variant}` : indisponible. {reason} {remedy}",
     "money": " Soit {money} par mois (de {low} à {high}).",
+    "little_money": " Soit {money} par mois.",
     "adjusted": " Ajusté de ce qu’on savait avant ; sans ajustement {change} (de {low} à {high}).",
     "saved": " Ajusté de ce qu’on savait avant, ce qui ôte {saved} de la variance ; sans ajustement {change} "
     "(de {low} à {high}).",
@@ -130,6 +134,8 @@ _ANSWER: Mapping[str, tuple[str, str]] = {
     ),
     "none": ("{name}: no answer yet. {reason} {remedy}", "{name} : pas encore de réponse. {reason} {remedy}"),
     "worth": (", worth about {money} a month ({range})", ", soit environ {money} par mois ({range})"),
+    "small_worth": (", worth {money} a month ({range})", ", soit {money} par mois ({range})"),
+    "little_worth": (", worth {money} a month", ", soit {money} par mois"),
     "holds_one": ("The guardrail holds.", "Le garde-fou tient."),
     "holds": ("All {n} guardrails hold.", "Les {n} garde-fous tiennent."),
     "harmed": ("Harmed: {names}.", "Touché : {names}."),
@@ -238,7 +244,9 @@ def effect_sentence(
         said.append(words["not_many" if row.p_many > SURE else "many"].format(p=p_text(row.p_many, language)))
     if row.money is not None:
         money, lowest, highest = money_texts(row, language)
-        said.append(words["money"].format(money=money, low=lowest, high=highest))
+        said.append(
+            words["little_money" if _is_little(row.money) else "money"].format(money=money, low=lowest, high=highest)
+        )
     if row.adjusted:
         said.append(_adjusted(row, unadjusted, language))
     if row.shrunk is not None:
@@ -294,6 +302,11 @@ def money_texts(row: Effect, language: str = "en", *, signed: bool = True) -> tu
     step = (row.money.high - row.money.low) / 2
     money = amount_text(row.money.effect, step, language, currency=row.money.currency, signed=signed)
     return money, amount_text(row.money.low, step, language), amount_text(row.money.high, step, language)
+
+
+def _is_little(money: MoneyEffect) -> bool:
+    """Tell whether all that an effect may be worth is too little to be told: a range of it would say nothing more."""
+    return max(abs(money.low), abs(money.high)) < least_told()
 
 
 def change_texts(row: Effect, language: str = "en") -> tuple[str, str, str]:
@@ -382,7 +395,9 @@ def _primary(row: Effect | UnavailableEffect, card: Scorecard, language: str) ->
     worth = ""
     if row.money is not None:
         money, lowest, highest = money_texts(row, language, signed=False)
-        worth = _said("worth", language, money=money, range=_range(lowest, highest, language))
+        small = is_told_small(row.money.effect, (row.money.high - row.money.low) / 2)
+        about = "little_worth" if _is_little(row.money) else "small_worth" if small else "worth"
+        worth = _said(about, language, money=money, range=_range(lowest, highest, language))
     key = "open" if not is_clear(row) else "better" if row.effect > 0 else "worse"
     return _said(key, language, name=name, change=change, range=_range(low, high, language), worth=worth)
 

@@ -2,12 +2,17 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Literal
+
+from embellie.domain.money import Told, least_told, told_as, told_end
 
 Language = Literal["en", "fr"]
 
 NARROW_SPACE = "\u202f"
 """French sets it before a percent sign and between thousands."""
+
+_SMALL: Mapping[Told, tuple[str, str]] = {"under": ("under", "moins de"), "about_nothing": ("about", "environ")}
 
 _METRICS_EN = {"click_through": "click-through", "engaged_per_visit": "engaged seconds per visit"}
 
@@ -90,20 +95,40 @@ def chance_text(chance: float, language: str = "en") -> str:
 
 
 def amount_text(amount: float, step: float, language: str = "en", *, currency: str = "", signed: bool = True) -> str:
-    """Write an amount of money, rounded as a range of half-width `step` deserves.
+    """Write an amount of money, rounded as a range of half-width `step` deserves, and a small one as small.
 
-    >>> amount_text(2312.7, 1950, currency="EUR"), amount_text(-0.4321, 0.02)
-    ('+2,300 EUR', '−0.432')
+    Without its currency it is an end of a range, and always in figures.
+
+    >>> amount_text(2312.7, 1950, currency="EUR"), amount_text(-432.1, 20)
+    ('+2,300 EUR', '−432')
+    >>> amount_text(0.0491, 0.02, currency="EUR"), amount_text(0.0491, 0.02)
+    ('under 1 EUR', '0')
     """
-    place = math.floor(math.log10(step)) - 1 if step > 0 else -2
-    rounded = round(amount, -place) + 0.0
-    text = f"{rounded:{'+' if signed and rounded else ''},.{max(0, min(6, -place))}f}"
+    rounded, place = _to_its_step(amount, step)
+    told = told_as(rounded, least_told())
+    if currency and told in _SMALL:
+        near = amount_text(least_told() if told == "under" else 0.0, 10.0, language, currency=currency, signed=False)
+        return f"{_SMALL[told][spoken(language) == 'fr']} {near}"
+    decimals = max(0, -place) if told == "figures" else 0
+    rounded = told_end(rounded, least_told())
+    text = f"{rounded:{'+' if signed and rounded else ''},.{decimals}f}"
     if spoken(language) == "fr":
         text = text.replace(",", NARROW_SPACE).replace(".", ",")
         currency = currency and NARROW_SPACE + currency
     else:
         currency = currency and f" {currency}"
     return text.replace("-", "−") + currency
+
+
+def is_told_small(amount: float, step: float) -> bool:
+    """Tell whether `amount_text` writes an amount in words: `under 1 EUR`, `about 0 EUR`."""
+    return told_as(_to_its_step(amount, step)[0], least_told()) in _SMALL
+
+
+def _to_its_step(amount: float, step: float) -> tuple[float, int]:
+    """Round to the second digit of `step`, to the hundredth at most; return the power of ten it is rounded to, too."""
+    place = max(-2, math.floor(math.log10(step)) - 1) if step > 0 else -2
+    return round(amount, -place) + 0.0, place
 
 
 def count_text(value: float, language: str = "en") -> str:

@@ -9,6 +9,8 @@ from embellie.web.effect_pictures import capitalised, effect_over_time_picture
 from embellie.web.money_pictures import (
     ask_of,
     burn_down_picture,
+    money_range_text,
+    money_text,
     net_benefit_picture,
     study_text,
     worth_at_most,
@@ -95,7 +97,7 @@ def _because_running(view: View, verdict: Verdict, stands: Standing) -> str:
         said.append(words("because.since", started=words.moment(experiment.started_at)))
     if design is not None:
         enbs = worth_text(view, verdict, design.enbs.value)
-        cost = words.money(design.cost, verdict.currency)
+        cost = money_text(view, verdict, design.cost)
         said.append(
             words(
                 "because.going_on" if stands.readers else "because.beginning",
@@ -168,14 +170,14 @@ def facts(view: View, verdict: Verdict | Unavailable) -> list[dict[str, str]]:
     """The few numbers a product lead asks for."""
     if isinstance(verdict, Unavailable):
         return []
-    words, currency = view.words, verdict.currency
+    words = view.words
     best = next(value for value in verdict.scenarios if value.scenario == verdict.best)
     found = [
         _fact(words("fact.best"), view.scenario(best.scenario), words("fact.p_best", p=words.chance(best.p_best))),
         _fact(
             words("fact.mean"),
-            words.money(best.net_benefit.mean, currency),
-            words.money_range(best.net_benefit.p05, best.net_benefit.p95, currency),
+            money_text(view, verdict, best.net_benefit.mean),
+            money_range_text(view, verdict, best.net_benefit),
         ),
         _fact(words("fact.evpi"), worth_text(view, verdict, verdict.evpi.value), words("fact.evpi_note")),
     ]
@@ -201,7 +203,7 @@ def next_to_learn(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
     """The unknown most worth knowing and the study that pays best, in money."""
     if isinstance(verdict, Unavailable):
         return verdict.document()
-    words, currency = view.words, verdict.currency
+    words = view.words
     top = _most_worth_knowing(verdict)
     if top is None:
         return {"headline": words("next.nothing"), "text": words("next.nothing_text"), "ask": "", "study": ""}
@@ -211,7 +213,7 @@ def next_to_learn(view: View, verdict: Verdict | Unavailable) -> dict[str, Any]:
             "next.study",
             study=study_text(view, paying[0]),
             enbs=worth_text(view, verdict, paying[0].enbs.value),
-            cost=words.money(paying[0].cost, currency),
+            cost=money_text(view, verdict, paying[0].cost),
         )
         if paying
         else words("next.no_study")

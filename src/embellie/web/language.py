@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
+from embellie.domain.money import told_as, told_end
 from embellie.web.phrases import MESSAGES
 
 Language = Literal["en", "fr"]
@@ -111,14 +112,22 @@ class Words:
             return self("chance.over", share=self.share(0.99))
         return self("chance.under", share=self.share(0.01)) if value < 0.01 else self.share(value)
 
-    def money(self, amount: float, currency: str) -> str:
-        """Write an amount to three significant digits, whole; in millions when it is large.
+    def money(self, amount: float, currency: str, *, least: float = 1.0) -> str:
+        """Write an amount to three significant digits, whole; in millions when it is large, as small below `least`.
 
-        >>> Words("en").money(-1_234_567, "EUR")
-        '−€1.23M'
+        >>> Words("en").money(-1_234_567, "EUR"), Words("en").money(0.0491, "EUR"), Words("en").money(-0.0491, "EUR")
+        ('−€1.23M', 'under €1', 'about €0')
         >>> Words("fr").money(7.64, "EUR").replace(THIN, "_")
         '8_€'
         """
+        told = told_as(amount, least)
+        if told == "under":
+            return self("chance.under", share=self._money(least, currency))
+        if told == "about_nothing":
+            return self("money.about", amount=self._money(0.0, currency))
+        return self._money(amount if told == "figures" else 0.0, currency)
+
+    def _money(self, amount: float, currency: str) -> str:
         million = abs(amount) >= 999_500
         scaled = amount / 1e6 if million else amount
         text = (
@@ -150,9 +159,14 @@ class Words:
         text = re.sub(rf"(\d[\d,]*(?:\.\d+)?)\s{currency}\b", rf"{symbol}\1", text) if len(symbol) == 1 else text
         return re.sub(r"(\d)\s%", r"\1%", text)
 
-    def money_range(self, low: float, high: float, currency: str) -> str:
-        """Write a range of amounts."""
-        return self("range", low=self.money(low, currency), high=self.money(high, currency))
+    def money_range(self, low: float, high: float, currency: str, *, least: float = 1.0) -> str:
+        """Write a range of amounts; its ends always in figures.
+
+        >>> Words("en").money_range(-0.2, 12.0, "EUR")
+        '€0 to €12'
+        """
+        first, last = (self.money(told_end(end, least), currency, least=least) for end in (low, high))
+        return self("range", low=first, high=last)
 
     def share_range(self, low: float, high: float, digits: int = 1) -> str:
         """Write a range of signed percentages."""

@@ -1,12 +1,12 @@
 """Pictures in money: what each scenario is worth, what knowing more is worth, and how doubt shrinks."""
 
-import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from embellie.domain.money import least_told, least_worth_told, told_as
 from embellie.domain.unavailable import Unavailable
 from embellie.domain.verdict import ScenarioValue, Spread, StudyValue, UnknownValue, Verdict
 from embellie.web.phrases import MESSAGES
@@ -20,29 +20,26 @@ WORTH_DRAWING = 7
 """How many unknowns are drawn; the table has them all."""
 
 
+def money_text(view: View, verdict: Verdict, amount: float) -> str:
+    """Write an amount; a small one as small."""
+    return view.words.money(amount, verdict.currency, least=least_told(verdict.stake))
+
+
+def money_range_text(view: View, verdict: Verdict, spread: Spread) -> str:
+    """Write what nine chances in ten lie in."""
+    return view.words.money_range(spread.p05, spread.p95, verdict.currency, least=least_told(verdict.stake))
+
+
 def worth_text(view: View, verdict: Verdict, amount: float) -> str:
-    """Write an amount; one that is nothing beside what is at stake is only said to be small."""
-    least = small_beside(verdict)
-    if 0 < amount < least:
-        return view.words("chance.under", share=view.words.money(least, verdict.currency))
-    return view.words.money(amount, verdict.currency)
+    """Write what learning is worth; one that is nothing beside what is at stake is only said to be small."""
+    return view.words.money(amount, verdict.currency, least=least_worth_told(verdict.stake))
 
 
 def worth_at_most(view: View, verdict: Verdict, amount: float) -> str:
     """Write the most an answer is worth: `at most €8,400`, or `under €100`."""
     worth = worth_text(view, verdict, amount)
-    return worth if 0 < amount < small_beside(verdict) else view.words("worth.at_most", amount=worth)
-
-
-def small_beside(verdict: Verdict) -> float:
-    """The power of ten about a thousandth of what is at stake: under it, an amount changes nothing."""
-    stake = stake_of(verdict)
-    return float(10.0 ** math.floor(math.log10(stake * 1e-3))) if stake > 0 else 0.0
-
-
-def stake_of(verdict: Verdict) -> float:
-    """The largest amount a scenario could plausibly win or lose."""
-    return max(abs(end) for value in verdict.scenarios for end in (value.net_benefit.p05, value.net_benefit.p95))
+    small = told_as(amount, least_worth_told(verdict.stake)) == "under"
+    return worth if small else view.words("worth.at_most", amount=worth)
 
 
 def net_benefit_picture(view: View, verdict: Verdict) -> Picture:
@@ -55,7 +52,7 @@ def net_benefit_picture(view: View, verdict: Verdict) -> Picture:
             "label": view.scenario(value.scenario),
             "dots": value.dots(DOTS),
             "mean": value.net_benefit.mean,
-            "text": words.money(value.net_benefit.mean, currency),
+            "text": money_text(view, verdict, value.net_benefit.mean),
             "certain": value.net_benefit.p05 == value.net_benefit.p95,
         }
         for value in verdict.scenarios
@@ -63,12 +60,12 @@ def net_benefit_picture(view: View, verdict: Verdict) -> Picture:
     return Picture(
         drawing="dots",
         title=words("net_benefit.title", horizon=view.horizon()),
-        sentence=_net_benefit_sentence(view, best, currency),
+        sentence=_net_benefit_sentence(view, verdict, best),
         note=words("net_benefit.note"),
         columns=tuple(
             words(f"column.{name}") for name in ("scenario", "mean", "range90", "cost", "p_best", "p_loss", "regret")
         ),
-        rows=[_scenario_row(view, value, currency) for value in verdict.scenarios],
+        rows=[_scenario_row(view, verdict, value) for value in verdict.scenarios],
         data={
             "currency": currency,
             "best": verdict.best,
@@ -78,34 +75,34 @@ def net_benefit_picture(view: View, verdict: Verdict) -> Picture:
     )
 
 
-def _net_benefit_sentence(view: View, best: ScenarioValue, currency: str) -> str:
+def _net_benefit_sentence(view: View, verdict: Verdict, best: ScenarioValue) -> str:
     words, spread = view.words, best.net_benefit
     if spread.p05 == spread.p95:
         return words(
             "net_benefit.certain",
             scenario=view.scenario(best.scenario),
-            mean=words.money(spread.mean, currency),
+            mean=money_text(view, verdict, spread.mean),
             p_best=words.chance(best.p_best),
         )
     return words(
         "net_benefit.sentence",
         scenario=view.scenario(best.scenario),
-        mean=words.money(spread.mean, currency),
-        range=words.money_range(spread.p05, spread.p95, currency),
+        mean=money_text(view, verdict, spread.mean),
+        range=money_range_text(view, verdict, spread),
         p_best=words.chance(best.p_best),
     )
 
 
-def _scenario_row(view: View, value: ScenarioValue, currency: str) -> list[str]:
+def _scenario_row(view: View, verdict: Verdict, value: ScenarioValue) -> list[str]:
     words, spread = view.words, value.net_benefit
     return [
         view.scenario(value.scenario),
-        words.money(spread.mean, currency),
-        words.money_range(spread.p05, spread.p95, currency),
-        words.money(value.cost, currency),
+        money_text(view, verdict, spread.mean),
+        money_range_text(view, verdict, spread),
+        money_text(view, verdict, value.cost),
         words.chance(value.p_best),
         words.share(value.p_loss),
-        words.money(value.expected_loss, currency),
+        money_text(view, verdict, value.expected_loss),
     ]
 
 
@@ -173,7 +170,7 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
     if not verdict.unknowns:
         return view.missing("unknowns")
     top = max(verdict.unknowns, key=lambda unknown: unknown.evppi.value)
-    counting = [each for each in verdict.unknowns if each.evppi.value >= small_beside(verdict)]
+    counting = [each for each in verdict.unknowns if each.evppi.value >= least_worth_told(verdict.stake)]
     drawn = verdict.unknowns[: max(3, min(len(counting), WORTH_DRAWING))]
     rest = len(verdict.unknowns) - len(drawn)
     nothing = not any(unknown.open for unknown in verdict.unknowns)
@@ -210,7 +207,7 @@ def worth_of_knowing_picture(view: View, verdict: Verdict) -> Picture | Unavaila
                 }
                 for unknown in drawn
             ],
-            "top": max(top.evppi.value + top.evppi.error, 0.2 * verdict.evpi.value, stake_of(verdict) * 1e-3),
+            "top": max(top.evppi.value + top.evppi.error, 0.2 * verdict.evpi.value, verdict.stake * 1e-3),
             "rest": words("worth.rest", n=words.number(rest)) if rest else "",
         },
     )
@@ -296,7 +293,7 @@ def studies_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
             "studies.sentence" if top.enbs.value > 0 else "studies.none",
             study=study_text(view, top),
             enbs=worth_text(view, verdict, top.enbs.value),
-            cost=words.money(top.cost, currency),
+            cost=money_text(view, verdict, top.cost),
         ),
         note=words("studies.note"),
         columns=tuple(words(f"column.{name}") for name in ("study", "weeks", "share", "evsi", "cost", "enbs")),
@@ -305,9 +302,9 @@ def studies_picture(view: View, verdict: Verdict) -> Picture | Unavailable:
                 study_name(view, study),
                 words.plain(study.weeks),
                 words.share(study.share) if study.share else "–",
-                words.money(study.evsi.value, currency),
-                words.money(study.cost, currency),
-                words.money(study.enbs.value, currency),
+                worth_text(view, verdict, study.evsi.value),
+                money_text(view, verdict, study.cost),
+                worth_text(view, verdict, study.enbs.value),
             ]
             for study in verdict.studies
         ],

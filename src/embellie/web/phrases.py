@@ -77,6 +77,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "and": ("and", "et"),
     "chance.over": ("over {share}", "plus de {share}"),
     "chance.under": ("under {share}", "moins de {share}"),
+    "money.about": ("about {amount}", "environ {amount}"),
     "duration.months": ("{n} months", "{n} mois"),
     "duration.weeks": ("{n} weeks", "{n} semaines"),
     "duration.week": ("{n} week", "{n} semaine"),

@@ -21,7 +21,7 @@ def exhibits(view: View, verdict: Verdict | Unavailable, makers: Sequence[Maker]
     question = view.question()
     if isinstance(verdict, Unavailable) or isinstance(question, Unavailable):
         return []
-    voice = Voice(view.words.language, question)
+    voice = Voice(view.words.language, question, stake=verdict.stake)
     found: list[Exhibit] = []
     for make in makers:
         made = make(verdict, voice)

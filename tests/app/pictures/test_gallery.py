@@ -292,6 +292,22 @@ def test_names_and_amounts_are_set_as_on_the_dashboard(question):
     assert english.ticks((-50_000.0, 0.0, 50_000.0)) == ["−€50k", "0", "€50k"]
 
 
+def test_small_amounts_are_told_as_small(question):
+    """A total down to one of the currency, what learning is worth down to a thousandth of the stake; noise as nothing."""
+    english, french = (Voice(language, question, stake=250_000.0) for language in ("en", "fr"))
+    assert [english.money(value) for value in (0.0491, -0.0491, 40.0)] == ["under €1", "about €0", "€40"]
+    assert [english.worth(value) for value in (0.0491, 40.0, 8_400.0)] == ["under €100", "under €100", "€8,400"]
+    assert (english.worth(40.0, 50.0), english.worth(0.0, 0.0)) == ("≈ 0", "≈ 0")
+    assert [english.worth_up_to(value, 50.0) for value in (40.0, 60.0, 8_400.0)] == [
+        "≈ 0",
+        "under €100",
+        "up to €8,400",
+    ]
+    assert (english.signed(0.4), english.signed(12.0)) == ("under €1", "+€12")
+    assert english.money_range(-0.2, 900.0) == "€0 to €900"
+    assert french.worth(40.0) == "moins de 100\u202f€"
+
+
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(2, 10))
 def test_ticks_are_round_even_and_inside(low, span, most):
     """Never more than asked for, each inside the range, all at one distance."""

@@ -10,11 +10,12 @@ from embellie.app.answers.studying import Studies
 from embellie.app.answers.thinning import thinned
 from embellie.app.answers.ways import Situation, Trial, Ways
 from embellie.decide.branching import Outcome, outcomes
+from embellie.decide.judging import scenario_values
 from embellie.decide.looking_ahead import Node, Outlook, Path, look_ahead, look_closer
 from embellie.decide.plan_wording import plan_words
 from embellie.domain.plan import Branch, Plan, Rival, Step
 from embellie.domain.question import Study
-from embellie.domain.verdict import Figure, StudyValue
+from embellie.domain.verdict import Figure, StudyValue, at_stake
 from embellie.stats.sampling import by_scramble, numerical_error
 
 PLANNED = 4_096
@@ -90,7 +91,14 @@ class _Telling:
             first=first,
             value=Figure(value=float(begun.mean()) + gain.value, error=error + gain.error),
             gain=gain,
-            words=plan_words(first, gain=gain, at_once=at_once, rivals=rivals, question=self.sample.question),
+            words=plan_words(
+                first,
+                gain=gain,
+                at_once=at_once,
+                rivals=rivals,
+                question=self.sample.question,
+                stake=at_stake(scenario_values(self.sample.draws, {})),
+            ),
             rivals=rivals,
         )
 

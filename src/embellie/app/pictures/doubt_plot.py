@@ -28,19 +28,19 @@ def burn_down(verdict: Verdict, history: Sequence[Known], voice: Voice) -> Exhib
     if len(points) > 1:
         key = "burn.past" if len(points) > 2 else "burn.past_one"
         fell = points[-1].evpi < 0.98 * points[0].evpi
-        first, now = voice.money(points[0].evpi), voice.money(points[-1].evpi)
+        first, now = voice.worth(points[0].evpi), voice.worth(points[-1].evpi)
         said.append(voice(key if fell else "burn.flat", first=first, now=now, n=len(points) - 1))
     if prospect is not None:
         said.append(
             voice(
                 "burn.fan",
                 study=voice.design(prospect.study, weeks=prospect.weeks, share=prospect.share),
-                now=voice.money(prospect.now),
-                mean=voice.money(prospect.after.mean),
+                now=voice.worth(prospect.now),
+                mean=voice.worth(prospect.after.mean),
             )
         )
         if prospect.after.p95 > prospect.now * 1.02:
-            said.append(voice("burn.may_rise", high=voice.money(prospect.after.p95)))
+            said.append(voice("burn.may_rise", high=voice.worth(prospect.after.p95)))
     return Exhibit(
         key="burn-down",
         title=voice("burn.title" if len(points) > 1 else "burn.title_next"),
@@ -49,7 +49,7 @@ def burn_down(verdict: Verdict, history: Sequence[Known], voice: Voice) -> Exhib
         draw=lambda width: _burn_down(Canvas(width), points, prospect, voice),
         columns=(voice("column.known"), voice("column.evpi")),
         rows=[
-            *([each.label, voice.money(each.evpi)] for each in points),
+            *([each.label, voice.worth(each.evpi)] for each in points),
             *(
                 [
                     [
@@ -58,9 +58,9 @@ def burn_down(verdict: Verdict, history: Sequence[Known], voice: Voice) -> Exhib
                         ),
                         voice(
                             "burn.expected",
-                            mean=voice.money(prospect.after.mean),
-                            low=voice.money(prospect.after.p05),
-                            high=voice.money(prospect.after.p95),
+                            mean=voice.worth(prospect.after.mean),
+                            low=voice.money_end(prospect.after.p05),
+                            high=voice.money_end(prospect.after.p95),
                         ),
                     ]
                 ]
@@ -114,7 +114,7 @@ def _fan(
     canvas.area([start, (right, y(after.p95)), (right, y(after.p05))], fill="sun", opacity=0.28)
     canvas.curve([start, (right, y(after.mean))], stroke="ink", width=2, dash="5 4")
     canvas.dot((right, y(after.mean)), 5, fill="paper", ring="ink", ring_width=2)
-    label = wrap(voice("burn.on_average", mean=voice.money(after.mean)), 84, size=12.5, lines=3)
+    label = wrap(voice("burn.on_average", mean=voice.worth(after.mean)), 84, size=12.5, lines=3)
     canvas.words((right + 10, y(after.mean) - 8 * (len(label) - 1) + 4), label, fill="ink", size=12.5, halo=True)
     name = voice.weeks(prospect.weeks) if prospect.weeks else prospect.study
     canvas.line((right, y(0)), (right, y(0) + 5), stroke="soft")

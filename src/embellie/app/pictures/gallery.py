@@ -36,7 +36,7 @@ def decide_pictures(
         points: Cost and benefit in some draws, by scenario.
         history: The price of not knowing as evidence came in, today's last.
     """
-    voice = Voice(language, question)
+    voice = Voice(language, question, stake=verdict.stake)
     found = [
         plan_tree(verdict, voice),
         net_benefit(verdict, quantiles, voice) if quantiles else None,
@@ -62,7 +62,7 @@ def frame_pictures(
     points: Cloud | None = None,
 ) -> list[Exhibit]:
     """Draw the question: how uncertain each scenario is, what that hangs on, and who could know."""
-    voice = Voice(language, question)
+    voice = Voice(language, question, stake=verdict.stake)
     found = [
         net_benefit(verdict, quantiles, voice) if quantiles else None,
         worth(verdict, voice),

@@ -267,7 +267,7 @@ def kinds(verdict: Verdict, voice: Voice) -> Exhibit | None:
             "kinds.sentence",
             kind=voice(f"kind.{kind}"),
             n=sum(unknown.open for unknown in verdict.unknowns),
-            worth=voice.worth(first[0].evppi.value, verdict.noise_floor),
+            worth=voice.worth_up_to(first[0].evppi.value, verdict.noise_floor),
         ),
         note=voice("kinds.note"),
         draw=lambda width: _kinds(Canvas(width), verdict, groups, voice),

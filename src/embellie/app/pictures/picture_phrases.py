@@ -135,8 +135,8 @@ _PLOTS: dict[str, tuple[str, str]] = {
     "tornado.cell": ("{lead} at {value}", "{lead} à {value}"),
     "kinds.title": ("Who could know", "Qui pourrait savoir"),
     "kinds.sentence": (
-        "The dearest question is about {kind}: its answer is worth up to {worth}. Open questions: {n}.",
-        "La question la plus chère porte sur : {kind}. Sa réponse vaut jusqu’à {worth}. Questions ouvertes : {n}.",
+        "The dearest question is about {kind}: its answer is worth {worth}. Open questions: {n}.",
+        "La question la plus chère porte sur : {kind}. Sa réponse vaut {worth}. Questions ouvertes : {n}.",
     ),
     "kinds.note": (
         "Each dot is an unknown, placed by what knowing it is worth; blue ones are open.",

@@ -53,7 +53,7 @@ def _columns(first: str, verdict: Verdict, voice: Voice) -> tuple[str, ...]:
 
 def _cells(row: _Row, verdict: Verdict, voice: Voice) -> list[str]:
     means = [row.means[value.scenario] for value in verdict.scenarios if value.scenario in row.means]
-    return [row.label, row.said, voice.money(row.evpi), *map(voice.money, means)]
+    return [row.label, row.said, voice.worth(row.evpi), *map(voice.money, means)]
 
 
 def _stress_sentence(verdict: Verdict, found: Stress, voice: Voice) -> str:

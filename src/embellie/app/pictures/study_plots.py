@@ -30,11 +30,11 @@ def flat_top(verdict: Verdict, voice: Voice) -> Exhibit | None:
         study=voice.study(top.study),
         span=voice.span(top.low, top.high),
         best=voice.weeks(top.best.weeks),
-        enbs=voice.money(top.best.enbs),
+        enbs=voice.worth(top.best.enbs),
     )
     if weekly is not None and weekly.enbs.value > top.best.enbs > 0:
         said += " " + voice(
-            "top.weekly", weekly=voice.money(weekly.enbs.value), weeks=voice.weeks(weekly.expected_weeks)
+            "top.weekly", weekly=voice.worth(weekly.enbs.value), weeks=voice.weeks(weekly.expected_weeks)
         )
     beside = [other for other in tops[1:] if other.study == top.study][: _MOST_TOPS - 1]
     return Exhibit(
@@ -50,7 +50,7 @@ def flat_top(verdict: Verdict, voice: Voice) -> Exhibit | None:
                 voice.percent(each.share) if each.share else "–",
                 voice.weeks(each.best.weeks),
                 voice.span(each.low, each.high),
-                voice.money(each.best.enbs),
+                voice.worth(each.best.enbs),
             ]
             for each in tops
         ],
@@ -84,7 +84,7 @@ def _flat_top(canvas: Canvas, top: FlatTop, beside: Sequence[FlatTop], weekly: S
     _worth_line(canvas, top.durations, x, y, stroke="accent", width=2.6)
     best = x(top.best.weeks), y(top.best.enbs)
     canvas.dot(best, 6, fill="accent", ring="paper", ring_width=2)
-    label = f"{voice.weeks(top.best.weeks)}, {voice.money(top.best.enbs)}"
+    label = f"{voice.weeks(top.best.weeks)}, {voice.worth(top.best.enbs)}"
     half = width_of(label, 14, bold=True) / 2
     at = min(max(best[0], x(0) + half), canvas.width - half)
     above = best[1] - 14
@@ -163,7 +163,7 @@ def _stopping(verdict: Verdict, stop: Stopping, voice: Voice) -> Exhibit:
                     high=voice.finely(measured, first.high or 0.0),
                     expected=voice.weeks(stop.expected_weeks),
                 ),
-                *([voice("stop.gain", gain=voice.money(gain))] if gain > stop.enbs.error else []),
+                *([voice("stop.gain", gain=voice.worth(gain))] if gain > stop.enbs.error else []),
             ]
         ),
         note=voice("stop.note"),

@@ -5,16 +5,14 @@ import re
 from dataclasses import dataclass
 
 from embellie.app.pictures.picture_phrases import PHRASES
-from embellie.decide.wording import amount, duration, percent, rounded
+from embellie.decide.wording import amount, amount_bounded, amount_end, duration, percent, rounded
+from embellie.domain.money import least_told, least_worth_told, told_as
 from embellie.domain.question import Question, Unknown, in_percent
 from embellie.stats.distributions import spread
 
 THIN = "\u202f"
 MINUS = "\u2212"
 SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
-_NOTHING = 5e-5
-"""Less than this of any currency is the rounding of a computer."""
-
 _UNITS_FR = {
     "visit": "visite", "reader": "lecteur", "article": "article", "month": "mois", "months": "mois", "week": "semaine",
     "weeks": "semaines", "year": "an", "years": "ans", "day": "jour", "days": "jours", "hour": "heure", "hours": "heures",
@@ -28,10 +26,12 @@ class Voice:
     Args:
         language: `en` or `fr`.
         question: Whose unknowns, studies and scenarios are spoken of.
+        stake: The most that its scenarios could plausibly win or lose: beside it, an amount may be nothing.
     """
 
     language: str
     question: Question
+    stake: float = math.inf
 
     def __call__(self, key: str, /, **values: object) -> str:
         """Return a phrase with its values filled in."""
@@ -40,18 +40,38 @@ class Voice:
     # numbers
 
     def money(self, value: float) -> str:
-        """Write an amount to three figures, with the currency's sign: `€12,300`, `12 300 €`."""
-        value = 0.0 if abs(value) < _NOTHING else value
-        return self.typeset(amount(value, self.question.currency, self.language))
+        """Write an amount to three figures, with the currency's sign: `€12,300`, `12 300 €`; a small one as small."""
+        return self.typeset(amount(value, self.question.currency, self.language, least=least_told(self.stake)))
+
+    def money_end(self, value: float) -> str:
+        """Write an end of a range of amounts, always in figures."""
+        return self.typeset(amount_end(value, self.question.currency, self.language, least=least_told(self.stake)))
+
+    def money_range(self, low: float, high: float) -> str:
+        """Write a range of amounts."""
+        return self("range", low=self.money_end(low), high=self.money_end(high))
 
     def signed(self, value: float) -> str:
         """Write an amount with its sign, also above nothing."""
-        text = self.money(value)
-        return f"+{text}" if value > 0 and any(digit in text for digit in "123456789") else text
+        return f"{'+' if value > 0 and self._in_figures(value) else ''}{self.money(value)}"
 
-    def worth(self, value: float, floor: float = 0.0) -> str:
-        """Write what an answer is worth; what is not above the noise of the draws is about nothing."""
-        return self.money(value) if value > max(floor, 0.0) else "≈ 0"
+    def _in_figures(self, value: float) -> bool:
+        return told_as(value, least_told(self.stake)) == "figures"
+
+    def worth(self, value: float, floor: float | None = None) -> str:
+        """Write what learning is worth: little is told as small beside the stake, the noise of the draws as about nothing."""
+        if floor is not None and value <= max(floor, 0.0):
+            return "≈ 0"
+        least = least_worth_told(self.stake)
+        return self.typeset(amount(value, self.question.currency, self.language, least=least))
+
+    def worth_up_to(self, value: float, floor: float) -> str:
+        """Write the most that an answer is worth: `up to €8,400`, `under €100`."""
+        if value <= max(floor, 0.0):
+            return self.worth(value, floor)
+        least = least_worth_told(self.stake)
+        text = amount_bounded(value, self.question.currency, self.language, bound="up_to", least=least)
+        return self.typeset(text)
 
     def ticks(self, values: tuple[float, ...]) -> list[str]:
         """Write the amounts of an axis, short and alike: `−€50k`, `0`, `€50k`."""
