@@ -124,8 +124,8 @@ def test_the_document_holds_it_all():
 # in a project
 
 
-def edit(folder, before, after):
-    file = folder / "question.toml"
+def edit(folder, before, after, file="question.toml"):
+    file = folder / file
     file.write_text(file.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
 
 
@@ -176,6 +176,17 @@ def test_a_running_test_is_a_result_from_its_start(folder, clock):
         [(clock() + timedelta(days=1), moved)], [seen(1.5, 0.1, source="first-light")], since=known.since
     )
     assert ledger.beliefs[0].late
+
+
+def test_of_two_sites_tests_of_one_name_the_first_counts(folder, clock):
+    """From then on, something of it could be seen."""
+    began = clock()
+    with Newsroom.open(folder, clock=clock):
+        clock.wait(days=3)
+    edit(folder, "[experiments", "[sites.herald.placements.article-bottom]\n[experiments", file="embellie.toml")
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        assert newsroom.experiment("first-light", site="herald").started_at == clock()
+    assert of_project(folder).since == {"first-light": began}
 
 
 def test_files_and_a_project_at_once_are_refused(folder):

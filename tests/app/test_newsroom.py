@@ -34,9 +34,9 @@ def articles(clock, count=12):
     ]
 
 
-def request(clock, reader, *, article="a0", consent="profiling"):
+def request(clock, reader, *, article="a0", consent="profiling", site="gazette"):
     return SlateRequest(
-        site="gazette",
+        site=site,
         placement="article-bottom",
         n=3,
         now=clock(),
@@ -47,10 +47,10 @@ def request(clock, reader, *, article="a0", consent="profiling"):
     )
 
 
-def read(clock, reader, article, number=0):
+def read(clock, reader, article, number=0, *, site="gazette"):
     return {
-        "id": new_id(clock(), number.to_bytes(10, "big")),
-        "site": "gazette",
+        "id": new_id(clock(), site[:1].encode() + number.to_bytes(9, "big")),
+        "site": site,
         "kind": "read",
         "at": clock().isoformat(),
         "consent": "profiling",
@@ -61,17 +61,17 @@ def read(clock, reader, article, number=0):
     }
 
 
-def simulate(newsroom, clock, *, readers=400):
+def simulate(newsroom, clock, *, readers=400, site="gazette"):
     """Every reader reads one article; those shown a slate read one more in every second visit."""
     raw = []
     for number in range(readers):
         reader = f"r{number}"
-        slate = newsroom.slate(request(clock, reader))
-        raw.append(read(clock, reader, "a0", 2 * number))
+        slate = newsroom.slate(request(clock, reader, site=site))
+        raw.append(read(clock, reader, "a0", 2 * number, site=site))
         if slate.items and number % 2:
-            raw.append(read(clock, reader, slate.items[0].article, 2 * number + 1))
+            raw.append(read(clock, reader, slate.items[0].article, 2 * number + 1, site=site))
     for start in range(0, len(raw), 500):
-        assert not newsroom.receive(raw[start : start + 500], site="gazette", public=True).result().quarantined
+        assert not newsroom.receive(raw[start : start + 500], site=site, public=True).result().quarantined
 
 
 def test_half_the_readers_see_a_slate_and_all_are_exposed(newsroom, clock):
@@ -174,6 +174,30 @@ def test_a_rollout_takes_over_from_the_experiment_and_goes_back_at_once(newsroom
     newsroom.rollback("gazette", rollout.rollout, by="ana", reason="The editors do not like it.")
     assert newsroom.slate(request(clock, "r1")).policy == "status_quo"
     assert [event.kind for event in newsroom.rollout_history("gazette")][-3:] == ["rollout"] * 3
+
+
+def test_what_one_site_has_filed_says_nothing_of_anothers_experiment(folder, clock):
+    """Two sites run an experiment of the same name: when the first one's ends, the second one's is still evidence."""
+    file = folder / "embellie.toml"
+    file.write_text(file.read_text() + "\n[sites.herald.placements.article-bottom]\nslots = 3\n")
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        for site in ("gazette", "herald"):
+            newsroom.publish(site, articles(clock)).result()
+            simulate(newsroom, clock, site=site)
+        clock.wait(hours=2)
+        both = newsroom.evidence()
+        newsroom.stop("gazette", "first-light", reason="Enough.")
+        clock.wait(hours=2)
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        filed, running = newsroom.evidence()
+        assert [one.source for one in (filed, running)] == [one.source for one in both] == ["first-light"] * 2
+        assert (filed.at, running.at) == (clock() - timedelta(hours=2), clock())
+        assert running.estimate == both[1].estimate
+        before, now = (verdict.unknowns[0].posterior for _, verdict in newsroom.verdict_history()[-2:])
+        assert before.p95 - before.p05 == pytest.approx(now.p95 - now.p05, rel=0.05)
+        newsroom.stop("herald", "first-light", reason="Enough.")
+        assert {one.at for one in newsroom.evidence()} == {filed.at, clock()}
+        assert len(newsroom.evidence()) == 2
 
 
 def test_a_rollout_can_start_while_the_question_cannot_be_read(newsroom, folder):

@@ -1,8 +1,25 @@
 """Answers are remembered for as long as they deserve."""
 
 import time
+from dataclasses import dataclass
 
-from embellie.app.observing import FRESH_TIMES, Observatory
+import pytest
+
+from embellie.app.observing import FRESH_TIMES, Observatory, without_a_result
+from embellie.domain.evidence import Evidence
+
+
+@dataclass
+class Test:
+    """As much of an experiment as tells it apart."""
+
+    __test__ = False
+    experiment: str
+
+
+def filed(site, source):
+    """A result in a site's log."""
+    return site, Evidence(measures="interest", estimate=0.01, se=0.01, source=source)
 
 
 def test_what_took_long_is_asked_again_later():
@@ -15,3 +32,21 @@ def test_what_took_long_is_asked_again_later():
     assert left["slow"] > 0.3 * FRESH_TIMES * 0.9
     assert 1.0 < left["quick"] <= 2.0
     assert observatory._fresh_or("quick", lambda: "computed again") is None
+
+
+BOTH = [("gazette", Test("first-light")), ("herald", Test("first-light"))]
+
+
+@pytest.mark.parametrize(
+    ("results", "left"),
+    [
+        ([], ["gazette", "herald"]),
+        ([filed("gazette", "first-light")], ["herald"]),
+        ([filed("gazette", "first-light"), filed("herald", "first-light")], []),
+        ([filed("gazette", "a survey")], ["gazette", "herald"]),
+        ([filed("courier", "first-light")], []),
+    ],
+)
+def test_a_result_stands_for_its_own_sites_experiment(results, left):
+    """Not for another site's of the same name; one filed where no such experiment runs stands for all of them."""
+    assert [site for site, _ in without_a_result(BOTH, results)] == left

@@ -1,6 +1,6 @@
 """Asking: which question is meant, and what its project's log already knows about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import read_config
 from embellie.domain.errors import InputError
 from embellie.domain.evidence import Evidence
+from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question, QuestionFiled
 from embellie.frame.question_file import read_question
 from embellie.store.log import FILE as LOG_FILE
@@ -44,7 +45,8 @@ def is_project(folder: Path) -> bool:
 class Known:
     """What a project knows: its question, now and as it was written over time; what studies found, and since when.
 
-    `since` is when each experiment began that evidence names as its source: from then on, something of it could be seen.
+    `since` is when each experiment began that evidence names as its source: from then on, something of it could be seen. Of
+    several sites' experiments of one name it is the first that counts.
     """
 
     question: Question
@@ -70,5 +72,13 @@ def of_project(folder: Path) -> Known:
             question=newsroom.question(),
             evidence=tuple(newsroom.evidence()),
             versions=tuple(newsroom.question_history()),
-            since={one.experiment: one.started_at for one in experiments if one.started_at is not None},
+            since=_began(experiments),
         )
+
+
+def _began(experiments: Sequence[Experiment]) -> dict[str, datetime]:
+    began: dict[str, datetime] = {}
+    for one in experiments:
+        if one.started_at is not None:
+            began[one.experiment] = min(one.started_at, began.get(one.experiment, one.started_at))
+    return began

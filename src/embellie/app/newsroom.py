@@ -14,7 +14,7 @@ from typing import Any, Self
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.intake import on_server_clock
-from embellie.app.observing import Observatory, Placed
+from embellie.app.observing import Filed, Observatory, Placed
 from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
 from embellie.app.programme import programme_from_log
 from embellie.domain.article import Article
@@ -378,9 +378,9 @@ class Newsroom:
     def _all_experiments(self) -> list[Placed]:
         return [(site, one) for site in self.sites for one in self.experiments(site)]
 
-    def _filed(self) -> list[Evidence]:
+    def _filed(self) -> list[Filed]:
         with self._lock:
-            return [one for site in self.sites for one in self._operations.of(site).evidence]
+            return [(site, one) for site in self.sites for one in self._operations.of(site).evidence]
 
     # release
 

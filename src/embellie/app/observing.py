@@ -50,6 +50,9 @@ def moments(start: datetime, now: datetime) -> list[datetime]:
 Placed = tuple[str, Experiment]
 """An experiment and the site it runs on: one of the same name on another site is another experiment."""
 
+Filed = tuple[str, Evidence]
+"""Evidence in the log and the site whose log it is: its source names an experiment there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Past(Generic[AnswerT]):
@@ -73,6 +76,21 @@ def spread(moments: Sequence[datetime]) -> list[datetime]:
         step = (step + 1) // 2
         order |= dict.fromkeys(range(step, last, step))
     return [moments[place] for place in order | dict.fromkeys(range(len(moments)))]
+
+
+def without_a_result(experiments: Sequence[Placed], filed: Sequence[Filed]) -> list[Placed]:
+    """List the experiments whose result is not filed yet, each on its own site.
+
+    A result written by hand may lie in another site's log than its experiment: it then stands for every one of that name.
+    """
+    placed = {(site, one.experiment) for site, one in experiments}
+    own = {(site, one.source) for site, one in filed}
+    elsewhere = {source for _, source in own - placed}
+    return [
+        (site, one)
+        for site, one in experiments
+        if (site, one.experiment) not in own and one.experiment not in elsewhere
+    ]
 
 
 class Observatory:
@@ -128,20 +146,18 @@ class Observatory:
         return self._found(question, experiment, self.scorecard(experiment, site=site), now)
 
     def evidence(
-        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Evidence], now: datetime
+        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Filed], now: datetime
     ) -> list[Evidence]:
         """List the evidence: what was filed, and what the experiments without a filed result say so far."""
-        done = {one.source for one in filed}
         live = [
             one
-            for site, test in experiments
-            if test.experiment not in done
+            for site, test in without_a_result(experiments, filed)
             for one in self.found(question, test, now=now, site=site)
         ]
-        return [*filed, *live]
+        return [*(one for _, one in filed), *live]
 
     def verdict(
-        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Evidence], now: datetime
+        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Filed], now: datetime
     ) -> Verdict:
         """Judge the question with all the evidence."""
 
@@ -153,7 +169,7 @@ class Observatory:
         return self._fresh_or(key, judge)
 
     def verdict_history(
-        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Evidence], now: datetime
+        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Filed], now: datetime
     ) -> list[tuple[datetime, Verdict]]:
         """Judge the question as it is now with the evidence as it stood at moments since the first experiment.
 
@@ -167,20 +183,19 @@ class Observatory:
         return [*history, (now, self.verdict(question, experiments, filed=filed, now=now))]
 
     def _judged_at(
-        self, question: Question, experiments: Sequence[Placed], filed: Sequence[Evidence], at: datetime
+        self, question: Question, experiments: Sequence[Placed], filed: Sequence[Filed], at: datetime
     ) -> "Past[Verdict]":
-        known = [one for one in filed if one.at is not None and one.at <= at]
-        done = {one.source for one in known}
+        known = [(site, one) for site, one in filed if one.at is not None and one.at <= at]
         running = [
             (site, one)
-            for site, one in experiments
-            if one.experiment not in done and one.started_at is not None and one.started_at < at
+            for site, one in without_a_result(experiments, known)
+            if one.started_at is not None and one.started_at < at
         ]
 
         def judge() -> Verdict:
             cards = [(test, self._past_or(self._scored_at(site, test, at))) for site, test in running]
             live = [found for test, card in cards for found in self._found(question, test, card, at)]
-            return decide(question, evidence=[*known, *live], draws=HISTORY_DRAWS)
+            return decide(question, evidence=[*(one for _, one in known), *live], draws=HISTORY_DRAWS)
 
         names = tuple((site, one.experiment) for site, one in running)
         return Past(("verdict", repr(question), names, len(known), at), judge)
