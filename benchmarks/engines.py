@@ -1,7 +1,7 @@
 """One scorecard over one lake on DuckDB, Spark and Sail: what each step takes, in one run on one machine.
 
 The lake is that of `benchmarks/lake.py`. For each engine, a server of its own: to connect; to scan (one column of every row);
-to shuffle (rows brought together by reader); the scorecard of three metrics with its pre-period, first and once more. Spark runs as a cluster of one
+to shuffle (rows brought together by reader); the scorecard of three metrics with its pre-period, from visits that lie ready, first and once more. Spark runs as a cluster of one
 and of two worker processes with a core and a GiB each (`local-cluster[n,1,1024]`), so the second shows what a second core brings.
 All must give the same sums, to the last bit.
 
@@ -43,7 +43,7 @@ class Timed:
     """A reader that remembers how long each query took."""
 
     def __init__(self, reader: object) -> None:
-        self.reader, self.seconds = reader, []
+        self.reader, self.seconds, self.ready = reader, [], reader.ready
 
     def rows(self, sql, parameters=None):
         began = time.perf_counter()
@@ -63,7 +63,7 @@ def measure(reader: object, connect: float, start: float) -> dict:
     for _ in range(2):
         timed.seconds = []
         began = time.perf_counter()
-        found = read_aggregates(timed, lakes.EXPERIMENT, lakes.METRICS, read_seconds=5.0, site=lakes.SITE)
+        found = read_aggregates(timed, lakes.EXPERIMENT, lakes.METRICS, read_seconds=lakes.READ_SECONDS, site=lakes.SITE)
         runs.append((round(time.perf_counter() - began, 3), timed.seconds))
     sums = {
         variant: [moments.n, *(moments.mean(name).hex() for name in ("reads", "visits", "clicks"))]
@@ -94,7 +94,7 @@ def on_server(server, lake: Path) -> dict:
     with server as url:
         start = time.perf_counter() - began
         began = time.perf_counter()
-        reader = open_engine(url, lake=str(lake.resolve()))
+        reader = open_engine(url, lake=str(lake.resolve()), views=lakes.VIEWS)
         found = measure(reader, time.perf_counter() - began, start)
         reader.close()
         return found
@@ -170,6 +170,7 @@ def versions() -> dict[str, str]:
 def measure_all(events: int, lake: Path, only: list[str]) -> dict:
     if read_manifest(lake) is None:
         lakes.make_lake(lake, events, max(1_000, events // 80), range(lakes.DAYS))
+        lakes.roll_up(lake)
     found = {}
     for name in only:
         if name == "duckdb":

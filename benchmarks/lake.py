@@ -2,13 +2,15 @@
 
 The lake is made straight in DuckDB in the lake's own layout: 28 days of one site, half of the readers in each variant from day 7
 on, visits per reader heavy-tailed; pages are served, their slates seen and sometimes clicked, articles read, and now and then something
-is bought. Then, each in a process of its own: the floor (each row's reader, visit, article and kind read once), a scorecard
-of three metrics with its pre-period, and the same after one more day has come.
+is bought; half of the visits begin on a page without the placement, and some last over midnight. Then, each in a process of its
+own: the floor (each row's reader, visit, article and kind read once), keeping visits ready, a scorecard of three metrics with its
+pre-period from visits and from events alone (the same sums, or it fails), and both again after one more day has come.
 
     python benchmarks/lake.py [--events 1000000] [--readers 0] [--folder DIR] [--out FILE.json]
 """
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -29,16 +31,18 @@ import duckdb
 from embellie import __version__
 from embellie.domain.experiment import Experiment, Variant
 from embellie.domain.metric import Metric
+from embellie.measure.aggregates import Aggregates
 from embellie.measure.from_log import read_aggregates
+from embellie.measure.visit_rows import visits_view
 from embellie.store.analysis import Analysis
 from embellie.store.engine import engine
-from embellie.store.lake import write_events
+from embellie.store.lake import keep_ready, write_events
 from embellie.store.lake_manifest import Manifest, Partition, folder_of, read_manifest, write_manifest
 from embellie.store.log import Tail
 
 SITE, DAYS, STARTS = "gazette", 28, 7
 FIRST = date(2026, 3, 1)
-EVENTS_PER_VISIT = 9.8
+EVENTS_PER_VISIT = 8.8
 METRICS = (
     Metric(metric="articles_per_visit", numerator="reads", denominator="visits"),
     Metric(metric="reads_per_reader", numerator="reads"),
@@ -60,7 +64,7 @@ EXPERIMENT = Experiment(
 VISITS = """
 CREATE OR REPLACE TABLE visits AS
 SELECT number, floor({readers} * pow(random(), 1.5))::BIGINT AS who,
-       TIMESTAMP '{day}' + to_seconds(random() * 80000) AS start,
+       TIMESTAMP '{day}' + to_seconds(random() * 86400) AS start,
        least(12, 1 + floor(-ln(1 - random()) * 1.35))::INTEGER AS pages
 FROM range({visits}) AS made(number)
 """
@@ -76,7 +80,8 @@ CREATE MACRO uuid_of(text) AS (
 PAGES = """
 CREATE OR REPLACE TABLE pages AS
 SELECT reader, visit, side, page, start + to_seconds(page * 90) AS moment, substr(uuid()::VARCHAR, 1, 36) AS slate_id,
-       'article-' || lpad(floor(pow(random(), 3) * 4000)::INT::VARCHAR, 6, '0') AS article, random() AS chance
+       'article-' || lpad(floor(pow(random(), 3) * 4000)::INT::VARCHAR, 6, '0') AS article, random() AS chance,
+       page = 0 AND hash(visit) % 2 = 0 AS home
 FROM (SELECT *, unnest(range(pages)) AS page FROM named)
 """
 # reader, visit, moment, kind, article, experiment, variant, release, placement, slate_id, position, engaged_seconds, goal, amount, currency
@@ -97,8 +102,11 @@ SELECT reader, visit, moment + to_seconds(70), 'conversion', '', '', side, '', N
 FROM pages WHERE chance < 0.0005
 UNION ALL
 SELECT reader, '', moment, 'exposure', '', '{experiment}', side, '', NULL, NULL, '', NULL
-FROM (SELECT reader, side, min(moment) AS moment FROM pages WHERE {running} GROUP BY reader, side) ANTI JOIN exposed USING (reader)
+FROM (SELECT reader, side, min(moment) AS moment FROM pages WHERE {running} AND NOT home GROUP BY reader, side) ANTI JOIN exposed USING (reader)
 """
+# What happens after midnight belongs to the next day's file.
+TODAY = "CREATE OR REPLACE TABLE acts AS SELECT * FROM made WHERE moment < TIMESTAMP '{day}' + INTERVAL 1 DAY UNION ALL BY NAME FROM carried"
+CARRIED = "CREATE OR REPLACE TABLE carried AS SELECT * FROM made WHERE moment >= TIMESTAMP '{day}' + INTERVAL 1 DAY"
 EVENTS = """
 SELECT {first} + row_number() OVER () AS seq, uuid()::VARCHAR AS id, '{site}' AS site, kind, moment AS "at", moment AS received_at,
        'measurement' AS consent, reader, visit, article, experiment,
@@ -114,6 +122,10 @@ SELECT {first} + row_number() OVER () AS seq, uuid()::VARCHAR AS id, '{site}' AS
        END AS body
 FROM acts
 """
+
+
+READ_SECONDS = 5.0
+VIEWS = (visits_view(READ_SECONDS),)
 
 
 class MadeLog:
@@ -151,20 +163,37 @@ def make_lake(folder: Path, events: int, readers: int, days: Sequence[int], *, s
         made.execute(NAMED_VISITS.format(day=day))
         made.execute(PAGES)
         made.execute(
-            "CREATE OR REPLACE TABLE acts AS " + ACTS.format(experiment=EXPERIMENT.experiment, running=running)
+            "CREATE OR REPLACE TABLE made AS " + ACTS.format(experiment=EXPERIMENT.experiment, running=running)
         )
-        made.execute("UPDATE acts SET experiment = '' WHERE NOT " + running)
-        made.execute("INSERT INTO exposed SELECT reader FROM acts WHERE kind = 'exposure'")
+        made.execute("UPDATE made SET experiment = '' WHERE NOT " + running)
+        made.execute("INSERT INTO exposed SELECT reader FROM made WHERE kind = 'exposure'")
+        made.execute("CREATE TABLE IF NOT EXISTS carried AS SELECT * FROM made LIMIT 0")
+        made.execute(TODAY.format(day=day))
+        made.execute(CARRIED.format(day=day))
         name = f"{folder_of(SITE, day)}/events-1.parquet"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         written = write_events(made, EVENTS.format(first=through, site=SITE), folder / name)
         through += written
         size = (folder / name).stat().st_size
         partitions.append(Partition(site=SITE, day=day, events=written, file=name, bytes=size))
-    manifest = Manifest(through=through, last_id="last", last_site=SITE, generation=1, partitions=tuple(partitions))
-    write_manifest(folder, manifest)
+    manifest = Manifest(
+        through=through,
+        last_id="last",
+        last_site=SITE,
+        generation=held.generation + 1 if held else 1,
+        partitions=tuple(partitions),
+        views=held.views if held else (),
+    )
     made.close()
     shutil.rmtree(folder / "spill", ignore_errors=True)
+    write_manifest(folder, manifest)
+
+
+def roll_up(folder: Path) -> dict:
+    """Keep ready what is not yet, as an export does once the events are in their place."""
+    held = read_manifest(folder)
+    write_manifest(folder, keep_ready(folder, held, VIEWS, generation=held.generation + 1))
+    return {}
 
 
 def floor(lake: Path) -> dict:
@@ -178,16 +207,33 @@ def floor(lake: Path) -> dict:
 
 def score(lake: Path) -> dict:
     """Sum up the experiment."""
-    found = read_aggregates(analysis_of(lake), EXPERIMENT, METRICS, read_seconds=5.0, site=SITE)
-    return {"units": {variant: moments.n for variant, moments in found.moments.items()}}
+    found = read_aggregates(analysis_of(lake), EXPERIMENT, METRICS, read_seconds=READ_SECONDS, site=SITE)
+    return {"digest": digest(found), "units": {variant: moments.n for variant, moments in found.moments.items()}}
 
 
 def analysis_of(lake: Path) -> Analysis:
     """Open it as the server and the command line do."""
-    return Analysis(MadeLog(lake), lake=lake, memory="1500MiB", spill=lake / "spill")
+    return Analysis(MadeLog(lake), lake=lake, views=VIEWS, memory="1500MiB", spill=lake / "spill")
 
 
-MEASURED: dict[str, Callable[[Path], dict]] = {"floor": floor, "score": score}
+def score_events(lake: Path) -> dict:
+    """Sum up the experiment from its events alone, as where nothing lies ready."""
+    analysis = Analysis(MadeLog(lake), lake=lake, memory="1500MiB", spill=lake / "spill")
+    found = read_aggregates(analysis, EXPERIMENT, METRICS, read_seconds=READ_SECONDS, site=SITE)
+    return {"digest": digest(found)}
+
+
+def digest(found: Aggregates) -> str:
+    """Tell sums from others by their last digit."""
+    return hashlib.sha256(repr(sorted(found.moments.items())).encode()).hexdigest()[:16]
+
+
+MEASURED: dict[str, Callable[[Path], dict]] = {
+    "floor": floor,
+    "roll_up": roll_up,
+    "score": score,
+    "score_events": score_events,
+}
 
 
 def one(what: str, lake: Path) -> dict:
@@ -216,9 +262,11 @@ def measure_all(events: int, readers: int, lake: Path) -> dict:
     began = time.perf_counter()
     make_lake(lake, events, readers, range(DAYS - 1))
     making = time.perf_counter() - began
-    found = {"floor": aside("floor", lake), "score": aside("score", lake)}
+    found = {what: aside(what, lake) for what in ("floor", "roll_up", "score", "score_events")}
     make_lake(lake, events, readers, [DAYS - 1], seed=0.5)
-    found["score_a_day_later"] = aside("score", lake)
+    found |= {f"{what}_a_day_later": aside(what, lake) for what in ("roll_up", "score")}
+    if found["score"]["digest"] != found["score_events"]["digest"]:
+        raise SystemExit("The sums of visits are not those of events.")
     made = read_manifest(lake)
     return {
         "schema": "embellie/benchmark-lake/1",

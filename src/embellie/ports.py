@@ -1,6 +1,6 @@
 """All that the loop asks of the outside world, on one page."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,8 +77,28 @@ class EventLog(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DailyView:
+    """A relation computed from the events of each day on their own, so that a lake can keep it ready beside them.
+
+    Its rows say the same however the events are parted: of two rows that could have been one, none is wrong.
+
+    Attributes:
+        name: What SQL calls it.
+        sql: `SELECT … FROM events`, in DuckDB's dialect, without parameters; has the columns `site` and `reader`.
+    """
+
+    name: str
+    sql: str
+
+
 class AggregateReader(Protocol):
     """Runs SQL in DuckDB's dialect over the log (table `events`), so that only sums come back."""
+
+    @property
+    def ready(self) -> Collection[DailyView]:
+        """Relations beside `events` that lie ready, or nearly: asking them is quicker than asking `events`."""
+        ...
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query; one dictionary per row."""

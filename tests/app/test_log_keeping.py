@@ -15,6 +15,7 @@ from embellie.app.log_keeping import (
     replay_log,
 )
 from embellie.domain.errors import ConfigError, InputError, UnknownName
+from embellie.measure.visit_rows import visits_view
 from embellie.ports import Rejected
 from embellie.store.log import FILE, SqliteLog
 from embellie.testing.event_log_contract import NOON
@@ -121,9 +122,9 @@ def scanned_kinds(place: Place) -> list[str]:
 
 
 def test_the_log_of_a_folder_is_found(tmp_path):
-    """By `embellie.toml` (its data folder, its sites), or where the log itself lies; else one is told."""
-    (tmp_path / "embellie.toml").write_text('data = "kept"\n[sites.gazette]\n')
-    assert place_of(tmp_path) == Place(log=tmp_path / "kept" / FILE, sites=("gazette",))
+    """By `embellie.toml` (its data folder, its sites, what makes a read), or where the log itself lies; else one is told."""
+    (tmp_path / "embellie.toml").write_text('data = "kept"\nread_seconds = 7\n[sites.gazette]\n')
+    assert place_of(tmp_path) == Place(log=tmp_path / "kept" / FILE, sites=("gazette",), views=(visits_view(7.0),))
     SqliteLog(tmp_path / "kept" / FILE).close()
     assert place_of(tmp_path / "kept") == Place(log=tmp_path / "kept" / FILE)
     with pytest.raises(ConfigError, match="Neither"):

@@ -328,3 +328,16 @@ def test_an_engine_that_is_down_keeps_no_reader_waiting(folder, clock):
         assert newsroom.slate(request(clock, "r1")).slate_id
         with pytest.raises(EngineError):
             newsroom.scorecard("first-light")
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 1), (3, 3)])
+def test_scorecards_are_bounded_in_memory_and_threads(folder, clock, threads, expected):
+    """One thread where readers wait for slates; 1.5 GiB, and what does not fit waits in the data folder until it closes."""
+    with Newsroom.open(folder, clock=clock, threads=threads) as opened:
+        (row,) = opened.analysis.rows(
+            "SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory,"
+            " current_setting('temp_directory') AS spill"
+        )
+    assert (row["threads"], row["memory"]) == (expected, "1.5 GiB")
+    assert row["spill"].startswith(f"{opened.data}/.spill-")
+    assert not list(opened.data.glob(".spill-*"))

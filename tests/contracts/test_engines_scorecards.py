@@ -12,13 +12,17 @@ from embellie import measure_table
 from embellie.domain.experiment import Experiment, Variant
 from embellie.domain.metric import Metric
 from embellie.measure.from_log import read_aggregates
+from embellie.measure.visit_rows import visits_view
 from embellie.store.analysis import fetch
 from embellie.store.engine import engine
 from embellie.store.engine_choice import open_engine
 from embellie.store.event_columns import DEFINED, NAMED
+from embellie.store.lake import keep_ready
 from embellie.store.lake_manifest import Manifest, Partition, folder_of, write_manifest
 
 ENGINES = ["on_postgres", "on_spark", "on_sail"]
+LOGS = [*ENGINES, "on_spark_with_visits", "on_sail_with_visits"]
+VIEW = visits_view(5.0)
 METRICS = (
     Metric(metric="articles_per_visit", numerator="reads", denominator="visits"),
     Metric(metric="readers_who_bought", numerator="conversions", goal="subscription", form="share"),
@@ -65,6 +69,8 @@ class InMemory:
         self.connection.execute(f"CREATE TABLE events ({DEFINED})")
         self.connection.execute(EVENTS)
 
+    ready = ()
+
     def rows(self, sql, parameters=None):
         return fetch(self.connection, sql, parameters)
 
@@ -86,9 +92,8 @@ def lake(log, tmp_path_factory):
             f"COPY (SELECT {NAMED} FROM events WHERE CAST(\"at\" AS DATE) = '{day}') TO '{folder / file}'"
         )
         partitions.append(Partition(site="gazette", day=day, events=1, file=file, bytes=(folder / file).stat().st_size))
-    write_manifest(
-        folder, Manifest(through=20_000, last_id="e", last_site="gazette", generation=1, partitions=tuple(partitions))
-    )
+    manifest = Manifest(through=20_000, last_id="e", last_site="gazette", generation=1, partitions=tuple(partitions))
+    write_manifest(folder, keep_ready(folder, manifest, (VIEW,), generation=1))
     return folder
 
 
@@ -123,8 +128,24 @@ def on_sail(lake, sail_url):
     reader.close()
 
 
+@pytest.fixture(scope="module")
+def on_spark_with_visits(lake, spark_url):
+    reader = open_engine(spark_url, lake=str(lake), views=[VIEW])
+    assert reader.ready == (VIEW,)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture(scope="module")
+def on_sail_with_visits(lake, sail_url):
+    reader = open_engine(sail_url, lake=str(lake), views=[VIEW])
+    assert reader.ready == (VIEW,)
+    yield reader
+    reader.close()
+
+
 @pytest.mark.engines
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", LOGS)
 def test_a_scorecard_from_the_log_is_identical(request, log, name):
     """Sums of whole numbers: every mean, variance, cap, exclusion and slice is the same to the last bit."""
     asked = {

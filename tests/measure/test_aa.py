@@ -14,7 +14,8 @@ from embellie.domain.errors import EmbellieError, InputError, TableError
 from embellie.domain.metric import Metric
 from embellie.measure.aggregates import needs_of
 from embellie.measure.from_log import prior_covariates
-from embellie.measure.log_query import LogQuery, bounds_sql, opening_sql, persons_sql
+from embellie.measure.log_query import LogQuery
+from embellie.measure.log_sums import bounds_sql, opening_sql, persons_sql
 from embellie.measure.re_randomising_query import as_exposed
 from embellie.measure.table_query import TableSpec
 from embellie.stats.calibration import uniformity_p

@@ -472,3 +472,15 @@ def test_a_part_of_the_readers_at_a_time_gives_the_same_sums(log, part):
     """However many passes it takes, to the last digit."""
     log.rows = [(61 * row[0], *row[1:]) for row in log.rows]
     assert sums_of(log, *METRICS, part=part) == sums_of(log, *METRICS)
+
+
+def test_bots_alone_have_no_quantile():
+    """Where no person was exposed there is no sample, and no error either."""
+    log = FakeLog()
+    log.expose("crawler", "status_quo")
+    for page in range(IDLE_PAGES):
+        log.add("served", at=20 + page, reader="crawler", visit="v")
+    median = Metric(metric="median", numerator="reads", form="quantile", quantile=0.5)
+    found = read_aggregates(Analysis(log), EXPERIMENT, [median], read_seconds=10)
+    assert found.excluded["bots"] == 1
+    assert not found.quantiles

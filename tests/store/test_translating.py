@@ -30,6 +30,8 @@ REFUSED = [
     "SELECT json_extract_string(body, '$.x') FROM source",
     "SELECT first(a) FROM source",
     "SELECT list(a) FROM source",
+    "SELECT unnest(a) FROM source",
+    "SELECT unnest([1, 2]) AS a FROM source",
     "SELECT favg(a) FROM source",
     "SELECT approx_quantile(a, 0.5) FROM source",
     "SELECT quantile_disc(a, 0.5) FROM source",
@@ -79,6 +81,11 @@ def test_parameters_are_numbered_once_each():
     assert sorted(found.parameters) == ["low", "name"]
     low, name = (found.parameters.index(word) + 1 for word in ("low", "name"))
     assert f'"b" >= ${low} AND "c" >= ${low} AND "d" = ${name}' in found.sql
+
+
+def test_a_list_is_taken_apart_into_rows():
+    """What DuckDB calls `unnest` Spark calls `explode`: a row per element, none for nothing."""
+    assert "EXPLODE(`a`) AS `b`" in translate("SELECT unnest(a) AS b FROM source", "spark", relations=SOURCE).sql
 
 
 def test_a_cte_hides_a_table_of_its_name():

@@ -35,7 +35,9 @@ class Compacted:
     too_recent: int
 
 
-def compact_until(data: Path, stopped: threading.Event, *, tell: Callable[[str], None]) -> None:
+def compact_until(
+    data: Path, stopped: threading.Event, *, tell: Callable[[str], None], project: Path | None = None
+) -> None:
     """Compact the log of a data folder into its lake, at once and after every hour, until stopped.
 
     Readers do not notice: it is done by another process, of low priority. When that fails or is killed the lake stays
@@ -45,11 +47,12 @@ def compact_until(data: Path, stopped: threading.Event, *, tell: Callable[[str],
         data: The data folder, which holds the log.
         stopped: Set to end, which also ends a compaction under way.
         tell: Gets a line for each compaction that did something or failed.
+        project: The folder of `embellie.toml`, which says what the lake is to keep ready.
     """
     remove_forgotten_spills(data, datetime.now(UTC))
     while True:
         try:
-            done = compact(data, stopped=stopped)
+            done = compact(data, stopped=stopped, project=project)
         except (EmbellieError, OSError) as error:
             tell(f"The log could not be compacted into the lake: {error}")
         else:
@@ -59,15 +62,15 @@ def compact_until(data: Path, stopped: threading.Event, *, tell: Callable[[str],
             return
 
 
-def compact(data: Path, *, stopped: threading.Event | None = None) -> Compacted | None:
+def compact(data: Path, *, stopped: threading.Event | None = None, project: Path | None = None) -> Compacted | None:
     """Compact a data folder's log into its lake, in another process of low priority; None when stopped meanwhile.
 
     Raises:
         InputError: It failed, with what that process said.
     """
-    command = [sys.executable, "-m", "embellie", "log", "export", str(data / FOLDER), "--data", str(data), "--json"]
+    command = [sys.executable, "-m", "embellie", "log", "export", str(data / FOLDER), "--data", str(project or data)]
     with subprocess.Popen(  # noqa: S603, our own program
-        command,
+        [*command, "--json"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -17,7 +17,8 @@ from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.moment import iso, moment
 from embellie.domain.reading import Read
 from embellie.domain.slate import Consent
-from embellie.ports import Receipt, Rejected
+from embellie.measure.visit_rows import visits_view
+from embellie.ports import DailyView, Receipt, Rejected
 from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake import Exported, export
@@ -36,10 +37,14 @@ _IN_FLIGHT = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an installation keeps its log, and the sites it names (none when there is no `embellie.toml`)."""
+    """Where an installation keeps its log, the sites it names, and what its lake keeps ready.
+
+    Without `embellie.toml` no site is known, and a lake goes on keeping what it does.
+    """
 
     log: Path
     sites: tuple[str, ...] = ()
+    views: tuple[DailyView, ...] | None = None
 
     def site(self, given: str) -> str:
         """Choose the site: the given one, or the only one there is.
@@ -70,7 +75,8 @@ def place_of(folder: Path) -> Place:
     """
     if (folder / CONFIG_FILE).is_file():
         config = read_config(folder)
-        return Place(log=folder / config.data / FILE, sites=tuple(config.sites))
+        views = (visits_view(config.read_seconds),)
+        return Place(log=folder / config.data / FILE, sites=tuple(config.sites), views=views)
     if (folder / FILE).is_file():
         return Place(log=folder / FILE)
     raise ConfigError(
@@ -208,7 +214,8 @@ def export_log(
         Busy: Another process is writing this lake.
     """
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return export(place.log, folder, before=hour if complete_hours else None, anew=anew, progress=progress)
+    before = hour if complete_hours else None
+    return export(place.log, folder, before=before, anew=anew, views=place.views, progress=progress)
 
 
 def lake_line(place: Place) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -31,6 +32,7 @@ from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Consent, Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.frame.question_file import parse_question, read_question
+from embellie.measure.visit_rows import visits_view
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import build_policy
@@ -72,15 +74,20 @@ class Newsroom:
         self.folder, self.config, self.log = folder, config, log
         self.clock, self.simulated = clock, simulated
         self.sites: Mapping[str, Site] = sites_of(config)
-        # Readers wait for slates, not for scorecards: one thread.
         lake = log.path.parent / LAKE_FOLDER
-        self.analysis = Analysis(log, lake=lake, threads=1)
+        views = (visits_view(config.read_seconds),)
+        self._spill = log.path.parent / f".spill-{os.getpid()}"
+        self.analysis = Analysis(
+            log, lake=lake, views=views, threads=threads, memory=ANALYSIS_MEMORY, spill=self._spill
+        )
         self.scored: AggregateReader = self.analysis
         """What scorecards are computed from: the engine that the configuration names, or the log here."""
         if config.analysis.engine:
             spark = config.analysis.engine.startswith("sc://")
             self.scored = EngineOnUse(
-                config.analysis.engine, lake=config.analysis.lake or (str(lake.resolve()) if spark else "")
+                config.analysis.engine,
+                lake=config.analysis.lake or (str(lake.resolve()) if spark else ""),
+                views=views,
             )
         self._lock = threading.RLock()
         self._state = State()
@@ -137,6 +144,7 @@ class Newsroom:
         self._closing.set()
         self.log.close()
         self.analysis.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
 
     # serve
 

@@ -1,10 +1,10 @@
 """Re-randomising: history assigned anew, again and again, without any effect. Is the scorecard wrong as often as it says?"""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +18,8 @@ from embellie.domain.unavailable import Unavailable
 from embellie.measure.aggregates import Aggregates, Covariate, Needs, needs_of, quantile_shares
 from embellie.measure.from_log import prior_covariates
 from embellie.measure.from_table import SourceTable
-from embellie.measure.log_query import LogQuery, bounds_sql, check_names, opening_sql, persons_sql, scale_of
+from embellie.measure.log_query import LogQuery, check_names, scale_of
+from embellie.measure.log_sums import bounds_sql, opening_sql, persons_sql
 from embellie.measure.re_randomising_query import EVERYBODY, as_exposed, table_units_sql
 from embellie.measure.scoring import Design, score
 from embellie.measure.table_query import (
@@ -34,7 +35,8 @@ from embellie.measure.table_query import (
     text_error,
     where_sql,
 )
-from embellie.ports import AggregateReader
+from embellie.measure.visit_rows import visits_view
+from embellie.ports import AggregateReader, DailyView
 from embellie.stats.calibration import uniformity_p
 from embellie.stats.covariance_of_effects import wilson_interval
 from embellie.stats.moments import Moments, QuantileSample
@@ -378,6 +380,11 @@ class _History:
     since: datetime
     site: bool
 
+    @property
+    def ready(self) -> Collection[DailyView]:
+        """What lies ready of the log as it is."""
+        return self.reader.ready
+
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query."""
         return self.reader.rows(as_exposed(sql, site=self.site), {**(parameters or {}), "since": self.since})
@@ -424,7 +431,8 @@ def re_randomise_log(
         reader = _History(reader, _naive(since), bool(site))
     covariates = prior_covariates(metrics)
     needs = needs_of(metrics, covariates)
-    query = LogQuery(needs=needs, pre_days=experiment.pre_days, site=bool(site))
+    rolled = visits_view(read_seconds) in reader.ready
+    query = LogQuery(needs=needs, pre_days=experiment.pre_days, site=bool(site), rolled=rolled)
     ends = [_naive(one) for one in (until, experiment.stopped_at) if one is not None]
     parameters: dict[str, Any] = {
         "experiment": experiment.experiment,
@@ -436,8 +444,7 @@ def re_randomise_log(
     (opening,) = reader.rows(opening_sql(site=query.site), parameters)
     if not opening["exposures"]:
         raise InputError("Nobody was there to be assigned.", hint="Choose a longer period, or wait for readers.")
-    back = timedelta(days=query.pre_days if query.looks_back else 0)
-    parameters["begin"] = opening["earliest"] - back
+    parameters["begin"] = query.begin(opening["earliest"])
     parts = -(-int(opening["exposures"]) // MOST_UNITS)
     if parts > 1:
         cuts = reader.rows(bounds_sql(site=query.site, parts=parts), parameters)

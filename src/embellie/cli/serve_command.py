@@ -124,7 +124,7 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
 
 
 def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
-    compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True))
+    compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True), project=newsroom.folder)
 
 
 def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:

@@ -1,11 +1,11 @@
 """The log's past as an experiment that has not been: everybody who came since a moment, as if exposed to one variant."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from embellie.domain.experiment import Experiment, Variant
-from embellie.ports import AggregateReader
+from embellie.ports import AggregateReader, DailyView
 
 _EXPOSED = "FROM events WHERE kind = 'exposure'"
 
@@ -40,6 +40,11 @@ class AsIfExposed:
          min(site) AS site, min("at") AS "at", min(consent) AS consent
   FROM events WHERE {_CAME} AND "at" >= $as_if_since{_of_site(bool(site))} GROUP BY reader
 ) AS events WHERE kind = 'exposure'"""
+
+    @property
+    def ready(self) -> Collection[DailyView]:
+        """What lies ready of the log as it is."""
+        return self._reader.ready
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query; its exposures are those that would have been."""

@@ -1,18 +1,23 @@
-"""Analysis: the log as one DuckDB relation, `events`: the lake on disk, and what came since in memory."""
+"""Analysis: the log as one DuckDB relation, `events`: the lake on disk, and what came since in memory; and views of it."""
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
 import numpy as np
 
-from embellie.store.engine import engine, literal
+from embellie.ports import DailyView
+from embellie.store.engine import engine, quoted
 from embellie.store.event_columns import DEFINED, NAMED, typed_sql
-from embellie.store.lake_manifest import Manifest, damaged, read_manifest, stamp_of
+from embellie.store.lake import files_sql, view_sql
+from embellie.store.lake_manifest import Manifest, Partition, damaged, read_manifest, stamp_of, view_files
 from embellie.store.log import Tail
+
+READY = 0.8
+"""The share of the log from which a view counts as ready."""
 
 _BATCH = 50_000
 _PARAMETER = re.compile(r"\$(\w+)")
@@ -27,7 +32,7 @@ AND EXISTS (SELECT 1 FROM {tail} AS gone WHERE gone.kind = 'erasure' AND gone.se
 # Whoever is erased in the tail did everything in the lake before that.
 _NOT_ERASED = """
 ANTI JOIN (SELECT site, reader FROM {tail} WHERE kind = 'erasure' AND reader <> '') AS gone
-ON held.site = gone.site AND held.reader = gone.reader AND held.kind <> 'erasure'
+ON held.site = gone.site AND held.reader = gone.reader AND {erasures}
 """
 
 
@@ -48,9 +53,12 @@ class Analysis:
     A lake that appears, grows or is written anew, by whatever process, is taken up before the next query; one that is
     damaged or made from another log is passed over. Safe to share between threads.
 
+    Each of `views` is a relation too: read from the lake where it lies ready, computed from the rest of the events.
+
     Args:
         log: Has `tail(after, limit)`, as `SqliteLog` does.
         lake: The folder of the log's lake; it may be absent.
+        views: Relations to show beside `events`.
         threads: At most so many threads of DuckDB; 0 leaves it to DuckDB.
         memory: At most so much memory, such as `"2GiB"`; `""` leaves it to DuckDB.
         spill: The folder for what does not fit in memory.
@@ -61,11 +69,12 @@ class Analysis:
         log: _TailedLog,
         *,
         lake: Path | None = None,
+        views: Sequence[DailyView] = (),
         threads: int = 0,
         memory: str = "",
         spill: Path | None = None,
     ) -> None:
-        self._log, self._lake = log, lake
+        self._log, self._lake, self._views = log, lake, tuple(views)
         self._lock = threading.Lock()
         self._last = 0
         self._stamp: tuple[int, int, int] | None = None
@@ -113,6 +122,17 @@ class Analysis:
                     self._erasures = True
                     self._show()
             return self._last
+
+    @property
+    def ready(self) -> Collection[DailyView]:
+        """The views of which most lies ready: what is to be computed yet is a small part of the log."""
+        self.refresh()
+        with self._lock:
+            if not self._manifest or not self._lake:
+                return ()
+            least = READY * (self._manifest.events + self._last - self._manifest.through)
+            lying = {view: view_files(self._lake, self._manifest, view) for view in self._views}
+            return tuple(view for view, files in lying.items() if sum(each.events for each in files) > least)
 
     @property
     def through(self) -> int:
@@ -174,12 +194,28 @@ class Analysis:
 
     def _show(self) -> None:
         """Say what `events` is: the lake's files and the tail."""
+        partitions = self._manifest.partitions if self._manifest else ()
+        self._connection.execute(f"CREATE OR REPLACE VIEW events AS {self._events_of(partitions)}")
+        for view in self._views:
+            lying = view_files(self._lake, self._manifest, view) if self._lake and self._manifest else {}
+            rest = self._events_of([each for each in partitions if each not in lying])
+            parts = [f"SELECT * FROM ({view_sql(view, f'({rest})')})"]
+            if lying:
+                parts.insert(0, self._held(lying.values(), "*", erasures="true"))
+            self._connection.execute(f"CREATE OR REPLACE VIEW {quoted(view.name)} AS {' UNION ALL '.join(parts)}")
+
+    def _events_of(self, partitions: Collection[Partition]) -> str:
+        """Write the query for the tail, and for the events of some of the lake's days."""
         parts = [f"SELECT {NAMED} FROM {self._tail}"]
-        if self._manifest and self._manifest.partitions and self._lake:
-            files = ", ".join(literal(str(self._lake / each.file)) for each in self._manifest.partitions)
-            held = f"SELECT {NAMED} FROM read_parquet([{files}], hive_partitioning = false) AS held"
-            parts.insert(0, held + (_NOT_ERASED.format(tail=self._tail) if self._erasures else ""))
-        self._connection.execute(f"CREATE OR REPLACE VIEW events AS {' UNION ALL '.join(parts)}")
+        if partitions and self._lake:
+            files = [self._lake / each.file for each in partitions]
+            parts.insert(0, self._held(files, NAMED, erasures="held.kind <> 'erasure'"))
+        return " UNION ALL ".join(parts)
+
+    def _held(self, files: Collection[Path], columns: str, *, erasures: str) -> str:
+        """Write the query for rows of the lake's files; where someone was erased since, without those of theirs that are meant."""
+        held = f"SELECT {columns} FROM {files_sql([str(file) for file in files])} AS held"
+        return held + (_NOT_ERASED.format(tail=self._tail, erasures=erasures) if self._erasures else "")
 
     def _insert(self, tail: Tail) -> None:
         # DuckDB reads a dictionary of arrays by its variable's name, without copying through Python objects.

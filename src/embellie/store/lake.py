@@ -5,14 +5,14 @@ erased readers did before their erasure. An export takes up where the last one s
 which something came, or in which someone was erased. A file once named by a manifest never changes: a day written
 anew is another file, and the manifest, replaced in one step when all files are there, says which ones count. So a
 process killed between any two steps leaves either the lake as it was or the lake as it is to be, and rubbish that
-the next export removes.
+the next export removes. Beside the events of a day lie the views of them that the lake keeps ready.
 """
 
 import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,19 @@ import numpy as np
 
 from embellie.domain.errors import Busy, InputError
 from embellie.domain.moment import micros
+from embellie.ports import DailyView
 from embellie.store.engine import engine, literal
 from embellie.store.event_columns import DEFINED, NAMED, typed_sql
 from embellie.store.lake_manifest import (
     MANIFEST,
     Manifest,
     Partition,
+    ViewFile,
     damaged,
     folder_of,
     read_manifest,
     replace_safely,
+    view_files,
     write_manifest,
 )
 from embellie.store.log_file import explain, open_for_reading
@@ -41,6 +44,9 @@ if TYPE_CHECKING:
 
 FOLDER = "lake"
 """The lake's name in the data folder."""
+
+FREQUENT = ("served", "impression", "click", "read")
+"""The kinds that fill a log; exposures and conversions are few beside them."""
 
 ROWS_PER_GROUP = 122_880
 MEMORY = "1GiB"
@@ -85,7 +91,13 @@ class _Upto:
 
 
 def export(
-    log: Path, folder: Path, *, before: datetime | None = None, anew: bool = False, progress: Progress | None = None
+    log: Path,
+    folder: Path,
+    *,
+    before: datetime | None = None,
+    anew: bool = False,
+    views: Sequence[DailyView] | None = None,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write the log as Parquet (zstd), a file per site and day; a day to which nothing came is left alone.
 
@@ -97,6 +109,7 @@ def export(
         before: Only up to the first event received at or after this time (an hour that is over stays as it is); all
             by default.
         anew: Write every file again, from the log alone.
+        views: What to keep ready beside the events; those it has by default.
         progress: Told how far it is.
 
     Raises:
@@ -109,7 +122,7 @@ def export(
         connection.execute("BEGIN")
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
-            return _export(connection, folder, before=before, anew=anew, progress=progress or _in_silence)
+            return _export(connection, folder, before=before, anew=anew, views=views, progress=progress or _in_silence)
     except sqlite3.Error as error:
         raise explain(error, log) from error
     except OSError as error:
@@ -129,7 +142,13 @@ def is_of(manifest: Manifest, connection: sqlite3.Connection) -> bool:
 
 
 def _export(
-    log: sqlite3.Connection, folder: Path, *, before: datetime | None, anew: bool, progress: Progress
+    log: sqlite3.Connection,
+    folder: Path,
+    *,
+    before: datetime | None,
+    anew: bool,
+    views: Sequence[DailyView] | None,
+    progress: Progress,
 ) -> Exported:
     former = read_manifest(folder)
     generation = (former.generation if former else _last_generation(folder)) + 1
@@ -140,6 +159,7 @@ def _export(
             at=str(folder),
             code="lake_of_another_log",
         )
+    views = tuple(views) if views is not None else former.views if former else ()
     former = None if anew else former
     upto = _upto(log, former.through if former else 0, before)
     written: tuple[Partition, ...] = ()
@@ -151,6 +171,8 @@ def _export(
         manifest, written = _grow(log, folder, former, upto, generation=generation, progress=progress)
         for each in written:
             replace_safely(_unfinished(folder / each.file), folder / each.file)
+    manifest = keep_ready(folder, manifest, views, generation=generation)
+    if manifest != former:
         write_manifest(folder, manifest)
     _sweep(folder, manifest)
     return Exported(
@@ -210,9 +232,51 @@ def _grow(
     kept = {key: each for key, each in whole.items() if key not in set(changed)}
     partitions = sorted([*kept.values(), *written], key=lambda each: (each.site, each.day))
     manifest = Manifest(
-        through=upto.seq, last_id=upto.id, last_site=upto.site, generation=generation, partitions=tuple(partitions)
+        through=upto.seq,
+        last_id=upto.id,
+        last_site=upto.site,
+        generation=generation,
+        partitions=tuple(partitions),
+        views=former.views if former else (),
     )
     return manifest, tuple(written)
+
+
+def keep_ready(folder: Path, manifest: Manifest, views: tuple[DailyView, ...], *, generation: int) -> Manifest:
+    """Compute what is to lie ready of each day and does not yet; its events are in their place by now."""
+    held = {view.name: view_files(folder, manifest, view) for view in views}
+    lacking = [view for view in views if len(held[view.name]) < len(manifest.partitions)]
+    if not lacking:
+        return replace(manifest, views=views) if views != manifest.views else manifest
+    partitions = []
+    with _stage_in(folder) as stage:
+        for each in manifest.partitions:
+            kept = {one.name: one for one in each.views if each in held.get(one.name, ())}
+            missing = [view for view in lacking if view.name not in kept]
+            made = {view.name: _write_view(stage, folder, each, view, generation=generation) for view in missing}
+            partitions.append(replace(each, views=tuple((kept | made)[view.name] for view in views)))
+    return replace(manifest, partitions=tuple(partitions), views=views)
+
+
+def _write_view(
+    stage: "duckdb.DuckDBPyConnection", folder: Path, partition: Partition, view: DailyView, *, generation: int
+) -> ViewFile:
+    """Write the rows of a view of one day, a reader's side by side."""
+    name = f"{partition.folder}/{view.name}-{generation}.parquet"
+    target = folder / name
+    unfinished = _unfinished(target)
+    events = files_sql([str(folder / partition.file)])
+    stage.execute(
+        f"COPY (SELECT * FROM ({view_sql(view, events)}) ORDER BY reader) TO {literal(str(unfinished))}"
+        f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
+    )
+    replace_safely(unfinished, target)
+    return ViewFile(name=view.name, file=name, bytes=target.stat().st_size)
+
+
+def view_sql(view: DailyView, events: str) -> str:
+    """Write the query that computes a view from a relation with the columns of `events`."""
+    return f"WITH events AS (SELECT {NAMED} FROM {events}) {view.sql}"
 
 
 def _load_erasures(stage: "duckdb.DuckDBPyConnection", log: sqlite3.Connection, through: int) -> bool:
@@ -327,9 +391,11 @@ def _write_partition(
 
 def write_events(connection: "duckdb.DuckDBPyConnection", query: str, file: Path) -> int:
     """Write what a query gives, which has the columns of `events`, as the lake keeps it; returns how many rows."""
-    # A reader's acts side by side: names repeat and compress, and counting per reader meets each one in a run.
+    # First what is rare, so that whoever asks for exposures or conversions alone passes over all other row groups. Then a
+    # reader's acts side by side: names repeat and compress, and counting per reader meets each one in a run.
+    frequent = ", ".join(literal(kind) for kind in FREQUENT)
     rows = connection.execute(
-        f'COPY (SELECT {NAMED} FROM ({query}) ORDER BY reader, "at", seq) TO {literal(str(file))}'
+        f'COPY (SELECT {NAMED} FROM ({query}) ORDER BY kind IN ({frequent}), reader, "at", seq) TO {literal(str(file))}'
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
     ).fetchone()
     return int(rows[0]) if rows else 0
@@ -378,7 +444,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _sweep(folder: Path, manifest: Manifest) -> None:
     """Remove what no manifest names: files that were replaced, and what an export that was killed left behind."""
-    named = {each.file for each in manifest.partitions}
+    named = {file for each in manifest.partitions for file in (each.file, *(one.file for one in each.views))}
     for path in folder.glob("site=*/day=*/*"):
         if path.relative_to(folder).as_posix() not in named and _is_ours(path.name):
             path.unlink(missing_ok=True)
@@ -396,7 +462,8 @@ def _unfinished(target: Path) -> Path:
 def _is_ours(name: str) -> bool:
     """Whether an export gives such names, or once did."""
     stem, _, ending = name.lstrip(".").rpartition(".")
-    return name in ("_mark", "events.parquet") or (stem.startswith("events-") and ending in ("parquet", "unfinished"))
+    numbered = stem.rpartition("-")[2].isdecimal()
+    return name in ("_mark", "events.parquet") or (numbered and ending in ("parquet", "unfinished"))
 
 
 def _last_generation(folder: Path) -> int:

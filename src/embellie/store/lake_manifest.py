@@ -9,19 +9,34 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from embellie.ports import DailyView
+
 MANIFEST = "_manifest.json"
 _SCHEMA = "embellie/lake/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ViewFile:
+    """The rows of a view of one site and day: the file that holds them, of so many bytes."""
+
+    name: str
+    file: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """The events of one site and day (UTC, by `at`): how many, and the file that holds them, of so many bytes."""
+    """The events of one site and day (UTC, by `at`): how many, and the file that holds them, of so many bytes.
+
+    `views` are the files of what the lake keeps computed from them.
+    """
 
     site: str
     day: date
     events: int
     file: str
     bytes: int
+    views: tuple[ViewFile, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -34,7 +49,7 @@ class Manifest:
     """The lake as it stands: every event up to sequence number `through`, in the files of `partitions`.
 
     `last_id` and `last_site` are those of the event numbered `through`: they tell whether a log is the lake's own.
-    Files are never changed, only replaced by others of a later `generation`.
+    Files are never changed, only replaced by others of a later `generation`. Every partition has a file of each of `views`.
     """
 
     through: int
@@ -42,6 +57,7 @@ class Manifest:
     last_site: str
     generation: int
     partitions: tuple[Partition, ...]
+    views: tuple[DailyView, ...] = ()
 
     @property
     def events(self) -> int:
@@ -52,6 +68,14 @@ class Manifest:
 def folder_of(site: str, day: date) -> str:
     """Name the folder of a site and day within the lake."""
     return f"site={quote(site, safe='')}/day={day.isoformat()}"
+
+
+def view_files(folder: Path, manifest: Manifest, view: DailyView) -> Mapping[Partition, Path]:
+    """Find the sound files of a view, by partition; none when the lake keeps another query under its name."""
+    if view not in manifest.views:
+        return {}
+    found = {(each, one): folder / one.file for each in manifest.partitions for one in each.views}
+    return {each: path for (each, one), path in found.items() if one.name == view.name and _size_of(path) == one.bytes}
 
 
 def damaged(folder: Path, manifest: Manifest) -> Sequence[Partition]:
@@ -84,6 +108,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "through": manifest.through,
         "last": {"site": manifest.last_site, "id": manifest.last_id},
         "generation": manifest.generation,
+        "views": {view.name: view.sql for view in manifest.views},
         "files": [
             {
                 "site": each.site,
@@ -91,6 +116,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
                 "events": each.events,
                 "file": each.file,
                 "bytes": each.bytes,
+                "views": {one.name: {"file": one.file, "bytes": one.bytes} for one in each.views},
             }
             for each in manifest.partitions
         ],
@@ -120,9 +146,14 @@ def _manifest(said: Mapping[str, Any]) -> Manifest:
                 events=int(each["events"]),
                 file=str(each["file"]),
                 bytes=int(each["bytes"]),
+                views=tuple(
+                    ViewFile(name=str(name), file=str(one["file"]), bytes=int(one["bytes"]))
+                    for name, one in each.get("views", {}).items()
+                ),
             )
             for each in said["files"]
         ),
+        views=tuple(DailyView(str(name), str(sql)) for name, sql in said.get("views", {}).items()),
     )
 
 

@@ -1,13 +1,14 @@
 """PostgreSQL as an engine: a table as `source`, or the log's typed columns as `events`; only sums come back."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from embellie.domain.errors import EmbellieError, EngineError, TableError, unknown_name
+from embellie.ports import DailyView
 from embellie.store.engine import quoted
 from embellie.store.event_columns import EVENT_COLUMNS
 from embellie.store.tables import Table
@@ -70,6 +71,11 @@ class PostgresReader:
         )
         self._relations = ((relation, f"(SELECT {shown} FROM {written})"),)
         self._booleans = frozenset(name for name, type_ in types.items() if type_ == "bool")
+
+    @property
+    def ready(self) -> Collection[DailyView]:
+        """Nothing: what is asked is computed from the events."""
+        return ()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query; one dictionary per row. Only the parameters that the query names are passed on.

@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from embellie.domain.errors import EmbellieError, EngineError, TableError, unknown_name
+from embellie.ports import DailyView
 from embellie.store.event_columns import EVENT_COLUMNS
-from embellie.store.lake_manifest import read_manifest, stamp_of
+from embellie.store.lake_manifest import read_manifest, stamp_of, view_files
 from embellie.store.tables import Table
 from embellie.store.translating import NotPortable, translate
 
@@ -43,14 +44,16 @@ class SparkReader:
         url: `sc://host:port`, with Spark Connect's own parameters (`/;token=…;use_ssl=true`).
         table: `table`, `schema.table` or `catalog.schema.table`; or files that the server sees: a folder, or `/path/*.parquet`, `s3a://…`.
         relation: What the SQL calls it.
+        views: Relations to use too where a lake keeps them.
 
     Raises:
         EngineError: The server cannot be reached, or does not let us in.
         TableError: There is no such table or file.
     """
 
-    def __init__(self, url: str, table: str, *, relation: str) -> None:
+    def __init__(self, url: str, table: str, *, relation: str, views: Sequence[DailyView] = ()) -> None:
         self._url, self._table, self._relation = url, table, relation
+        self._views, self._ready = tuple(views), tuple[DailyView, ...]()
         self._host, self._port = _address(url)
         self._lock = threading.Lock()
         self._errors = _driver().errors
@@ -69,6 +72,13 @@ class SparkReader:
         """Where it runs, without a token."""
         return f"{self._host}:{self._port}"
 
+    @property
+    def ready(self) -> Collection[DailyView]:
+        """The views that the lake keeps of all its days, where its manifest can be read from here."""
+        with self._lock:
+            self._keep_up()
+            return self._ready
+
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query; one dictionary per row. Only the parameters that the query names are passed on.
 
@@ -79,9 +89,8 @@ class SparkReader:
         """
         given = {name: _sent(value) for name, value in (parameters or {}).items()}
         casts = tuple((name, type_) for name, (_, type_) in sorted(given.items()) if type_)
-        translated = translate(
-            sql, "spark", relations=((self._relation, f"`{self._view}`"),), booleans=self._booleans, casts=casts
-        )
+        relations = tuple((name, f"`embellie_{name}`") for name in (self._relation, *(one.name for one in self._views)))
+        translated = translate(sql, "spark", relations=relations, booleans=self._booleans, casts=casts)
         missing = [name for name in translated.parameters if name not in given]
         if missing:
             raise NotPortable(
@@ -101,10 +110,6 @@ class SparkReader:
     def close(self) -> None:
         """End the session; the server goes on."""
         self._session.stop()
-
-    @property
-    def _view(self) -> str:
-        return f"embellie_{self._relation}"
 
     def _connect(self) -> Any:
         driver = _driver()
@@ -126,7 +131,8 @@ class SparkReader:
             frame = _read(self._session, self._table, lake=self._relation == "events")
             found = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
             if found:
-                frame.createOrReplaceTempView(self._view)
+                frame.createOrReplaceTempView(f"embellie_{self._relation}")
+            self._ready = tuple(view for view in self._views if self._show_view(view))
         except self._errors as error:
             raise self._told(error) from None
         if not found:
@@ -136,6 +142,16 @@ class SparkReader:
                 at=self.place,
             )
         return {name: _in_words_of_duckdb(type_) for name, type_ in found.items()}
+
+    def _show_view(self, view: DailyView) -> bool:
+        """Name a view that the lake keeps; whether it has all of it."""
+        lake = Path(self._table)
+        manifest = read_manifest(lake) if self._stamp else None
+        files = list(view_files(lake, manifest, view).values()) if manifest else []
+        if not manifest or not files or len(files) < len(manifest.partitions):
+            return False
+        self._session.read.parquet(*map(str, files)).createOrReplaceTempView(f"embellie_{view.name}")
+        return True
 
     def _keep_up(self) -> None:
         """Look at the lake again where it has grown; unless its manifest can be read from here, each time."""
@@ -218,13 +234,13 @@ class SparkTable(Table):
         self._reader.close()
 
 
-def spark_events(url: str, *, lake: str) -> SparkReader:
+def spark_events(url: str, *, lake: str, views: Sequence[DailyView] = ()) -> SparkReader:
     """Open the log's lake (a folder or address that the server sees, or a table), to be queried as `events`.
 
     Raises:
         TableError: A column is missing.
     """
-    reader = SparkReader(url, lake, relation="events")
+    reader = SparkReader(url, lake, relation="events", views=views)
     missing = [name for name in EVENT_COLUMNS if name not in reader.columns]
     if missing:
         reader.close()

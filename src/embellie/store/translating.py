@@ -100,6 +100,7 @@ _KNOWN: Mapping[type[exp.Expr], frozenset[str]] = {
     exp.Trim: _ONE,
     exp.DateDiff: frozenset({"this", "expression", "unit", "date_part_boundary"}),
     exp.ToDays: _ONE,
+    exp.Explode: _ONE,
     # Aggregates.
     exp.Count: frozenset({"this", "big_int"}),
     exp.Sum: _ONE,
@@ -247,6 +248,7 @@ _FORMS: Mapping[type[exp.Expr], Callable[[Any], bool]] = {
     exp.Distinct: _distinct_is_known,
     exp.Window: lambda node: isinstance(node.this, exp.RowNumber | exp.Ntile),
     exp.Join: _join_is_known,
+    exp.Explode: lambda node: isinstance(node.parent, exp.Alias) and isinstance(node.this, exp.Column),
     exp.Placeholder: lambda node: isinstance(node.this, str) and node.name.isidentifier(),
 }
 """Which forms of a construct are translated, where not all are."""
