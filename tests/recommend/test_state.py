@@ -5,9 +5,11 @@ import random
 import numpy as np
 import pytest
 
+from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
 from embellie.domain.reading import ConsentChange, Erasure
 from embellie.recommend.policies import POLICIES, build_policy
+from embellie.recommend.signals import Silent
 from embellie.recommend.state import Bounds, State
 
 
@@ -184,3 +186,39 @@ def test_a_flood_of_withdrawals_stays_bounded_and_quick(gazette):
     assert site.visit_rows(gazette.request(3, visit="v")) == [0]
     state.apply(gazette.event(4, Erasure(reader="ann")))
     assert site._visits_of == {}
+
+
+class Heard(Silent):
+    """Remembers what it was told."""
+
+    name = "heard"
+
+    def __init__(self):
+        self.told = []
+
+    def publish(self, row, article, at):
+        self.told.append(("publish", row, article.article))
+
+    def open(self, opened):
+        self.told.append(("open", opened.row, opened.before, opened.again))
+
+    def forget(self, reader, visits):
+        self.told.append(("forget", reader, tuple(sorted(visits))))
+
+
+def test_a_signal_hears_what_is_published_opened_and_forgotten(gazette):
+    """With what the visit opened before; only where the state was asked to keep it."""
+    log = [gazette.publish("a", 0), gazette.publish("b", 1)]
+    log += [gazette.read(name, minute, reader="r", visit="v") for minute, name in enumerate(["a", "b", "a"], start=2)]
+    state = State(signals=[Heard]).fold([*log, gazette.event(9, Erasure(reader="r"))])
+    site = state.site("gazette")
+    assert site.signal(Heard).told == [
+        ("publish", 0, "a"),
+        ("publish", 1, "b"),
+        ("open", 0, (), False),
+        ("open", 1, (0,), False),
+        ("open", 0, (0, 1), True),
+        ("forget", "r", ("v",)),
+    ]
+    with pytest.raises(InputError, match="does not keep `heard`"):
+        State().site("gazette").signal(Heard)

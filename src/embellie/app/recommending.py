@@ -29,6 +29,7 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.evaluation import Evaluation, Interval, PolicyResult, evaluate
 from embellie.recommend.policies import build_policy
 from embellie.recommend.replaying import ClickLog, Protocol
+from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 from embellie.store.article_files import USUAL
 from embellie.store.clicks import BadRow, Unit, read_clicks
@@ -358,12 +359,13 @@ def try_policy(
     file = folder / config.data / LOG_FILE
     if not file.is_file():
         raise InputError("No log yet.", hint="Bring in articles first: `embellie catalogue sync`.", at=str(file))
+    chosen = policy_of(policy, editors_list=place.editors_list)
     with SqliteLog(file) as log:
-        state, operations = fold_log(log, sites_of(config), until=asked["now"])
+        state, operations = fold_log(log, sites_of(config), until=asked["now"], signals=signals_of([chosen]))
     given: dict[str, Any] = {"site": place.site, "placement": spot.placement, "n": spot.slots}
     given |= {name: value for name, value in asked.items() if value not in (None, "", ())}
     request = SlateRequest(**given)
-    ranking = policy_of(policy, editors_list=place.editors_list)(request, state)
+    ranking = chosen(request, state)
     known = list(operations.of(place.site).rules.values())
     slate = apply_rules(ranking, request=request, state=state, rules=known, placement=spot)
     counters, now = state.site(place.site).counters, micros(request.now)
@@ -378,9 +380,11 @@ def try_policy(
     )
 
 
-def fold_log(log: EventLog, sites: Mapping[str, Site], *, until: datetime) -> tuple[State, Operations]:
+def fold_log(
+    log: EventLog, sites: Mapping[str, Site], *, until: datetime, signals: Sequence[type[Signal]] = ()
+) -> tuple[State, Operations]:
     """Fold a log up to a time into what policies see and what editors ruled, as a running newsroom does."""
-    state, operations = State(), Operations(sites, stable="")
+    state, operations = State(signals=signals), Operations(sites, stable="")
     for _, event in log.scan(kinds=FOLDED):
         if event.at <= until:
             state.apply(event)

@@ -10,6 +10,7 @@ from embellie.domain.unavailable import Unavailable
 from embellie.ports import Policy
 from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.replaying import ClickLog, Protocol, Replay, Target, choose_targets, rank, serve
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 
 REACH95 = 1.959963984540054
@@ -130,7 +131,7 @@ def evaluate(
             f"No target among {len(log)} clicks: no visit has two different articles.",
             hint="Check the visit and article columns.",
         )
-    replay = Replay(log, protocol, timer=timer)
+    replay = Replay(log, protocol, timer=timer, signals=signals_of(policies.values()))
     runs = {name: _Run(policy, len(targets), timer) for name, policy in policies.items()}
     unseen = 0
     for number, (target, request) in enumerate(replay.requests(targets)):

@@ -17,6 +17,7 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import RankedPolicy
 from embellie.recommend.popularity import MICROS_PER_HOUR, Integers
 from embellie.recommend.ranking import best_first, rank_of
+from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 
 SITE = "log"
@@ -140,12 +141,20 @@ class Replay:
         log: The clicks.
         protocol: How to replay them.
         timer: Tells seconds; the time spent folding is kept in `fold_seconds`.
+        signals: What the state is to remember beside popularity and histories.
     """
 
-    def __init__(self, log: ClickLog, protocol: Protocol, *, timer: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        log: ClickLog,
+        protocol: Protocol,
+        *,
+        timer: Callable[[], float],
+        signals: Iterable[type[Signal]] = (),
+    ) -> None:
         self.log = log
         self.protocol = protocol
-        self.state = State(from_reads=True)
+        self.state = State(from_reads=True, signals=signals)
         self.fold_seconds = 0.0
         self._timer = timer
         self._events = events_of(log)

@@ -4,11 +4,13 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embellie.domain.article import Article
+from embellie.domain.errors import InputError
 from embellie.domain.event import Event
 from embellie.domain.moment import micros
 from embellie.domain.reading import Click, ConsentChange, Erasure, Read
@@ -16,6 +18,9 @@ from embellie.domain.slate import SlateRequest
 from embellie.recommend.affinity import Histories
 from embellie.recommend.popularity import HALF_LIVES, ReadCounters
 from embellie.recommend.shelf import Shelf, primary_language
+from embellie.recommend.signals import Opened, Signal
+
+SignalT = TypeVar("SignalT", bound=Signal)
 
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
@@ -43,12 +48,15 @@ class _Visit:
 
 
 class SiteState:
-    """One site: its articles, how much each is read, and what each reader has read."""
+    """One site: its articles, how much each is read, what each reader has read, and the signals asked for (by type)."""
 
-    def __init__(self, *, half_lives: Sequence[float], bounds: Bounds, from_reads: bool) -> None:
+    def __init__(
+        self, *, half_lives: Sequence[float], bounds: Bounds, from_reads: bool, signals: Iterable[type[Signal]] = ()
+    ) -> None:
         self.shelf = Shelf(from_reads=from_reads, unlisted=bounds.unlisted)
         self.counters = ReadCounters(half_lives)
         self.histories = Histories(articles=bounds.history, readers=bounds.readers)
+        self.signals: dict[type[Signal], Signal] = {signal: signal() for signal in signals}
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
@@ -61,8 +69,10 @@ class SiteState:
             at = min(at, micros(event.received_at))
         match event.body:
             case Article() as article:
-                self.shelf.put(article, at)
+                row = self.shelf.put(article, at)
                 self.counters.grow(len(self.shelf))
+                for signal in self.signals.values():
+                    signal.publish(row, article, at)
             case Read() | Click() as opened:
                 self._open(opened, at, profiling=event.consent == "profiling")
             case ConsentChange(reader=reader, state=consent):
@@ -79,7 +89,13 @@ class SiteState:
             return
         self.counters.grow(len(self.shelf))
         # A click and the read that follows it are one: an article counts once per visit.
+        visit = self._visits.get(opened.visit) if self.signals else None
+        before = tuple(visit.rows) if visit else ()
         new = self._enter(opened, row) if opened.visit else isinstance(opened, Read)
+        if self.signals:
+            told = Opened(row, at, opened.reader, opened.visit, before, not new, profiling)
+            for signal in self.signals.values():
+                signal.open(told)
         if new:
             self.counters.add(row, at)
         if profiling and opened.reader:
@@ -103,7 +119,10 @@ class SiteState:
         if not reader:
             return
         self.histories.forget(reader, at)
-        for name in list(self._visits_of.get(reader, ())):
+        visits = list(self._visits_of.get(reader, ()))
+        for signal in self.signals.values():
+            signal.forget(reader, visits)
+        for name in visits:
             self._leave(name)
 
     def _leave(self, name: str) -> None:
@@ -112,6 +131,19 @@ class SiteState:
         others.discard(name)
         if not others:
             del self._visits_of[reader]
+
+    def signal(self, kind: type[SignalT]) -> SignalT:
+        """Return what a signal remembers.
+
+        Raises:
+            InputError: The state was not asked to keep it.
+        """
+        found = self.signals.get(kind)
+        if not isinstance(found, kind):
+            raise InputError(
+                f"This state does not keep `{kind.name}`.", hint="Fold with `State(signals=signals_of([policy]))`."
+            )
+        return found
 
     def article(self, article: str) -> Article | None:
         """Return an article as last published."""
@@ -173,12 +205,19 @@ class State:
         half_lives: The ladder of half-lives of popularity, in hours.
         bounds: What is kept at most, per site.
         from_reads: Whether articles known from reads alone may be shown (replay of a click log without catalogue).
+        signals: What else to remember, as the policies that will look at it need (`signals_of`).
     """
 
     def __init__(
-        self, *, half_lives: Sequence[float] = HALF_LIVES, bounds: Bounds | None = None, from_reads: bool = False
+        self,
+        *,
+        half_lives: Sequence[float] = HALF_LIVES,
+        bounds: Bounds | None = None,
+        from_reads: bool = False,
+        signals: Iterable[type[Signal]] = (),
     ) -> None:
         self._half_lives = tuple(half_lives)
+        self.signals = tuple(signals)
         self._bounds = bounds or Bounds()
         self._from_reads = from_reads
         self._sites: dict[str, SiteState] = {}
@@ -212,4 +251,6 @@ class State:
         return [article for row in newest.tolist() if (article := shelf.articles[row]) is not None]
 
     def _new(self) -> SiteState:
-        return SiteState(half_lives=self._half_lives, bounds=self._bounds, from_reads=self._from_reads)
+        return SiteState(
+            half_lives=self._half_lives, bounds=self._bounds, from_reads=self._from_reads, signals=self.signals
+        )
