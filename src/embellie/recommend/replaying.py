@@ -56,14 +56,19 @@ class Protocol:
     `window` in µs: policies know what came before the window's start. `target`: every click of a visit after its
     first (`next`), or its last one only. `seen` `keep` ranks every article seen so far but the page's own, `drop`
     leaves out what the reader has read, as slates do, and with it such targets. `sample` 0 takes every target.
+    `more_k` are further positions to report at, below `k`. Targets before `since` or from `until` on (µs; 0 for no
+    limit) are told to policies, not scored.
     """
 
     window: int = MICROS_PER_HOUR
     target: Literal["next", "last"] = "next"
     seen: Literal["keep", "drop"] = "keep"
     k: int = 20
+    more_k: tuple[int, ...] = ()
     sample: int = 0
     seed: int = 0
+    since: int = 0
+    until: int = 0
 
 
 def targets_of(
@@ -95,6 +100,9 @@ def targets_of(
 def choose_targets(log: ClickLog, protocol: Protocol) -> list[Target]:
     """Return the targets of a protocol: all of them, or a sample drawn with its seed, in order of time."""
     found = targets_of(log, protocol.target, seen=protocol.seen)
+    if protocol.since or protocol.until:
+        ends = protocol.until or np.iinfo(np.int64).max
+        found = [one for one in found if protocol.since <= log.at[one.click] < ends]
     if not 0 < protocol.sample < len(found):
         return found
     drawn = np.random.default_rng(protocol.seed).choice(len(found), protocol.sample, replace=False)
