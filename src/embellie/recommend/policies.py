@@ -63,6 +63,7 @@ class StatusQuo:
     """
 
     name: ClassVar[str] = "status_quo"
+    names_matter: ClassVar[bool] = True
 
     list: str = "nothing"
     articles: str = ""
