@@ -221,6 +221,7 @@ def ease(articles: int = 500, ridge: float = 20.0, days: float = 30.0, beneath: 
 
 
 def factors(
+    *,
     factors: int = 32,
     regularisation: float = 1.0,
     confidence: float = 10.0,
