@@ -1,6 +1,7 @@
 """`embellie recommend compare`, `tune`, and what `evaluate` tells beside the first figures."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from embellie.domain.errors import InputError
 from embellie.recommend.leaks import Leak
 from embellie.recommend.policies import POLICIES, build_policy
 
+DESKDROP = Path(__file__).parents[2] / ".." / "shared" / "data" / "deskdrop" / "users_interactions.csv.gz"
 COLUMNS = ["--reader", "who", "--visit", "sitting", "--article", "what", "--at", "when"]
 
 
@@ -177,3 +179,17 @@ def test_tune_uses_usual_values_of_real_settings():
 def test_tune_teaches(clicks, arguments, said):
     """Nothing to try, too much to try, a setting that is none: each says what to write."""
     assert said in str(run("tune", *arguments, "--log", clicks, *COLUMNS).exception)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not DESKDROP.is_file(), reason="DeskDrop is not in ../shared/data/deskdrop.")
+def test_real_clicks_show_no_leak_and_a_real_difference():
+    """On a year of real clicks the built-in policies pass the check, and popularity is surely above recency alone."""
+    columns = ["--reader", "personId", "--visit", "sessionId", "--article", "contentId", "--at", "timestamp"]
+    policies = ["--policy", "popular", "--policy", "latest"]
+    arguments = ["--log", DESKDROP, *columns, "--unit", "s", "--sample", 3000, "--check-leaks", "--json", *policies]
+    document = json.loads(run("evaluate", *arguments).stdout)
+    assert document["leaks"]["checked"]
+    (ndcg,) = (one for one in document["differences"] if one["metric"] == "ndcg")
+    assert ndcg["real"]
+    assert 0.0 < ndcg["low"] < ndcg["high"] < 0.1
