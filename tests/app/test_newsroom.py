@@ -105,17 +105,6 @@ def test_a_bad_event_is_set_aside_alone(newsroom, clock):
     assert all(row.received == row.accepted + row.duplicates + row.quarantined for row in rows)
 
 
-@pytest.mark.parametrize("change", [{"kind": "release", "release": "x", "policy": "latest"}, {"site": "other"}])
-def test_a_public_key_can_neither_release_nor_write_for_another_site(newsroom, clock, change):
-    """What a page may send is limited to what readers do, on its own site."""
-    wrong = {
-        key: value for key, value in read(clock, "r1", "a0").items() if key in ("id", "site", "at", "kind")
-    } | change
-    receipt = newsroom.receive([wrong], site="gazette", public=True).result()
-    assert not receipt.accepted
-    assert len(receipt.quarantined) == 1
-
-
 def test_publishing_again_changes_nothing_and_a_change_back_is_a_change(newsroom, clock):
     """The catalogue is idempotent, and follows an article that returns to an earlier title."""
     one, *_ = articles(clock)

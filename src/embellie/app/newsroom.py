@@ -1,26 +1,25 @@
 """Newsroom: one installation, running. The only object that turns the whole loop."""
 
 import contextlib
-import json
 import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
-from embellie.app.intake import on_server_clock
+from embellie.app.intake import Sender, take_in
 from embellie.app.observing import Filed, Observatory, Placed
 from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
 from embellie.app.programme import programme_from_log
 from embellie.domain.article import Article
-from embellie.domain.errors import Conflict, EmbellieError, EventError, QuestionError, unknown_name
-from embellie.domain.event import PUBLIC_KINDS, Body, Event, fact_id, new_id
+from embellie.domain.errors import Conflict, EmbellieError, QuestionError, unknown_name
+from embellie.domain.event import Body, Event, fact_id, new_id
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment, Variant
 from embellie.domain.question import Question, QuestionFiled
@@ -45,7 +44,6 @@ from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
-from embellie.store.wire import event_from_wire
 
 FOLLOWED = (*OPERATOR_KINDS, "article")
 """The kinds another process may write, which the running server picks up."""
@@ -195,19 +193,8 @@ class Newsroom:
             sent_at: When the batch left, by the sender's clock; each `at` is then put on the server's.
         """
         self.site(site)
-        now = self.clock()
-        events: list[Event] = []
-        rejected: list[Rejected] = []
-        for index, one in enumerate(raw):
-            try:
-                event = _admit(event_from_wire(one, at=f"$.events[{index}]"), site, index, public=public)
-                if sent_at is not None:
-                    event = on_server_clock(event, sent_at=sent_at, received_at=now)
-                events.append(_in_simulated_time(event, now) if self.simulated else event)
-            except EventError as error:
-                payload = json.dumps(one, ensure_ascii=False, default=str)
-                reason = f"{error.message} {error.hint}".strip()
-                rejected.append(Rejected(index=index, payload=payload, reason=reason, at=error.at, site=site))
+        sender = Sender(site=site, public=public, simulated=self.simulated)
+        events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
         return self._submit(events, rejected)
 
     def publish(self, site: str, articles: Sequence[Article]) -> "Future[Receipt]":
@@ -716,25 +703,3 @@ def _after(written: "Future[Receipt]", then: Callable[[Receipt], Receipt]) -> "F
 
     written.add_done_callback(settle)
     return done
-
-
-def _in_simulated_time(event: Event, now: datetime) -> Event:
-    """A person's browser among simulated readers tells another time than theirs: take the simulated one."""
-    return replace(event, at=now) if abs(event.at - now) > timedelta(days=1) else event
-
-
-def _admit(event: Event, site: str, index: int, *, public: bool) -> Event:
-    at = f"$.events[{index}]"
-    if event.site != site:
-        raise EventError(
-            f"Site `{event.site}` is not the key's site.",
-            hint=f"Send it with the key of `{event.site}`, or write `{site}`.",
-            at=f"{at}.site",
-        )
-    if public and event.kind not in PUBLIC_KINDS:
-        raise EventError(
-            f"A public key may not send `{event.kind}`.",
-            hint=f"Use an API token, or send one of: {', '.join(sorted(PUBLIC_KINDS))}.",
-            at=f"{at}.kind",
-        )
-    return event
