@@ -219,7 +219,6 @@ def test_two_rollouts_of_one_placement_are_refused(newsroom, clock):
         (lambda newsroom: newsroom.start("gazette", "article-botom", "x"), "Did you mean `article-bottom`"),
         (lambda newsroom: newsroom.start("gazette", "article-bottom", "x"), "Unknown release"),
         (lambda newsroom: newsroom.build("gazette", "popularr", {}), "Did you mean `popular`"),
-        (lambda newsroom: newsroom.build("gazette", "popular", {"halflife": 6}), "Did you mean `half_life`"),
         (lambda newsroom: newsroom.scorecard("first-ligt"), "Did you mean `first-light`"),
         (lambda newsroom: newsroom.articles("gazete"), "Did you mean `gazette`"),
         (lambda newsroom: newsroom.advance("gazette", "none"), "None is defined yet"),

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from embellie import __version__
+from embellie.app.building import built, scenario_releases
 from embellie.app.config import Config, metrics_of, read_config, sites_of
+from embellie.app.declaring import declared
 from embellie.app.intake import Sender, take_in
 from embellie.app.observing import Filed, Observatory, Placed
 from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
@@ -21,9 +22,9 @@ from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, EmbellieError, QuestionError, unknown_name
 from embellie.domain.event import Body, Event, fact_id, new_id
 from embellie.domain.evidence import Evidence
-from embellie.domain.experiment import Experiment, Variant
+from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question, QuestionFiled
-from embellie.domain.release import Release, Setting, release_id
+from embellie.domain.release import Release, Setting
 from embellie.domain.rollout import Rollout
 from embellie.domain.rule import Rule
 from embellie.domain.scorecard import Scorecard
@@ -89,7 +90,8 @@ class Newsroom:
             )
         self._lock = threading.RLock()
         self._state = State()
-        self._operations = Operations(self.sites, stable=self._scenario_release(next(iter(config.scenarios))).release)
+        self._scenarios = scenario_releases(config)
+        self._operations = Operations(self.sites, stable=next(iter(self._scenarios.values())).release)
         self._snapshots: dict[str, Snapshot] = {}
         self._exposed: set[tuple[str, str, str, str]] = set()
         self._followed = 0
@@ -173,11 +175,11 @@ class Newsroom:
         Raises:
             UnknownName: The site, the placement or the scenario does not exist.
         """
-        if scenario not in self.config.scenarios:
-            raise unknown_name("scenario", scenario, self.config.scenarios)
+        if scenario not in self._scenarios:
+            raise unknown_name("scenario", scenario, self._scenarios)
         snapshot = self._snapshot(request.site)
         with self._lock:
-            return snapshot.rankers[self._scenario_release(scenario).release](
+            return snapshot.rankers[self._scenarios[scenario].release](
                 request, placement_of(snapshot, request.placement)
             )
 
@@ -344,19 +346,19 @@ class Newsroom:
         with self._lock:
             live = [one for site in self.sites for one in put_before_readers(self._operations.of(site))]
         policies = [(one.policy, dict(one.settings)) for one in live]
-        built = {
+        released = {
             name
             for name in question.scenarios
-            if (own := self.config.scenarios.get(name)) and (own.policy, dict(own.settings)) in policies
+            if (own := self._scenarios.get(name)) and (own.policy, dict(own.settings)) in policies
         }
-        for name in tuple(built):
+        for name in tuple(released):
             while name := question.scenarios[name].needs:
-                built.add(name)
+                released.add(name)
         scenarios = {
-            name: replace(scenario, built=True) if name in built else scenario
+            name: replace(scenario, built=True) if name in released else scenario
             for name, scenario in question.scenarios.items()
         }
-        return replace(question, scenarios=scenarios) if built else question
+        return replace(question, scenarios=scenarios) if released else question
 
     def _file_question(self) -> None:
         """Put the question in the log when its text is new; one that cannot be read is no belief of anybody's."""
@@ -419,11 +421,11 @@ class Newsroom:
             UnknownName: The policy, or one of the settings, does not exist.
             InputError: A setting's value is wrong.
         """
-        release = self._release(policy, settings, note=note)
+        release = built(policy, settings, note=note)
         self.site(site)
-        built = self._operations.of(site).releases.get(release.release)
-        if built is not None:
-            return built
+        known = self._operations.of(site).releases.get(release.release)
+        if known is not None:
+            return known
         self.file(site, release, by=by)
         return release
 
@@ -551,81 +553,12 @@ class Newsroom:
 
     # inside
 
-    def _scenario_release(self, name: str) -> Release:
-        scenario = self.config.scenarios[name]
-        return self._release(scenario.policy, scenario.settings, note=f"Scenario {name}.")
-
-    def _release(self, policy: str, settings: Mapping[str, Setting], *, note: str) -> Release:
-        build_policy(policy, settings)
-        return Release(
-            release=release_id(policy, settings, code=__version__),
-            policy=policy,
-            settings=dict(settings),
-            code=__version__,
-            note=note,
-        )
-
     def _declare(self) -> None:
         """Put what the configuration declares in the log, once."""
         now = self.clock()
         for name, site in self.sites.items():
-            events = [self._declared(name, self._scenario_release(scenario)) for scenario in self.config.scenarios]
-            for label, one in self.config.experiments.items():
-                if one.placement in site.placements and label not in self._operations.of(name).experiments:
-                    variants = tuple(
-                        Variant(
-                            name=variant,
-                            weight=weight,
-                            scenario=variant,
-                            release=self._scenario_release(variant).release,
-                        )
-                        for variant, weight in one.variants.items()
-                    )
-                    experiment = Experiment(
-                        experiment=label,
-                        placement=one.placement,
-                        control=one.control,
-                        variants=variants,
-                        salt=label,
-                        layer=one.layer,
-                        share=one.share,
-                        planned=one.planned,
-                        looks=one.looks,
-                        pre_days=one.pre_days,
-                        primary=one.primary,
-                        metrics=tuple(self.config.metrics),
-                        started_at=now,
-                    )
-                    events.append(self._declared(name, experiment))
-            events += self._declared_holdout(name, now)
-            self._submit(events).result()
-
-    def _declared_holdout(self, site: str, now: datetime) -> list[Event]:
-        wanted = self.config.holdout
-        if not wanted.share or wanted.name in self._operations.of(site).experiments:
-            return []
-        held = Variant(
-            name="held_out",
-            weight=wanted.share,
-            scenario=wanted.scenario,
-            release=self._scenario_release(wanted.scenario).release,
-        )
-        holdout = Experiment(
-            experiment=wanted.name,
-            placement="",
-            control=held.name,
-            variants=(held, Variant(name="everyone", weight=1 - wanted.share, scenario="", release="")),
-            salt=f"{wanted.name}/holdout",
-            primary=metrics_of(self.config)[0].metric,
-            metrics=tuple(self.config.metrics),
-            holdout=True,
-            started_at=now,
-        )
-        return [self._declared(site, holdout)]
-
-    def _declared(self, site: str, body: Release | Experiment) -> Event:
-        name = body.release if isinstance(body, Release) else body.experiment
-        return self._event(site, body, now=self.clock(), consent="none", id_=fact_id(site, "declared", body.kind, name))
+            own = self._operations.of(name)
+            self._submit(declared(self.config, site, own, scenarios=self._scenarios, now=now)).result()
 
     def _event(self, site: str, body: Body, *, now: datetime, consent: Consent, id_: str = "") -> Event:
         return Event(id=id_ or new_id(now, os.urandom(10)), site=site, at=now, consent=consent, body=body)
