@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_through_time
 from embellie.app.building import built, scenario_releases
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.declaring import declared
@@ -507,37 +508,15 @@ class Newsroom:
 
     def counts(self, site: str) -> Mapping[str, int]:
         """Count the site's events by kind."""
-        rows = self.analysis.rows(
-            "SELECT kind, count(*) AS events FROM events WHERE site = $site GROUP BY kind ORDER BY kind", {"site": site}
-        )
-        return {row["kind"]: row["events"] for row in rows}
+        return counts_by_kind(self.analysis, site)
 
     def traffic(self, site: str, *, buckets: int = 60) -> list[dict[str, Any]]:
         """Count events by kind in equal stretches of time, oldest first: rows of `at`, `kind`, `count`."""
-        return self.analysis.rows(
-            """
-            WITH own AS (SELECT "at", kind FROM events WHERE site = $site AND kind IN
-                         ('served', 'impression', 'click', 'read', 'conversion')),
-                 span AS (SELECT min("at") AS first, greatest(epoch(max("at")) - epoch(min("at")), 1) AS seconds FROM own),
-                 placed AS (SELECT kind, least(floor((epoch("at") - epoch(first)) / seconds * $buckets), $buckets - 1)
-                                         AS bucket, first, seconds FROM own, span)
-            SELECT strftime(first + to_seconds(bucket * seconds / $buckets), '%Y-%m-%dT%H:%M:%SZ') AS "at",
-                   kind, count(*) AS count
-            FROM placed GROUP BY bucket, first, seconds, kind ORDER BY bucket, kind
-            """,
-            {"site": site, "buckets": buckets},
-        )
+        return traffic_through_time(self.analysis, site, buckets=buckets)
 
     def served_shares(self, site: str) -> Mapping[str, int]:
         """Count slates served by variant; those outside any comparison under their release."""
-        rows = self.analysis.rows(
-            """
-            SELECT coalesce(nullif(body ->> '$.variant', ''), body ->> '$.release') AS variant, count(*) AS slates
-            FROM events WHERE site = $site AND kind = 'served' GROUP BY 1 ORDER BY 2 DESC
-            """,
-            {"site": site},
-        )
-        return {row["variant"]: row["slates"] for row in rows}
+        return slates_by_variant(self.analysis, site)
 
     def popular_now(self, site: str, n: int = 10) -> list[tuple[Article, float]]:
         """Rank what is read most now, with its decayed count of reads."""
