@@ -3,8 +3,7 @@
 import contextlib
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,41 +15,36 @@ from embellie.app.building import built, scenario_releases
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.declaring import declared
 from embellie.app.intake import Sender, take_in
+from embellie.app.live_folds import LiveFolds, after, exposed, minted
 from embellie.app.observing import Filed, Observatory, Placed
-from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
+from embellie.app.operations import comparisons, put_before_readers
 from embellie.app.programme import programme_from_log
 from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, EmbellieError, QuestionError, unknown_name
-from embellie.domain.event import Body, Event, fact_id, new_id
+from embellie.domain.event import Body, Event, fact_id
 from embellie.domain.evidence import Evidence
-from embellie.domain.experiment import Experiment
+from embellie.domain.experiment import Experiment, Exposure
 from embellie.domain.question import Question, QuestionFiled
 from embellie.domain.release import Release, Setting
 from embellie.domain.rollout import Rollout
 from embellie.domain.rule import Rule
 from embellie.domain.scorecard import Scorecard
-from embellie.domain.site import Placement, Site
-from embellie.domain.slate import Consent, Recommended, Slate, SlateRequest
+from embellie.domain.site import Site
+from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.frame.question_file import parse_question, read_question
 from embellie.measure.visit_rows import visits_view
-from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt, Rejected
-from embellie.recommend.editorial import apply_rules
+from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.recommend.policies import build_policy
-from embellie.recommend.state import ANY_LANGUAGE, State
+from embellie.recommend.state import ANY_LANGUAGE
 from embellie.release import changing
-from embellie.serve.handling import Ranker, Snapshot, handle, placement_of
+from embellie.serve.handling import handle, placement_of
 from embellie.stats.shrinkage import FEWEST, Prior
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
-
-FOLLOWED = (*OPERATOR_KINDS, "article")
-"""The kinds another process may write, which the running server picks up."""
-
-FOLLOW_SECONDS = 0.2
 
 ANALYSIS_MEMORY = "1536MiB"
 """What scorecards may hold in memory; the rest waits on disk, in the data folder."""
@@ -89,14 +83,9 @@ class Newsroom:
                 lake=config.analysis.lake or (str(lake.resolve()) if spark else ""),
                 views=views,
             )
-        self._lock = threading.RLock()
-        self._state = State()
         self._scenarios = scenario_releases(config)
-        self._operations = Operations(self.sites, stable=next(iter(self._scenarios.values())).release)
-        self._snapshots: dict[str, Snapshot] = {}
-        self._exposed: set[tuple[str, str, str, str]] = set()
-        self._followed = 0
-        self._closing = threading.Event()
+        stable = next(iter(self._scenarios.values())).release
+        self._live = LiveFolds(log, self.sites, stable=stable, clock=clock)
         self._observatory = Observatory(
             self.scored,
             metrics=metrics_of(config),
@@ -123,10 +112,10 @@ class Newsroom:
         data = folder / config.data
         data.mkdir(parents=True, exist_ok=True)
         newsroom = cls(folder, config, SqliteLog(data / LOG_FILE), clock=clock, simulated=simulated, threads=threads)
-        newsroom._replay()
+        newsroom._live.replay()
         newsroom._file_question()  # before any experiment begins: what was believed then is a forecast
         newsroom._declare()
-        threading.Thread(target=newsroom._follow, name="embellie-follow", daemon=True).start()
+        newsroom._live.follow()
         return newsroom
 
     def __enter__(self) -> Self:
@@ -142,7 +131,7 @@ class Newsroom:
 
     def close(self) -> None:
         """Finish what is queued and let go of the log."""
-        self._closing.set()
+        self._live.close()
         self.log.close()
         self.analysis.close()
         shutil.rmtree(self._spill, ignore_errors=True)
@@ -156,19 +145,20 @@ class Newsroom:
             UnknownName: The site or the placement does not exist.
             Busy: The log cannot keep up.
         """
-        snapshot = self._snapshot(request.site)
-        with self._lock:
-            handled = handle(request, snapshot, slate_id=new_id(request.now, os.urandom(10)))
-        slate = handled.slate
-        events = [self._event(request.site, slate, now=request.now, consent=request.consent, id_=slate.slate_id)]
-        for exposure in handled.exposures:
-            fact = (request.site, exposure.experiment, exposure.unit, exposure.variant)
-            if fact not in self._exposed:
-                id_ = fact_id(request.site, "exposure", *fact[1:])
-                events.insert(0, self._event(request.site, exposure, now=request.now, consent=request.consent, id_=id_))
-                self._exposed.add(fact)
-        self._submit(events)
-        return slate
+        site, live = request.site, self._live
+        snapshot = live.snapshot(site)
+        with live.lock:
+            handled = handle(request, snapshot, slate_id=minted(request.now))
+            new = [one for one in handled.exposures if exposed(site, one) not in live.exposed]
+            live.exposed.update(exposed(site, one) for one in new)
+        bodies: list[tuple[str, Exposure | Slate]] = [
+            (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new
+        ]
+        bodies.append((handled.slate.slate_id, handled.slate))
+        live.submit(
+            [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
+        )
+        return handled.slate
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would for a request; nothing is put in the log.
@@ -178,8 +168,8 @@ class Newsroom:
         """
         if scenario not in self._scenarios:
             raise unknown_name("scenario", scenario, self._scenarios)
-        snapshot = self._snapshot(request.site)
-        with self._lock:
+        snapshot = self._live.snapshot(request.site)
+        with self._live.lock:
             return snapshot.rankers[self._scenarios[scenario].release](
                 request, placement_of(snapshot, request.placement)
             )
@@ -198,7 +188,7 @@ class Newsroom:
         self.site(site)
         sender = Sender(site=site, public=public, simulated=self.simulated)
         events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
-        return self._submit(events, rejected)
+        return self._live.submit(events, rejected)
 
     def publish(self, site: str, articles: Sequence[Article]) -> "Future[Receipt]":
         """Put articles that are new or changed in the log; those already so are counted as duplicates."""
@@ -206,17 +196,14 @@ class Newsroom:
         now = self.clock()
         changed = [one for one in articles if self.article(site, one.article) != one]
         unchanged = len(articles) - len(changed)
-        events = [self._event(site, one, now=now, consent="none") for one in changed]
-        return _after(self._submit(events), lambda receipt: replace(receipt, duplicates=receipt.duplicates + unchanged))
+        events = [Event(id=minted(now), site=site, at=now, body=one) for one in changed]
+        return after(
+            self._live.submit(events), lambda receipt: replace(receipt, duplicates=receipt.duplicates + unchanged)
+        )
 
     def file(self, site: str, body: Body, *, by: str = "") -> Event:
         """Put an operator's record in the log; it is live when this returns."""
-        self.site(site)
-        if isinstance(body, Rule) and by:
-            body = replace(body, by=by)
-        event = self._event(site, body, now=self.clock(), consent="none")
-        self._submit([event]).result()
-        return event
+        return self._live.file(site, replace(body, by=by) if isinstance(body, Rule) and by else body)
 
     def site(self, name: str) -> Site:
         """Find a site.
@@ -224,30 +211,25 @@ class Newsroom:
         Raises:
             UnknownName: With the sites that exist.
         """
-        try:
-            return self.sites[name]
-        except KeyError:
-            raise unknown_name("site", name, self.sites) from None
+        return self._live.site(name)
 
     def article(self, site: str, article: str) -> Article | None:
         """Find an article as last published."""
         self.site(site)
-        with self._lock:
-            return self._state.article(site, article)
+        with self._live.lock:
+            return self._live.state.article(site, article)
 
     def articles(self, site: str) -> Sequence[Article]:
         """List what readers may be shown now, newest first."""
         self.site(site)
-        with self._lock:
-            return self._state.articles(site, self.clock())
+        with self._live.lock:
+            return self._live.state.articles(site, self.clock())
 
     # measure
 
     def experiments(self, site: str) -> Sequence[Experiment]:
         """List the experiments, running ones first."""
-        self.site(site)
-        with self._lock:
-            found = list(self._operations.of(site).experiments.values())
+        found = self._live.operations(site).experiments.values()
         return sorted(found, key=lambda one: (one.state != "running", one.holdout))
 
     def experiment(self, name: str, *, site: str = "") -> Experiment:
@@ -266,10 +248,10 @@ class Newsroom:
         """
         sites = [self.site(site).site] if site else list(self.sites)
         known: dict[str, Placed] = {}
-        with self._lock:
-            for one in sites:
-                own = {**self._operations.of(one).experiments, **comparisons(self._operations.of(one).history)}
-                known = {label: (one, test) for label, test in own.items()} | known
+        for one in sites:
+            own = self._live.operations(one)
+            tests = own.experiments | comparisons(own.history)
+            known = {label: (one, test) for label, test in tests.items()} | known
         try:
             return known[name]
         except KeyError:
@@ -320,8 +302,7 @@ class Newsroom:
 
     def question_history(self) -> list[tuple[datetime, QuestionFiled]]:
         """List the question as it was written over time, oldest first."""
-        with self._lock:
-            found = [one for site in self.sites for one in self._operations.of(site).questions]
+        found = [one for site in self.sites for one in self._live.operations(site).questions]
         return sorted(found, key=lambda one: one[0])
 
     def evidence(self) -> Sequence[Evidence]:
@@ -344,8 +325,7 @@ class Newsroom:
 
     def _as_built(self, question: Question) -> Question:
         """Mark the scenarios whose policy a rollout has put before readers: what building them cost is spent."""
-        with self._lock:
-            live = [one for site in self.sites for one in put_before_readers(self._operations.of(site))]
+        live = [one for site in self.sites for one in put_before_readers(self._live.operations(site))]
         policies = [(one.policy, dict(one.settings)) for one in live]
         released = {
             name
@@ -371,46 +351,36 @@ class Newsroom:
             filed = QuestionFiled(question=parse_question(text, file=file.name).question, text=text)
             site = next(iter(self.sites))
             id_ = fact_id(site, "question", str(len(known)), text)
-            self._submit([self._event(site, filed, now=self.clock(), consent="none", id_=id_)]).result()
+            self._live.file(site, filed, id_=id_)
 
     def _all_experiments(self) -> list[Placed]:
         return [(site, one) for site in self.sites for one in self.experiments(site)]
 
     def _filed(self) -> list[Filed]:
-        with self._lock:
-            return [(site, one) for site in self.sites for one in self._operations.of(site).evidence]
+        return [(site, one) for site in self.sites for one in self._live.operations(site).evidence]
 
     # release
 
     def releases(self, site: str) -> Sequence[Release]:
         """List what was built."""
-        self.site(site)
-        with self._lock:
-            return list(self._operations.of(site).releases.values())
+        return list(self._live.operations(site).releases.values())
 
     def rollouts(self, site: str) -> Sequence[Rollout]:
         """List the rollouts as they stand, open ones first."""
-        self.site(site)
-        with self._lock:
-            found = list(self._operations.of(site).rollouts.values())
+        found = self._live.operations(site).rollouts.values()
         return sorted(found, key=lambda one: one.state not in ("running", "held"))
 
     def rollout_history(self, site: str) -> Sequence[Event]:
         """List every release, rollout and experiment event, oldest first."""
-        self.site(site)
-        with self._lock:
-            return list(self._operations.of(site).history)
+        return self._live.operations(site).history
 
     def stable(self, site: str) -> Mapping[str, str]:
         """Tell each placement's stable release."""
-        return self._snapshot(site).stable
+        return self._live.operations(site).stable
 
     def rules(self, site: str) -> Sequence[Rule]:
         """List the editorial rules that hold now, on any placement."""
-        self.site(site)
-        now = self.clock()
-        with self._lock:
-            found = list(self._operations.of(site).rules.values())
+        found, now = self._live.operations(site).rules.values(), self.clock()
         return [rule for rule in found if rule.holds(rule.placement, now)]
 
     def build(
@@ -423,8 +393,7 @@ class Newsroom:
             InputError: A setting's value is wrong.
         """
         release = built(policy, settings, note=note)
-        self.site(site)
-        known = self._operations.of(site).releases.get(release.release)
+        known = self._live.operations(site).releases.get(release.release)
         if known is not None:
             return known
         self.file(site, release, by=by)
@@ -437,7 +406,7 @@ class Newsroom:
             UnknownName: The placement or the release does not exist.
             Conflict: A rollout is open on the placement, or the release is live there already.
         """
-        own, snapshot = self._operations.of(site), self._snapshot(site)
+        own, snapshot = self._live.operations(site), self._live.snapshot(site)
         if placement not in snapshot.stable:
             raise unknown_name("placement", placement, snapshot.stable)
         if release not in own.releases:
@@ -491,8 +460,7 @@ class Newsroom:
         return self._change(site, rollout, lambda one: changing.rollback(one, by=by, now=self.clock(), reason=reason))
 
     def _change(self, site: str, name: str, verb: Callable[[Rollout], Rollout]) -> Rollout:
-        self.site(site)
-        rollouts = self._operations.of(site).rollouts
+        rollouts = self._live.operations(site).rollouts
         if name not in rollouts:
             raise unknown_name("rollout", name, rollouts)
         changed = verb(rollouts[name])
@@ -522,9 +490,10 @@ class Newsroom:
         """Rank what is read most now, with its decayed count of reads."""
         self.site(site)
         request = SlateRequest(site=site, placement="", n=n, now=self.clock(), language=ANY_LANGUAGE)
-        with self._lock:
-            top = build_policy("popular")(request, self._state)[:n]
-            return [(found, one.score) for one in top if (found := self._state.article(site, one.article))]
+        with self._live.lock:
+            state = self._live.state
+            top = build_policy("popular")(request, state)[:n]
+            return [(found, one.score) for one in top if (found := state.article(site, one.article))]
 
     def quarantined(self, n: int = 20) -> Sequence[Quarantined]:
         """List the last events that were set aside, with their reasons, the newest first."""
@@ -536,82 +505,5 @@ class Newsroom:
         """Put what the configuration declares in the log, once."""
         now = self.clock()
         for name, site in self.sites.items():
-            own = self._operations.of(name)
-            self._submit(declared(self.config, site, own, scenarios=self._scenarios, now=now)).result()
-
-    def _event(self, site: str, body: Body, *, now: datetime, consent: Consent, id_: str = "") -> Event:
-        return Event(id=id_ or new_id(now, os.urandom(10)), site=site, at=now, consent=consent, body=body)
-
-    def _submit(self, events: Sequence[Event], rejected: Sequence[Rejected] = ()) -> "Future[Receipt]":
-        def applied(receipt: Receipt) -> Receipt:
-            self._apply(receipt.accepted)
-            return receipt
-
-        return _after(self.log.submit(events, received_at=self.clock(), rejected=rejected), applied)
-
-    def _apply(self, events: Iterable[Event]) -> None:
-        changed: set[str] = set()
-        with self._lock:
-            for event in events:
-                if event.site not in self.sites:
-                    continue
-                self._state.apply(event)
-                if self._operations.apply(event):
-                    changed.add(event.site)
-            for site in changed:
-                self._refresh(site)
-
-    def _replay(self) -> None:
-        with self._lock:
-            for sequence, event in self.log.scan():
-                self._followed = sequence
-                if event.site not in self.sites:
-                    continue
-                self._state.apply(event)
-                self._operations.apply(event)
-                if event.kind == "exposure":
-                    self._exposed.add((event.site, event.body.experiment, event.body.unit, event.body.variant))  # type: ignore[union-attr]
-            for site in self.sites:
-                self._refresh(site)
-
-    def _follow(self) -> None:
-        """Pick up what other processes put in the log: a release from the command line, an imported catalogue."""
-        while not self._closing.wait(FOLLOW_SECONDS):
-            try:
-                last = self.log.last()
-                if last > self._followed:
-                    self._apply(event for _, event in self.log.scan(after=self._followed, kinds=FOLLOWED))
-                    self._followed = last
-            except EmbellieError:
-                continue  # the log is closing, or busy: next time
-
-    def _snapshot(self, site: str) -> Snapshot:
-        self.site(site)
-        return self._snapshots[site]
-
-    def _refresh(self, site: str) -> None:
-        rankers = {name: self._ranker(site, release) for name, release in self._operations.of(site).releases.items()}
-        self._snapshots[site] = self._operations.snapshot(site, rankers)
-
-    def _ranker(self, site: str, release: Release) -> Ranker:
-        policy = build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
-        state = self._state
-        rules = tuple(self._operations.of(site).rules.values())
-
-        def rank(request: SlateRequest, placement: Placement) -> Sequence[Recommended]:
-            return apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
-
-        return rank
-
-
-def _after(written: "Future[Receipt]", then: Callable[[Receipt], Receipt]) -> "Future[Receipt]":
-    done: Future[Receipt] = Future()
-
-    def settle(finished: "Future[Receipt]") -> None:
-        try:
-            done.set_result(then(finished.result()))
-        except Exception as error:  # noqa: BLE001 -- whatever failed belongs to the one who waits
-            done.set_exception(error)
-
-    written.add_done_callback(settle)
-    return done
+            own = self._live.operations(name)
+            self._live.submit(declared(self.config, site, own, scenarios=self._scenarios, now=now)).result()

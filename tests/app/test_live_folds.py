@@ -1,0 +1,98 @@
+"""What is in memory is what is in the log, whoever wrote it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from embellie.app.live_folds import LiveFolds
+from embellie.domain.article import Article
+from embellie.domain.errors import UnknownName
+from embellie.domain.event import Event, fact_id
+from embellie.domain.experiment import Exposure
+from embellie.domain.release import Release
+from embellie.domain.rule import Rule
+from embellie.domain.site import Placement, Site
+from embellie.store.log import SqliteLog
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SITES = {"gazette": Site(site="gazette", name="Gazette", placements={"bottom": Placement(placement="bottom")})}
+LATEST = Release(release="latest-1", policy="latest")
+
+
+def event(name, body, *, site="gazette"):
+    return Event(id=fact_id(site, name), site=site, at=NOON, body=body)
+
+
+def seen(live):
+    """All that there is to see of a site."""
+    titles = [one.title for one in live.state.articles("gazette", NOON)]
+    return live.operations("gazette"), live.snapshot("gazette").releases, titles, live.exposed
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens the folds of one log, as a process would."""
+    logs = []
+
+    def open_():
+        logs.append(SqliteLog(tmp_path / "log.sqlite"))
+        live = LiveFolds(logs[-1], SITES, stable="latest-1", clock=lambda: NOON)
+        live.replay()
+        return live
+
+    yield open_
+    for log in logs:
+        log.close()
+
+
+@pytest.fixture
+def live(opened):
+    """The folds of a log with an article, a release and an exposure."""
+    folds = opened()
+    exposure = Exposure(experiment="e", unit="r", variant="v")
+    article = Article(article="a", title="Rain ends", published_at=NOON - timedelta(hours=1))
+    folds.submit([event("x", exposure), event("a", article), event("l", LATEST)]).result()
+    return folds
+
+
+def test_what_is_submitted_is_live_when_it_is_durable(live):
+    """The release can answer, the article can be shown, the reader is known to be exposed."""
+    operations, releases, titles, exposed = seen(live)
+    assert operations.releases == releases == {"latest-1": LATEST}
+    assert titles == ["Rain ends"]
+    assert exposed == {("gazette", "e", "r", "v")}
+
+
+def test_replay_gives_what_was_live(live, opened):
+    """To stop and start changes nothing."""
+    assert seen(opened()) == seen(live)
+
+
+def test_another_sites_events_are_left_alone(live):
+    """A site that the configuration no longer names stays in the log."""
+    before = seen(live)
+    receipt = live.submit([event("n", LATEST, site="herald")]).result()
+    assert len(receipt.accepted) == 1
+    assert seen(live) == before
+    with pytest.raises(UnknownName, match="gazette"):
+        live.snapshot("herald")
+
+
+def test_what_another_process_files_is_picked_up(live, opened):
+    """The command line changes a running server through the log."""
+    other = opened()
+    other.follow()
+    live.file("gazette", Rule(rule="r", action="ban", article="a"))
+    started = time.monotonic()
+    while not other.operations("gazette").rules and time.monotonic() - started < 5:
+        time.sleep(0.01)
+    other.close()
+    assert list(other.operations("gazette").rules) == ["r"]
+
+
+def test_what_was_looked_at_does_not_change(live):
+    """Who lists the rules gets those of that moment."""
+    before = live.operations("gazette")
+    live.file("gazette", Rule(rule="r", action="ban", article="a"))
+    assert not before.rules
