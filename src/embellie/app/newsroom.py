@@ -12,18 +12,20 @@ from typing import Any, Self
 
 from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_through_time
 from embellie.app.building import built, scenario_releases
+from embellie.app.catalogue import Catalogue
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.declaring import declared
 from embellie.app.intake import Sender, take_in
-from embellie.app.live_folds import LiveFolds, after, exposed, minted
+from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Filed, Observatory, Placed
 from embellie.app.operations import comparisons, put_before_readers
 from embellie.app.programme import programme_from_log
+from embellie.app.serving import Slates
 from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, EmbellieError, QuestionError, unknown_name
 from embellie.domain.event import Body, Event, fact_id
 from embellie.domain.evidence import Evidence
-from embellie.domain.experiment import Experiment, Exposure
+from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question, QuestionFiled
 from embellie.domain.release import Release, Setting
 from embellie.domain.rollout import Rollout
@@ -35,10 +37,7 @@ from embellie.domain.verdict import Verdict
 from embellie.frame.question_file import parse_question, read_question
 from embellie.measure.visit_rows import visits_view
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
-from embellie.recommend.policies import build_policy
-from embellie.recommend.state import ANY_LANGUAGE
 from embellie.release import changing
-from embellie.serve.handling import handle, placement_of
 from embellie.stats.shrinkage import FEWEST, Prior
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
@@ -86,6 +85,8 @@ class Newsroom:
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
         self._live = LiveFolds(log, self.sites, stable=stable, clock=clock)
+        self._slates = Slates(self._live, scenarios=self._scenarios)
+        self._catalogue = Catalogue(self._live)
         self._observatory = Observatory(
             self.scored,
             metrics=metrics_of(config),
@@ -145,20 +146,7 @@ class Newsroom:
             UnknownName: The site or the placement does not exist.
             Busy: The log cannot keep up.
         """
-        site, live = request.site, self._live
-        snapshot = live.snapshot(site)
-        with live.lock:
-            handled = handle(request, snapshot, slate_id=minted(request.now))
-            new = [one for one in handled.exposures if exposed(site, one) not in live.exposed]
-            live.exposed.update(exposed(site, one) for one in new)
-        bodies: list[tuple[str, Exposure | Slate]] = [
-            (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new
-        ]
-        bodies.append((handled.slate.slate_id, handled.slate))
-        live.submit(
-            [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
-        )
-        return handled.slate
+        return self._slates.answer(request)
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would for a request; nothing is put in the log.
@@ -166,13 +154,7 @@ class Newsroom:
         Raises:
             UnknownName: The site, the placement or the scenario does not exist.
         """
-        if scenario not in self._scenarios:
-            raise unknown_name("scenario", scenario, self._scenarios)
-        snapshot = self._live.snapshot(request.site)
-        with self._live.lock:
-            return snapshot.rankers[self._scenarios[scenario].release](
-                request, placement_of(snapshot, request.placement)
-            )
+        return self._slates.preview(request, scenario)
 
     def receive(
         self, raw: Sequence[object], *, site: str, public: bool, sent_at: datetime | None = None
@@ -192,14 +174,7 @@ class Newsroom:
 
     def publish(self, site: str, articles: Sequence[Article]) -> "Future[Receipt]":
         """Put articles that are new or changed in the log; those already so are counted as duplicates."""
-        self.site(site)
-        now = self.clock()
-        changed = [one for one in articles if self.article(site, one.article) != one]
-        unchanged = len(articles) - len(changed)
-        events = [Event(id=minted(now), site=site, at=now, body=one) for one in changed]
-        return after(
-            self._live.submit(events), lambda receipt: replace(receipt, duplicates=receipt.duplicates + unchanged)
-        )
+        return self._catalogue.publish(site, articles)
 
     def file(self, site: str, body: Body, *, by: str = "") -> Event:
         """Put an operator's record in the log; it is live when this returns."""
@@ -215,15 +190,11 @@ class Newsroom:
 
     def article(self, site: str, article: str) -> Article | None:
         """Find an article as last published."""
-        self.site(site)
-        with self._live.lock:
-            return self._live.state.article(site, article)
+        return self._catalogue.article(site, article)
 
     def articles(self, site: str) -> Sequence[Article]:
         """List what readers may be shown now, newest first."""
-        self.site(site)
-        with self._live.lock:
-            return self._live.state.articles(site, self.clock())
+        return self._catalogue.showable(site)
 
     # measure
 
@@ -488,12 +459,7 @@ class Newsroom:
 
     def popular_now(self, site: str, n: int = 10) -> list[tuple[Article, float]]:
         """Rank what is read most now, with its decayed count of reads."""
-        self.site(site)
-        request = SlateRequest(site=site, placement="", n=n, now=self.clock(), language=ANY_LANGUAGE)
-        with self._live.lock:
-            state = self._live.state
-            top = build_policy("popular")(request, state)[:n]
-            return [(found, one.score) for one in top if (found := state.article(site, one.article))]
+        return self._catalogue.popular(site, n=n)
 
     def quarantined(self, n: int = 20) -> Sequence[Quarantined]:
         """List the last events that were set aside, with their reasons, the newest first."""
