@@ -18,12 +18,13 @@ from embellie.app.declaring import declared
 from embellie.app.intake import Sender, take_in
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Filed, Observatory, Placed
-from embellie.app.operations import comparisons, put_before_readers
+from embellie.app.operations import comparisons
 from embellie.app.programme import programme_from_log
 from embellie.app.serving import Slates
+from embellie.app.standing_question import StandingQuestion
 from embellie.domain.article import Article
-from embellie.domain.errors import Conflict, EmbellieError, QuestionError, unknown_name
-from embellie.domain.event import Body, Event, fact_id
+from embellie.domain.errors import Conflict, QuestionError, unknown_name
+from embellie.domain.event import Body, Event
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question, QuestionFiled
@@ -34,7 +35,6 @@ from embellie.domain.scorecard import Scorecard
 from embellie.domain.site import Site
 from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
-from embellie.frame.question_file import parse_question, read_question
 from embellie.measure.visit_rows import visits_view
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.release import changing
@@ -87,6 +87,7 @@ class Newsroom:
         self._live = LiveFolds(log, self.sites, stable=stable, clock=clock)
         self._slates = Slates(self._live, scenarios=self._scenarios)
         self._catalogue = Catalogue(self._live)
+        self._question = StandingQuestion(folder / config.question, self._live, scenarios=self._scenarios)
         self._observatory = Observatory(
             self.scored,
             metrics=metrics_of(config),
@@ -114,7 +115,7 @@ class Newsroom:
         data.mkdir(parents=True, exist_ok=True)
         newsroom = cls(folder, config, SqliteLog(data / LOG_FILE), clock=clock, simulated=simulated, threads=threads)
         newsroom._live.replay()
-        newsroom._file_question()  # before any experiment begins: what was believed then is a forecast
+        newsroom._question.remember()  # before any experiment begins: what was believed then is a forecast
         newsroom._declare()
         newsroom._live.follow()
         return newsroom
@@ -267,14 +268,11 @@ class Newsroom:
         Raises:
             QuestionError: With file, line and what to write.
         """
-        question = read_question(self.folder / self.config.question)
-        self._file_question()
-        return self._as_built(question)
+        return self._question.read()
 
     def question_history(self) -> list[tuple[datetime, QuestionFiled]]:
         """List the question as it was written over time, oldest first."""
-        found = [one for site in self.sites for one in self._live.operations(site).questions]
-        return sorted(found, key=lambda one: one[0])
+        return self._question.history()
 
     def evidence(self) -> Sequence[Evidence]:
         """List what studies have found: filed in the log, and from the running experiments."""
@@ -293,36 +291,6 @@ class Newsroom:
         return self._observatory.verdict_history(
             self.question(), self._all_experiments(), filed=self._filed(), now=self.clock()
         )
-
-    def _as_built(self, question: Question) -> Question:
-        """Mark the scenarios whose policy a rollout has put before readers: what building them cost is spent."""
-        live = [one for site in self.sites for one in put_before_readers(self._live.operations(site))]
-        policies = [(one.policy, dict(one.settings)) for one in live]
-        released = {
-            name
-            for name in question.scenarios
-            if (own := self._scenarios.get(name)) and (own.policy, dict(own.settings)) in policies
-        }
-        for name in tuple(released):
-            while name := question.scenarios[name].needs:
-                released.add(name)
-        scenarios = {
-            name: replace(scenario, built=True) if name in released else scenario
-            for name, scenario in question.scenarios.items()
-        }
-        return replace(question, scenarios=scenarios) if released else question
-
-    def _file_question(self) -> None:
-        """Put the question in the log when its text is new; one that cannot be read is no belief of anybody's."""
-        file = self.folder / self.config.question
-        with contextlib.suppress(OSError, UnicodeDecodeError, EmbellieError):
-            text, known = file.read_text(encoding="utf-8"), self.question_history()
-            if (known and known[-1][1].text == text) or not self.sites:
-                return
-            filed = QuestionFiled(question=parse_question(text, file=file.name).question, text=text)
-            site = next(iter(self.sites))
-            id_ = fact_id(site, "question", str(len(known)), text)
-            self._live.file(site, filed, id_=id_)
 
     def _all_experiments(self) -> list[Placed]:
         return [(site, one) for site in self.sites for one in self.experiments(site)]
