@@ -445,18 +445,12 @@ class FakeNewsroom:
         )
         if not empty:
             self.sites["gazette"].placements["home-side"] = Placement(placement="home-side")  # type: ignore[index]
-        self.log = SimpleNamespace(last=lambda: 48_211 + self.look, scan=self._scan)
+        self.log = SimpleNamespace(last=lambda: 48_211 + self.look)
         self.analysis = SimpleNamespace(rows=lambda *_: [] if empty else [{"reader": "r-keen"}])
         self.done: list[tuple[str, ...]] = []
 
     def clock(self) -> datetime:
         return NOW
-
-    def _scan(self, **_: Any) -> list[tuple[int, Event]]:
-        if self.empty:
-            return []
-        body = QuestionFiled(question=question().question, text=TEXT)
-        return [(1, Event(id="q", site="gazette", at=START, body=body))]
 
     def article(self, site: str, article: str) -> Article | None:
         return next((each for each in ARTICLES if each.article == article), None)
@@ -488,6 +482,9 @@ class FakeNewsroom:
         if self.empty:
             raise unknown_name("file", "question.toml", [])
         return question()
+
+    def question_history(self) -> Sequence[tuple[datetime, QuestionFiled]]:
+        return [] if self.empty else [(START, QuestionFiled(question=question().question, text=TEXT))]
 
     def evidence(self) -> Sequence[Evidence]:
         return (
