@@ -1,7 +1,6 @@
 """One installation: everything live is a fold over the log, and a change is live at once."""
 
 import time
-from datetime import timedelta
 
 import pytest
 
@@ -19,31 +18,6 @@ def test_a_bad_event_is_set_aside_alone(newsroom, gazette):
     assert all(row.received == row.accepted + row.duplicates + row.quarantined for row in rows)
 
 
-def test_the_effect_is_found_and_becomes_evidence(newsroom, gazette):
-    """Frame to verdict: readers shown a slate read half an article more, and the verdict knows."""
-    gazette.publish(newsroom)
-    gazette.simulate(newsroom)
-    effect = next(one for one in newsroom.scorecard("first-light").effects if one.metric == "articles_per_visit")
-    assert effect.relative.low < 0.5 < effect.relative.high
-    (evidence,) = newsroom.evidence()
-    assert (evidence.measures, evidence.source) == ("interest", "first-light")
-    assert newsroom.verdict().verdict == "ship"
-
-
-def test_what_happens_after_an_experiment_is_not_its_doing(newsroom, clock, gazette):
-    """Once stopped, an experiment's scorecard stands: what its readers do under what follows does not count."""
-    gazette.publish(newsroom)
-    gazette.simulate(newsroom)
-    newsroom.stop("gazette", "first-light", reason="Enough.")
-    settled = newsroom.scorecard("first-light")
-    clock.wait(hours=48)
-    late = [gazette.read(f"r{number}", "a1", number=90_000 + number) for number in range(200)]
-    newsroom.receive(late, site="gazette", public=True).result()
-    time.sleep(2.1)
-    assert newsroom.scorecard("first-light") == settled
-    assert newsroom.scorecard_history("first-light")[-1][0] < clock()
-
-
 def test_a_rollout_takes_over_from_the_experiment_and_goes_back_at_once(newsroom, gazette):
     """Start files the evidence and stops the experiment; rollback gives everyone the status quo."""
     gazette.publish(newsroom)
@@ -59,31 +33,6 @@ def test_a_rollout_takes_over_from_the_experiment_and_goes_back_at_once(newsroom
     newsroom.rollback("gazette", rollout.rollout, by="ana", reason="The editors do not like it.")
     assert newsroom.slate(gazette.request("r1")).policy == "status_quo"
     assert [event.kind for event in newsroom.rollout_history("gazette")][-3:] == ["rollout"] * 3
-
-
-def test_what_one_site_has_filed_says_nothing_of_anothers_experiment(folder, clock, gazette, monkeypatch):
-    """Two sites run an experiment of the same name: when the first one's ends, the second one's is still evidence."""
-    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 60.0)
-    file = folder / "embellie.toml"
-    file.write_text(file.read_text() + "\n[sites.herald.placements.article-bottom]\nslots = 3\n")
-    with Newsroom.open(folder, clock=clock) as newsroom:
-        for site in ("gazette", "herald"):
-            gazette.publish(newsroom, site=site)
-            gazette.simulate(newsroom, site=site)
-        clock.wait(hours=2)
-        both = newsroom.evidence()
-        newsroom.stop("gazette", "first-light", reason="Enough.")
-        clock.wait(hours=2)
-    with Newsroom.open(folder, clock=clock) as newsroom:
-        filed, running = newsroom.evidence()
-        assert [one.source for one in (filed, running)] == [one.source for one in both] == ["first-light"] * 2
-        assert (filed.at, running.at) == (clock() - timedelta(hours=2), clock())
-        assert running.estimate == both[1].estimate
-        before, now = (verdict.unknowns[0].posterior for _, verdict in newsroom.verdict_history()[-2:])
-        assert before.p95 - before.p05 == pytest.approx(now.p95 - now.p05, rel=0.05)
-        newsroom.stop("herald", "first-light", reason="Enough.")
-        assert {one.at for one in newsroom.evidence()} == {filed.at, clock()}
-        assert len(newsroom.evidence()) == 2
 
 
 def test_a_rollout_can_start_while_the_question_cannot_be_read(newsroom, folder):
@@ -161,31 +110,6 @@ def test_a_change_made_by_another_process_is_live_in_under_a_second(folder, cloc
     assert time.monotonic() - started < 1
     other.close()
     running.close()
-
-
-def test_the_verdicts_history_keeps_how_it_came_about(newsroom, clock, gazette):
-    """The burn-down starts before the evidence and ends with what is known now."""
-    gazette.publish(newsroom)
-    for _ in range(3):
-        clock.wait(hours=1)
-        gazette.simulate(newsroom, readers=300)
-    history = newsroom.verdict_history()
-    assert history[0][1].evpi.value > history[-1][1].evpi.value
-    assert [at for at, _ in history] == sorted(at for at, _ in history)
-
-
-def test_nobody_waits_for_a_long_history(newsroom, clock, monkeypatch, gazette):
-    """What there is no time for is left out, then filled in; what is known already is always there."""
-    gazette.publish(newsroom)
-    clock.wait(hours=5)
-    gazette.simulate(newsroom, readers=300)
-    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 0.0)
-    assert len(newsroom.verdict_history()) == 1
-    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 60.0)
-    whole = [at for at, _ in newsroom.verdict_history()]
-    assert len(whole) == 7
-    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 0.0)
-    assert [at for at, _ in newsroom.verdict_history()] == whole
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(1, 1), (3, 3)])

@@ -1,6 +1,5 @@
 """Newsroom: one installation, running. The only object that turns the whole loop."""
 
-import contextlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +14,15 @@ from embellie.app.building import built, scenario_releases
 from embellie.app.catalogue import Catalogue
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.declaring import declared
+from embellie.app.experimenting import Experiments
 from embellie.app.intake import Sender, take_in
+from embellie.app.learning_from_the_past import PastExperiments
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Filed, Observatory, Placed
-from embellie.app.operations import comparisons
-from embellie.app.programme import programme_from_log
 from embellie.app.serving import Slates
 from embellie.app.standing_question import StandingQuestion
 from embellie.domain.article import Article
-from embellie.domain.errors import Conflict, QuestionError, unknown_name
+from embellie.domain.errors import Conflict, unknown_name
 from embellie.domain.event import Body, Event
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment
@@ -38,7 +37,7 @@ from embellie.domain.verdict import Verdict
 from embellie.measure.visit_rows import visits_view
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.release import changing
-from embellie.stats.shrinkage import FEWEST, Prior
+from embellie.stats.shrinkage import Prior
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER as LAKE_FOLDER
@@ -88,14 +87,12 @@ class Newsroom:
         self._slates = Slates(self._live, scenarios=self._scenarios)
         self._catalogue = Catalogue(self._live)
         self._question = StandingQuestion(folder / config.question, self._live, scenarios=self._scenarios)
+        metrics = metrics_of(config)
+        self._past = PastExperiments(self._live, self.scored, metrics=metrics, read_seconds=config.read_seconds)
         self._observatory = Observatory(
-            self.scored,
-            metrics=metrics_of(config),
-            read_seconds=config.read_seconds,
-            clock=self.clock,
-            priors=self.priors,
+            self.scored, metrics=metrics, read_seconds=config.read_seconds, clock=clock, priors=self._past.priors
         )
-        self._priors: tuple[int, dict[str, Prior]] = (0, {})
+        self._experiments = Experiments(self._live, self._observatory, question=self._question.read)
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock = utc_now, simulated: bool = False, threads: int = 1) -> "Newsroom":
@@ -201,8 +198,7 @@ class Newsroom:
 
     def experiments(self, site: str) -> Sequence[Experiment]:
         """List the experiments, running ones first."""
-        found = self._live.operations(site).experiments.values()
-        return sorted(found, key=lambda one: (one.state != "running", one.holdout))
+        return self._experiments.of(site)
 
     def experiment(self, name: str, *, site: str = "") -> Experiment:
         """Find an experiment, or the comparison a step of a rollout is, as an experiment.
@@ -218,45 +214,19 @@ class Newsroom:
         Raises:
             UnknownName: With the sites or the experiments that exist.
         """
-        sites = [self.site(site).site] if site else list(self.sites)
-        known: dict[str, Placed] = {}
-        for one in sites:
-            own = self._live.operations(one)
-            tests = own.experiments | comparisons(own.history)
-            known = {label: (one, test) for label, test in tests.items()} | known
-        try:
-            return known[name]
-        except KeyError:
-            raise unknown_name("experiment", name, known) from None
+        return self._experiments.placed(name, site=site)
 
     def scorecard(self, experiment: str, *, site: str = "") -> Scorecard:
         """Score an experiment from the log, as it stands (at most a few seconds old)."""
-        where, test = self.placed(experiment, site=site)
-        return self._observatory.scorecard(test, site=where)
+        return self._experiments.scorecard(experiment, site=site)
 
     def scorecard_history(self, experiment: str, *, site: str = "") -> Sequence[tuple[datetime, Scorecard]]:
         """Score an experiment at moments since its start, oldest first."""
-        where, test = self.placed(experiment, site=site)
-        return self._observatory.scorecard_history(test, now=self.clock(), site=where)
+        return self._experiments.scorecard_history(experiment, site=site)
 
     def priors(self) -> Mapping[str, Prior]:
         """What stopped experiments teach of the primary metrics' relative effects; nothing before there are enough of them."""
-        stopped = {
-            site: [one for one in self.experiments(site) if one.state == "stopped" and not one.holdout]
-            for site in self.sites
-        }
-        count = sum(map(len, stopped.values()))
-        if count >= FEWEST and count != self._priors[0]:
-            learnt: dict[str, Prior] = {}
-            for metric in metrics_of(self.config):
-                if metric.role == "primary":
-                    found = programme_from_log(
-                        self.scored, stopped, metric, read_seconds=self.config.read_seconds
-                    ).prior
-                    if isinstance(found, Prior):
-                        learnt[metric.metric] = found
-            self._priors = (count, learnt)
-        return self._priors[1]
+        return self._past.priors()
 
     # decide
 
@@ -277,23 +247,20 @@ class Newsroom:
     def evidence(self) -> Sequence[Evidence]:
         """List what studies have found: filed in the log, and from the running experiments."""
         return self._observatory.evidence(
-            self.question(), self._all_experiments(), filed=self._filed(), now=self.clock()
+            self.question(), self._experiments.everywhere(), filed=self._filed(), now=self.clock()
         )
 
     def verdict(self) -> Verdict:
         """Judge the question with all the evidence (at most a few seconds old)."""
         return self._observatory.verdict(
-            self.question(), self._all_experiments(), filed=self._filed(), now=self.clock()
+            self.question(), self._experiments.everywhere(), filed=self._filed(), now=self.clock()
         )
 
     def verdict_history(self) -> Sequence[tuple[datetime, Verdict]]:
         """Judge the question with the evidence as it stood at moments since the start, oldest first."""
         return self._observatory.verdict_history(
-            self.question(), self._all_experiments(), filed=self._filed(), now=self.clock()
+            self.question(), self._experiments.everywhere(), filed=self._filed(), now=self.clock()
         )
-
-    def _all_experiments(self) -> list[Placed]:
-        return [(site, one) for site in self.sites for one in self.experiments(site)]
 
     def _filed(self) -> list[Filed]:
         return [(site, one) for site in self.sites for one in self._live.operations(site).evidence]
@@ -374,13 +341,7 @@ class Newsroom:
 
         With a question that cannot be read it stops all the same: its evidence is then computed from the log.
         """
-        running = self.experiment(experiment, site=site)
-        with contextlib.suppress(QuestionError):
-            for found in self._observatory.found(self.question(), running, now=self.clock(), site=site):
-                self.file(site, found)
-        stopped = replace(running, state="stopped", reason=reason, stopped_at=self.clock())
-        self.file(site, stopped)
-        return stopped
+        return self._experiments.stop(site, experiment, reason=reason)
 
     def advance(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
         """Go one step further."""
