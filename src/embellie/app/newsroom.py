@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_through_time
-from embellie.app.building import built, scenario_releases
+from embellie.app.building import scenario_releases
 from embellie.app.catalogue import Catalogue
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.declaring import declared
@@ -19,10 +19,10 @@ from embellie.app.intake import Sender, take_in
 from embellie.app.learning_from_the_past import PastExperiments
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Filed, Observatory, Placed
+from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates
 from embellie.app.standing_question import StandingQuestion
 from embellie.domain.article import Article
-from embellie.domain.errors import Conflict, unknown_name
 from embellie.domain.event import Body, Event
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment
@@ -36,7 +36,6 @@ from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.measure.visit_rows import visits_view
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
-from embellie.release import changing
 from embellie.stats.shrinkage import Prior
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
@@ -93,6 +92,7 @@ class Newsroom:
             self.scored, metrics=metrics, read_seconds=config.read_seconds, clock=clock, priors=self._past.priors
         )
         self._experiments = Experiments(self._live, self._observatory, question=self._question.read)
+        self._rollouts = Rollouts(self._live, self._experiments, steps=config.rollout.steps)
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock = utc_now, simulated: bool = False, threads: int = 1) -> "Newsroom":
@@ -273,8 +273,7 @@ class Newsroom:
 
     def rollouts(self, site: str) -> Sequence[Rollout]:
         """List the rollouts as they stand, open ones first."""
-        found = self._live.operations(site).rollouts.values()
-        return sorted(found, key=lambda one: one.state not in ("running", "held"))
+        return self._rollouts.of(site)
 
     def rollout_history(self, site: str) -> Sequence[Event]:
         """List every release, rollout and experiment event, oldest first."""
@@ -298,12 +297,7 @@ class Newsroom:
             UnknownName: The policy, or one of the settings, does not exist.
             InputError: A setting's value is wrong.
         """
-        release = built(policy, settings, note=note)
-        known = self._live.operations(site).releases.get(release.release)
-        if known is not None:
-            return known
-        self.file(site, release, by=by)
-        return release
+        return self._rollouts.build(site, policy, settings, note=note)
 
     def start(self, site: str, placement: str, release: str, *, steps: Sequence[float] = (), by: str = "") -> Rollout:
         """Start rolling a release out on a placement; an experiment running there ends, its evidence is filed.
@@ -312,29 +306,7 @@ class Newsroom:
             UnknownName: The placement or the release does not exist.
             Conflict: A rollout is open on the placement, or the release is live there already.
         """
-        own, snapshot = self._live.operations(site), self._live.snapshot(site)
-        if placement not in snapshot.stable:
-            raise unknown_name("placement", placement, snapshot.stable)
-        if release not in own.releases:
-            raise unknown_name("release", release, own.releases)
-        if placement in snapshot.rollouts:
-            open_one = snapshot.rollouts[placement].rollout
-            raise Conflict(f"Rollout `{open_one}` is open on `{placement}`.", hint="Complete it or roll it back first.")
-        name = f"{placement}-{sum(one.placement == placement for one in own.rollouts.values()) + 1}"
-        rollout = changing.start(
-            name,
-            placement=placement,
-            stable=snapshot.stable[placement],
-            canary=release,
-            steps=steps or self.config.rollout.steps,
-            by=by,
-            now=self.clock(),
-        )
-        running = snapshot.experiments.get(placement)
-        if running is not None:
-            self.stop(site, running.experiment, reason=f"Rollout {name} started.")
-        self.file(site, rollout, by=by)
-        return rollout
+        return self._rollouts.start(site, placement, release, steps=steps, by=by)
 
     def stop(self, site: str, experiment: str, *, reason: str) -> Experiment:
         """Stop an experiment; what it found is filed as evidence.
@@ -345,28 +317,19 @@ class Newsroom:
 
     def advance(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
         """Go one step further."""
-        return self._change(site, rollout, lambda one: changing.advance(one, by=by, now=self.clock(), reason=reason))
+        return self._rollouts.advance(site, rollout, by=by, reason=reason)
 
     def hold(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
         """Stay at the present step."""
-        return self._change(site, rollout, lambda one: changing.hold(one, by=by, now=self.clock(), reason=reason))
+        return self._rollouts.hold(site, rollout, by=by, reason=reason)
 
     def complete(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
         """Give the canary to everyone."""
-        return self._change(site, rollout, lambda one: changing.complete(one, by=by, now=self.clock(), reason=reason))
+        return self._rollouts.complete(site, rollout, by=by, reason=reason)
 
     def rollback(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:
         """Give everyone the stable release again, at once."""
-        return self._change(site, rollout, lambda one: changing.rollback(one, by=by, now=self.clock(), reason=reason))
-
-    def _change(self, site: str, name: str, verb: Callable[[Rollout], Rollout]) -> Rollout:
-        rollouts = self._live.operations(site).rollouts
-        if name not in rollouts:
-            raise unknown_name("rollout", name, rollouts)
-        changed = verb(rollouts[name])
-        if changed != rollouts[name]:
-            self.file(site, changed, by=changed.by)
-        return changed
+        return self._rollouts.rollback(site, rollout, by=by, reason=reason)
 
     # operate
 

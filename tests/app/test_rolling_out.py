@@ -1,0 +1,46 @@
+"""What readers are shown changes step by step, and goes back at once."""
+
+import pytest
+
+from embellie.domain.errors import Conflict
+
+
+def test_a_rollout_takes_over_from_the_experiment_and_goes_back_at_once(newsroom, gazette):
+    """Start files the evidence and stops the experiment; rollback gives everyone the status quo."""
+    gazette.publish(newsroom)
+    gazette.simulate(newsroom)
+    release = newsroom.build("gazette", "popular", {})
+    rollout = newsroom.start("gazette", "article-bottom", release.release, steps=[0.5, 1.0], by="ana")
+    assert newsroom.experiments("gazette")[0].state == "stopped"
+    assert [one.source for one in newsroom.evidence()] == ["first-light"]
+    variants = {newsroom.slate(gazette.request(f"r{number}")).variant for number in range(40)}
+    assert variants == {"canary", "stable"}
+    newsroom.complete("gazette", rollout.rollout, by="ana")
+    assert newsroom.slate(gazette.request("r1")).policy == "popular"
+    newsroom.rollback("gazette", rollout.rollout, by="ana", reason="The editors do not like it.")
+    assert newsroom.slate(gazette.request("r1")).policy == "status_quo"
+    assert [event.kind for event in newsroom.rollout_history("gazette")][-3:] == ["rollout"] * 3
+
+
+def test_a_rollout_can_start_while_the_question_cannot_be_read(newsroom, folder):
+    """A wrong question.toml never stands in the way of a release."""
+    (folder / "question.toml").write_text("horizn = 1", encoding="utf-8")
+    release = newsroom.build("gazette", "popular", {})
+    assert newsroom.start("gazette", "article-bottom", release.release).state == "running"
+    assert newsroom.experiments("gazette")[0].state == "stopped"
+
+
+def test_building_the_same_twice_is_one_release(newsroom):
+    """The second time the history gains nothing."""
+    first = newsroom.build("gazette", "popular", {"half_life": 6.0})
+    before = len(newsroom.rollout_history("gazette"))
+    assert newsroom.build("gazette", "popular", {"half_life": 6.0}) == first
+    assert len(newsroom.rollout_history("gazette")) == before
+
+
+def test_two_rollouts_of_one_placement_are_refused(newsroom):
+    """The error names the open one."""
+    first, second = newsroom.build("gazette", "popular", {}), newsroom.build("gazette", "latest", {})
+    newsroom.start("gazette", "article-bottom", first.release)
+    with pytest.raises(Conflict, match="article-bottom-1"):
+        newsroom.start("gazette", "article-bottom", second.release)
