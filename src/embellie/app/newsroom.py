@@ -18,7 +18,7 @@ from embellie.app.experimenting import Experiments
 from embellie.app.intake import Sender, take_in
 from embellie.app.learning_from_the_past import PastExperiments
 from embellie.app.live_folds import LiveFolds
-from embellie.app.observing import Filed, Observatory, Placed
+from embellie.app.observing import Basis, Observatory, Placed
 from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates
 from embellie.app.standing_question import StandingQuestion
@@ -246,24 +246,21 @@ class Newsroom:
 
     def evidence(self) -> Sequence[Evidence]:
         """List what studies have found: filed in the log, and from the running experiments."""
-        return self._observatory.evidence(
-            self.question(), self._experiments.everywhere(), filed=self._filed(), now=self.clock()
-        )
+        return self._observatory.evidence(self._basis())
 
     def verdict(self) -> Verdict:
         """Judge the question with all the evidence (at most a few seconds old)."""
-        return self._observatory.verdict(
-            self.question(), self._experiments.everywhere(), filed=self._filed(), now=self.clock()
-        )
+        return self._observatory.verdict(self._basis())
 
     def verdict_history(self) -> Sequence[tuple[datetime, Verdict]]:
         """Judge the question with the evidence as it stood at moments since the start, oldest first."""
-        return self._observatory.verdict_history(
-            self.question(), self._experiments.everywhere(), filed=self._filed(), now=self.clock()
-        )
+        return self._observatory.verdict_history(self._basis())
 
-    def _filed(self) -> list[Filed]:
-        return [(site, one) for site in self.sites for one in self._live.operations(site).evidence]
+    def _basis(self) -> Basis:
+        filed = [(site, one) for site in self.sites for one in self._live.operations(site).evidence]
+        return Basis(
+            question=self.question(), experiments=self._experiments.everywhere(), filed=filed, now=self.clock()
+        )
 
     # release
 
