@@ -1,9 +1,12 @@
 """A reader is answered with what is live, and the log knows what they were shown."""
 
+import contextlib
+from concurrent.futures import Future
+
 import pytest
 
 from embellie.app.newsroom import Newsroom
-from embellie.domain.errors import EngineError
+from embellie.domain.errors import Busy, EngineError, InputError
 from embellie.domain.rule import Rule
 
 
@@ -24,6 +27,27 @@ def test_a_reader_is_exposed_once(newsroom, gazette):
     """Ten slates of one reader, one exposure."""
     for _ in range(10):
         newsroom.slate(gazette.request("r1"))
+    gazette.publish(newsroom)
+    assert newsroom.counts("gazette")["exposure"] == 1
+
+
+def refuses(*_, **__):
+    raise Busy("The log has too many events waiting to be written.", hint="Retry after 1 second.")
+
+
+def fails(*_, **__):
+    failed = Future()
+    failed.set_exception(InputError("The disk is full.", hint="Make room."))
+    return failed
+
+
+@pytest.mark.parametrize("submit", [refuses, fails])
+def test_an_exposure_that_never_reached_the_log_is_told_again(newsroom, gazette, monkeypatch, submit):
+    """The log is busy, or its disk full, at a reader's first slate: with the next one they take part."""
+    with monkeypatch.context() as at_first, contextlib.suppress(Busy):
+        at_first.setattr(newsroom.log, "submit", submit)
+        newsroom.slate(gazette.request("r1"))
+    newsroom.slate(gazette.request("r1"))
     gazette.publish(newsroom)
     assert newsroom.counts("gazette")["exposure"] == 1
 

@@ -1,9 +1,9 @@
 """Serving: a request is answered with what is live, and what was shown is put in the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from embellie.app.live_folds import LiveFolds, exposed, minted
-from embellie.domain.errors import unknown_name
+from embellie.app.live_folds import Exposed, LiveFolds, exposed, minted
+from embellie.domain.errors import EmbellieError, unknown_name
 from embellie.domain.event import Event, fact_id
 from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
@@ -33,16 +33,27 @@ class Slates:
         snapshot = live.snapshot(site)
         with live.lock:
             handled = handle(request, snapshot, slate_id=minted(request.now))
-            new = [one for one in handled.exposures if exposed(site, one) not in live.exposed]
-            live.exposed.update(exposed(site, one) for one in new)
+            new = {fact: one for one in handled.exposures if (fact := exposed(site, one)) not in live.exposed}
+            live.exposed.update(new)
         bodies: list[tuple[str, Exposure | Slate]] = [
-            (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new
+            (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new.values()
         ]
         bodies.append((handled.slate.slate_id, handled.slate))
-        live.submit(
-            [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
-        )
+        try:
+            written = live.submit(
+                [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
+            )
+        except EmbellieError:
+            self._forget(new)
+            raise
+        if new:
+            written.add_done_callback(lambda done: self._forget(new) if done.exception() else None)
         return handled.slate
+
+    def _forget(self, exposures: Iterable[Exposed]) -> None:
+        """Exposures that never reached the log are told again with the reader's next slate."""
+        with self._live.lock:
+            self._live.exposed.difference_update(exposures)
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would; nothing is put in the log.
