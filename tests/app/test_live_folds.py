@@ -13,6 +13,7 @@ from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement, Site
+from embellie.domain.slate import SlateRequest
 from embellie.store.log import SqliteLog
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -67,6 +68,18 @@ def test_what_is_submitted_is_live_when_it_is_durable(live):
 def test_replay_gives_what_was_live(live, opened):
     """To stop and start changes nothing."""
     assert seen(opened()) == seen(live)
+
+
+def test_a_release_that_cannot_be_built_stands_in_nobodys_way(live, opened):
+    """Another version's policy, or a setting that has gone: the rest goes on, now and after a restart."""
+    live.submit([event("o", Release(release="other-1", policy="of_another_version"))]).result()
+    live.file("gazette", Rule(rule="r", action="ban", article="a"))
+    request = SlateRequest(site="gazette", placement="bottom", n=1, now=NOON)
+    for folds in (live, opened()):
+        rankers = folds.snapshot("gazette").rankers
+        with pytest.raises(UnknownName, match="of_another_version"):
+            rankers["other-1"](request, SITES["gazette"].placements["bottom"])
+        assert rankers["latest-1"](request, SITES["gazette"].placements["bottom"]) == []
 
 
 def test_another_sites_events_are_left_alone(live):

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from typing import NoReturn
 
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
 from embellie.domain.errors import EmbellieError, unknown_name
@@ -131,7 +132,10 @@ class LiveFolds:
         self._snapshots[site] = self._operations.snapshot(site, rankers)
 
     def _ranker(self, site: str, own: SiteOperations, release: Release) -> Ranker:
-        policy = build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
+        try:
+            policy = build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
+        except EmbellieError as error:
+            return _failing(error)
         state, rules = self.state, tuple(own.rules.values())
 
         def rank(request: SlateRequest, placement: Placement) -> Sequence[Recommended]:
@@ -148,6 +152,15 @@ class LiveFolds:
                     self._followed = last
             except EmbellieError:
                 continue  # the log is closing, or busy: next time
+
+
+def _failing(error: EmbellieError) -> Ranker:
+    """Answer for a release that this version cannot build: the log holds it all the same, and others stand in for it."""
+
+    def rank(*_: object) -> NoReturn:
+        raise error.with_traceback(None)  # else each request would add to it
+
+    return rank
 
 
 def minted(now: datetime) -> str:
