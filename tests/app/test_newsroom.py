@@ -50,6 +50,14 @@ def test_opening_again_gives_the_same_state(folder, clock, gazette):
     second.close()
 
 
+def test_opening_again_leaves_the_log_as_it_was(folder, clock):
+    """A command that only looks adds nothing to the ledger."""
+    with Newsroom.open(folder, clock=clock) as first:
+        before = first.ledger()
+    with Newsroom.open(folder, clock=clock) as second:
+        assert second.ledger() == before
+
+
 def test_a_change_made_by_another_process_is_live_in_under_a_second(folder, clock, gazette):
     """The command line changes a running server through the log."""
     running = Newsroom.open(folder, clock=clock)

@@ -14,7 +14,7 @@ from embellie.domain.site import Site
 def declared(
     config: Config, site: Site, own: SiteOperations, *, scenarios: Mapping[str, Release], now: datetime
 ) -> list[Event]:
-    """List what the configuration declares for a site: its scenarios, and the comparisons that are not known yet.
+    """List what the configuration declares for a site and is not known of it yet: its scenarios, and its comparisons.
 
     Args:
         config: The installation's.
@@ -23,11 +23,14 @@ def declared(
         scenarios: Each scenario's release.
         now: When what begins now begins.
     """
-    bodies: list[Release | Experiment] = [*scenarios.values()]
+    releases: dict[str, Release] = {}
+    for one in scenarios.values():
+        releases.setdefault(one.release, one)  # two may be alike
+    bodies: list[Release | Experiment] = [one for name, one in releases.items() if name not in own.releases]
     bodies += [
-        _experiment(config, name, one, scenarios=scenarios, now=now)
-        for name, one in config.experiments.items()
-        if one.placement in site.placements and name not in own.experiments
+        _experiment(config, name, test, scenarios=scenarios, now=now)
+        for name, test in config.experiments.items()
+        if test.placement in site.placements and name not in own.experiments
     ]
     if config.holdout.share and config.holdout.name not in own.experiments:
         bodies.append(_holdout(config, scenarios=scenarios, now=now))
