@@ -2,6 +2,7 @@
 
 import pytest
 
+from embellie.app.releasing import pass_gates
 from embellie.domain.errors import Conflict
 
 
@@ -44,3 +45,19 @@ def test_two_rollouts_of_one_placement_are_refused(newsroom):
     newsroom.start("gazette", "article-bottom", first.release)
     with pytest.raises(Conflict, match="article-bottom-1"):
         newsroom.start("gazette", "article-bottom", second.release)
+
+
+def test_a_gate_undoes_nothing_that_was_done_while_it_looked(newsroom, monkeypatch):
+    """It reckons for seconds; who rolls back meanwhile has rolled back."""
+    release = newsroom.build("gazette", "popular", {})
+    rollout = newsroom.start("gazette", "article-bottom", release.release, steps=[0.5, 1.0])
+    scorecard = newsroom.scorecard
+
+    def reckon(*asked, **more):
+        newsroom.rollback("gazette", rollout.rollout, by="ana")
+        return scorecard(*asked, **more)
+
+    monkeypatch.setattr(newsroom, "scorecard", reckon)
+    assert pass_gates(newsroom, "gazette", metric="articles_per_visit", margin=0.0) == []
+    (now,) = newsroom.rollouts("gazette")
+    assert (now.state, now.by) == ("rolled_back", "ana")

@@ -328,6 +328,10 @@ class Newsroom:
         """Give everyone the stable release again, at once."""
         return self._rollouts.rollback(site, rollout, by=by, reason=reason)
 
+    def settle(self, site: str, seen: Rollout, after: Rollout) -> bool:
+        """Take a rollout where its gate says, unless it was changed since the gate looked; tell whether that was done."""
+        return self._rollouts.settle(site, seen, after)
+
     # operate
 
     def ledger(self) -> Sequence[LedgerRow]:

@@ -1,5 +1,6 @@
 """Rolling out: releases are built, put before readers step by step, and taken back; each change is live at once."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from embellie.app.building import built
@@ -22,6 +23,7 @@ class Rollouts:
 
     def __init__(self, live: LiveFolds, experiments: Experiments, *, steps: Sequence[float]) -> None:
         self._live, self._experiments, self._steps = live, experiments, steps
+        self._changing = threading.Lock()
 
     def of(self, site: str) -> list[Rollout]:
         """List a site's rollouts as they stand, open ones first."""
@@ -89,11 +91,20 @@ class Rollouts:
         """Give everyone the stable release again, at once."""
         return self._change(site, rollout, changing.rollback, by=by, reason=reason)
 
+    def settle(self, site: str, seen: Rollout, after: Rollout) -> bool:
+        """Take a rollout where its gate says, unless it was changed since the gate looked; tell whether that was done."""
+        with self._changing:
+            as_seen = self._live.operations(site).rollouts.get(seen.rollout) == seen
+            if as_seen:
+                self._live.file(site, after)
+        return as_seen
+
     def _change(self, site: str, name: str, verb: Callable[..., Rollout], *, by: str, reason: str) -> Rollout:
-        rollouts = self._live.operations(site).rollouts
-        if name not in rollouts:
-            raise unknown_name("rollout", name, rollouts)
-        changed = verb(rollouts[name], by=by, now=self._live.clock(), reason=reason)
-        if changed != rollouts[name]:
-            self._live.file(site, changed)
+        with self._changing:
+            rollouts = self._live.operations(site).rollouts
+            if name not in rollouts:
+                raise unknown_name("rollout", name, rollouts)
+            changed = verb(rollouts[name], by=by, now=self._live.clock(), reason=reason)
+            if changed != rollouts[name]:
+                self._live.file(site, changed)
         return changed
