@@ -1,5 +1,7 @@
 """What readers are shown changes step by step, and goes back at once."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from embellie.app.releasing import pass_gates
@@ -45,6 +47,17 @@ def test_two_rollouts_of_one_placement_are_refused(newsroom):
     newsroom.start("gazette", "article-bottom", first.release)
     with pytest.raises(Conflict, match="article-bottom-1"):
         newsroom.start("gazette", "article-bottom", second.release)
+
+
+def test_who_asks_twice_starts_once(newsroom, gazette):
+    """Two clicks on one button: one rollout, and what the experiment found is evidence once."""
+    gazette.publish(newsroom)
+    gazette.simulate(newsroom)
+    release = newsroom.build("gazette", "popular", {}).release
+    with ThreadPoolExecutor() as clicks:
+        asked = [clicks.submit(newsroom.start, "gazette", "article-bottom", release) for _ in range(2)]
+    assert sorted(isinstance(one.exception(), Conflict) for one in asked) == [False, True]
+    assert len(newsroom.evidence()) == 1
 
 
 def test_a_gate_undoes_nothing_that_was_done_while_it_looked(newsroom, monkeypatch):

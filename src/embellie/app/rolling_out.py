@@ -23,6 +23,8 @@ class Rollouts:
 
     def __init__(self, live: LiveFolds, experiments: Experiments, *, steps: Sequence[float]) -> None:
         self._live, self._experiments, self._steps = live, experiments, steps
+        self._starting = threading.Lock()
+        """Held for seconds: the experiment that ends is scored. No change of a rollout waits for it."""
         self._changing = threading.Lock()
 
     def of(self, site: str) -> list[Rollout]:
@@ -51,6 +53,10 @@ class Rollouts:
             UnknownName: The placement or the release does not exist.
             Conflict: A rollout is open on the placement, or the release is live there already.
         """
+        with self._starting:
+            return self._start(site, placement, release, steps=steps or self._steps, by=by)
+
+    def _start(self, site: str, placement: str, release: str, *, steps: Sequence[float], by: str) -> Rollout:
         snapshot = self._live.snapshot(site)
         if placement not in snapshot.stable:
             raise unknown_name("placement", placement, snapshot.stable)
@@ -65,7 +71,7 @@ class Rollouts:
             placement=placement,
             stable=snapshot.stable[placement],
             canary=release,
-            steps=steps or self._steps,
+            steps=steps,
             by=by,
             now=self._live.clock(),
         )
