@@ -76,6 +76,13 @@ def folder(tmp_path):
 
 
 @pytest.fixture
+def engine_down(folder):
+    """The configuration names an engine that is not there."""
+    file = folder / "embellie.toml"
+    file.write_text(file.read_text() + '\n[analysis]\nengine = "postgresql://nobody@127.0.0.1:1/none"\n')
+
+
+@pytest.fixture
 def newsroom(folder, clock):
     """The project, opened."""
     with Newsroom.open(folder, clock=clock) as opened:

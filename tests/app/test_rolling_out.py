@@ -33,6 +33,14 @@ def test_a_rollout_can_start_while_the_question_cannot_be_read(newsroom, folder)
     assert newsroom.experiments("gazette")[0].state == "stopped"
 
 
+@pytest.mark.usefixtures("engine_down")
+def test_a_rollout_can_start_while_the_engine_is_down(newsroom):
+    """What the experiment found can be computed when the engine is back."""
+    release = newsroom.build("gazette", "popular", {})
+    assert newsroom.start("gazette", "article-bottom", release.release).state == "running"
+    assert newsroom.experiments("gazette")[0].state == "stopped"
+
+
 def test_building_the_same_twice_is_one_release(newsroom):
     """The second time the history gains nothing."""
     first = newsroom.build("gazette", "popular", {"half_life": 6.0})

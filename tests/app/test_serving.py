@@ -77,12 +77,10 @@ def test_some_readers_are_held_out_for_good(folder, clock, gazette):
         assert [one.experiment for one in newsroom.experiments("gazette")][-1] == "holdout"
 
 
-def test_an_engine_that_is_down_keeps_no_reader_waiting(folder, clock, gazette):
+@pytest.mark.usefixtures("engine_down")
+def test_an_engine_that_is_down_keeps_no_reader_waiting(newsroom, gazette):
     """Slates are served; only who asks for a scorecard is told that the engine named in the configuration fails."""
-    file = folder / "embellie.toml"
-    file.write_text(file.read_text() + '\n[analysis]\nengine = "postgresql://nobody@127.0.0.1:1/none"\n')
-    with Newsroom.open(folder, clock=clock) as newsroom:
-        gazette.publish(newsroom)
-        assert newsroom.slate(gazette.request("r1")).slate_id
-        with pytest.raises(EngineError):
-            newsroom.scorecard("first-light")
+    gazette.publish(newsroom)
+    assert newsroom.slate(gazette.request("r1")).slate_id
+    with pytest.raises(EngineError):
+        newsroom.scorecard("first-light")

@@ -8,7 +8,7 @@ from datetime import datetime
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Observatory, Placed
 from embellie.app.operations import comparisons
-from embellie.domain.errors import QuestionError, unknown_name
+from embellie.domain.errors import EngineError, QuestionError, unknown_name
 from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question
 from embellie.domain.scorecard import Scorecard
@@ -64,10 +64,11 @@ class Experiments:
     def stop(self, site: str, name: str, *, reason: str) -> Experiment:
         """Stop an experiment; what it found is filed as evidence.
 
-        With a question that cannot be read it stops all the same: its evidence is then computed from the log.
+        With a question that cannot be read, or an engine that fails, it stops all the same: its evidence is then computed
+        from the log.
         """
         _, running = self.placed(name, site=site)
-        with contextlib.suppress(QuestionError):
+        with contextlib.suppress(QuestionError, EngineError):
             for found in self._observatory.found(self._question(), running, now=self._live.clock(), site=site):
                 self._live.file(site, found)
         stopped = replace(running, state="stopped", reason=reason, stopped_at=self._live.clock())

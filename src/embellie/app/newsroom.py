@@ -308,7 +308,8 @@ class Newsroom:
     def stop(self, site: str, experiment: str, *, reason: str) -> Experiment:
         """Stop an experiment; what it found is filed as evidence.
 
-        With a question that cannot be read it stops all the same: its evidence is then computed from the log.
+        With a question that cannot be read, or an engine that fails, it stops all the same: its evidence is then computed
+        from the log.
         """
         return self._experiments.stop(site, experiment, reason=reason)
 
