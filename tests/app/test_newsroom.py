@@ -18,6 +18,19 @@ def test_a_bad_event_is_set_aside_alone(newsroom, gazette):
     assert all(row.received == row.accepted + row.duplicates + row.quarantined for row in rows)
 
 
+def test_what_was_set_aside_on_a_site_is_listed_newest_first(folder, clock, gazette):
+    """However much another site sets aside meanwhile."""
+    file = folder / "embellie.toml"
+    file.write_text(file.read_text() + '\n[sites.herald]\nname = "The Herald"\n')
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        for number, site in enumerate(["gazette", "gazette", "herald", "herald"]):
+            bad = gazette.read("r1", "a0", number) | {"site": site, "engaged_seconds": f"long-{number}"}
+            newsroom.receive([bad], site=site, public=True).result()
+        found = newsroom.quarantined("gazette", 2)
+    assert ["long-1" in one.payload for one in found] == [True, False]
+    assert {one.site for one in found} == {"gazette"}
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

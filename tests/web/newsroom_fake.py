@@ -568,12 +568,11 @@ class FakeNewsroom:
             return []
         return [(article, 140 / (place + 1.4)) for place, article in enumerate(ARTICLES[:n])]
 
-    def quarantined(self, n: int = 20) -> Sequence[Any]:
+    def quarantined(self, site: str, n: int = 20) -> Sequence[Any]:
         if self.empty:
             return ()
         return (
             SimpleNamespace(
-                site="gazette",
                 reason="Unknown field of `click` `postion`. Did you mean `position`?",
                 at="$.events[3].postion",
                 payload='{"kind": "click", "slate_id": "s1", "article": "a01", "postion": 2}',

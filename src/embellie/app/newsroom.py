@@ -355,9 +355,9 @@ class Newsroom:
         """Rank what is read most now, with its decayed count of reads."""
         return self._catalogue.popular(site, n=n)
 
-    def quarantined(self, n: int = 20) -> Sequence[Quarantined]:
-        """List the last events that were set aside, with their reasons, the newest first."""
-        return self.log.quarantined(newest=n)
+    def quarantined(self, site: str, n: int = 20) -> Sequence[Quarantined]:
+        """List a site's last events that were set aside, with their reasons, the newest first."""
+        return self.log.quarantined(site=self.site(site).site, newest=n)[::-1]
 
     # inside
 
