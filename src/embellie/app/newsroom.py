@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -174,9 +173,9 @@ class Newsroom:
         """Put articles that are new or changed in the log; those already so are counted as duplicates."""
         return self._catalogue.publish(site, articles)
 
-    def file(self, site: str, body: Body, *, by: str = "") -> Event:
+    def file(self, site: str, body: Body) -> Event:
         """Put an operator's record in the log; it is live when this returns."""
-        return self._live.file(site, replace(body, by=by) if isinstance(body, Rule) and by else body)
+        return self._live.file(site, body)
 
     def site(self, name: str) -> Site:
         """Find a site.
@@ -285,9 +284,7 @@ class Newsroom:
         found, now = self._live.operations(site).rules.values(), self.clock()
         return [rule for rule in found if rule.holds(rule.placement, now)]
 
-    def build(
-        self, site: str, policy: str, settings: Mapping[str, Setting], *, by: str = "", note: str = ""
-    ) -> Release:
+    def build(self, site: str, policy: str, settings: Mapping[str, Setting], *, note: str = "") -> Release:
         """Build a release: a policy with its settings, named by its content; what is built already stays as it is.
 
         Raises:
