@@ -1,5 +1,6 @@
 """One installation: everything live is a fold over the log, and a change is live at once."""
 
+import threading
 import time
 
 import pytest
@@ -61,6 +62,19 @@ def test_opening_again_gives_the_same_state(folder, clock, gazette):
     assert before == after
     assert (card, releases) == (second.scorecard("first-light"), second.releases("gazette"))
     second.close()
+
+
+def test_what_cannot_be_opened_is_let_go(folder, clock):
+    """A policy that does not exist: nothing holds the log's file."""
+    file = folder / "embellie.toml"
+    policies = {"status_quo": "status_quo", "heuristic": "latestt"}
+    file.write_text(
+        file.read_text() + "".join(f'[scenarios.{name}]\npolicy = "{policies[name]}"\n' for name in policies)
+    )
+    before = threading.enumerate()
+    with pytest.raises(EmbellieError, match="Did you mean `latest`"):
+        Newsroom.open(folder, clock=clock)
+    assert [one.name for one in threading.enumerate() if one not in before] == []
 
 
 def test_opening_again_leaves_the_log_as_it_was(folder, clock):

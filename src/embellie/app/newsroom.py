@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -109,11 +110,14 @@ class Newsroom:
         config = read_config(folder)
         data = folder / config.data
         data.mkdir(parents=True, exist_ok=True)
-        newsroom = cls(folder, config, SqliteLog(data / LOG_FILE), clock=clock, simulated=simulated, threads=threads)
-        newsroom._live.replay()
-        newsroom._question.remember()  # before any experiment begins: what was believed then is a forecast
-        newsroom._declare()
-        newsroom._live.follow()
+        with ExitStack() as on_failure:
+            log = on_failure.enter_context(SqliteLog(data / LOG_FILE))
+            newsroom = cls(folder, config, log, clock=clock, simulated=simulated, threads=threads)
+            newsroom._live.replay()
+            newsroom._question.remember()  # before any experiment begins: what was believed then is a forecast
+            newsroom._declare()
+            newsroom._live.follow()
+            on_failure.pop_all()
         return newsroom
 
     def __enter__(self) -> Self:
