@@ -104,16 +104,3 @@ def test_a_change_made_by_another_process_is_live_in_under_a_second(folder, cloc
     assert time.monotonic() - started < 1
     other.close()
     running.close()
-
-
-@pytest.mark.parametrize(("threads", "expected"), [(1, 1), (3, 3)])
-def test_scorecards_are_bounded_in_memory_and_threads(folder, clock, threads, expected):
-    """One thread where readers wait for slates; 1.5 GiB, and what does not fit waits in the data folder until it closes."""
-    with Newsroom.open(folder, clock=clock, threads=threads) as opened:
-        (row,) = opened.analysis.rows(
-            "SELECT current_setting('threads') AS threads, current_setting('memory_limit') AS memory,"
-            " current_setting('temp_directory') AS spill"
-        )
-    assert (row["threads"], row["memory"]) == (expected, "1.5 GiB")
-    assert row["spill"].startswith(f"{opened.data}/.spill-")
-    assert not list(opened.data.glob(".spill-*"))

@@ -22,6 +22,9 @@ MARGIN = timedelta(seconds=90)
 FORGOTTEN = timedelta(days=1)
 """How long a process that is at work leaves its folder untouched at most."""
 
+SPILL = ".spill-"
+"""How the folders begin in which processes put aside what does not fit in memory, in the data folder."""
+
 _NICENESS = 10
 _LOOK_SECONDS = 0.5
 
@@ -102,7 +105,7 @@ def compact(data: Path, *, stopped: threading.Event | None = None, project: Path
 
 def remove_forgotten_spills(data: Path, now: datetime) -> None:
     """Remove what killed processes had put aside from memory: their folders, untouched for a day."""
-    for folder in data.glob(".spill-*"):
+    for folder in data.glob(f"{SPILL}*"):
         with suppress(OSError):
             if now.timestamp() - folder.stat().st_mtime > FORGOTTEN.total_seconds():
                 shutil.rmtree(folder)

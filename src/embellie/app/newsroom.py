@@ -1,7 +1,5 @@
 """Newsroom: one installation, running. The only object that turns the whole loop."""
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_through_time
+from embellie.app.analysing import open_analysis, scorecards_from
 from embellie.app.building import scenario_releases
 from embellie.app.catalogue import Catalogue
 from embellie.app.config import Config, metrics_of, read_config, sites_of
@@ -34,17 +33,10 @@ from embellie.domain.scorecard import Scorecard
 from embellie.domain.site import Site
 from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
-from embellie.measure.visit_rows import visits_view
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.stats.shrinkage import Prior
-from embellie.store.analysis import Analysis
-from embellie.store.engine_choice import EngineOnUse
-from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
-
-ANALYSIS_MEMORY = "1536MiB"
-"""What scorecards may hold in memory; the rest waits on disk, in the data folder."""
 
 
 def utc_now() -> datetime:
@@ -53,7 +45,7 @@ def utc_now() -> datetime:
 
 
 class Newsroom:
-    """One installation: its log, what is folded from it, and the verbs of the loop.
+    """One installation: its log, what is folded from it, and the verbs of the loop, each a word to the part that does it.
 
     Everything in memory is a fold over the log: opening a folder replays it, and what is recorded while running is
     applied by the same code. Thread-safe.
@@ -65,21 +57,9 @@ class Newsroom:
         self.folder, self.config, self.log = folder, config, log
         self.clock, self.simulated = clock, simulated
         self.sites: Mapping[str, Site] = sites_of(config)
-        lake = log.path.parent / LAKE_FOLDER
-        views = (visits_view(config.read_seconds),)
-        self._spill = log.path.parent / f".spill-{os.getpid()}"
-        self.analysis = Analysis(
-            log, lake=lake, views=views, threads=threads, memory=ANALYSIS_MEMORY, spill=self._spill
-        )
-        self.scored: AggregateReader = self.analysis
-        """What scorecards are computed from: the engine that the configuration names, or the log here."""
-        if config.analysis.engine:
-            spark = config.analysis.engine.startswith("sc://")
-            self.scored = EngineOnUse(
-                config.analysis.engine,
-                lake=config.analysis.lake or (str(lake.resolve()) if spark else ""),
-                views=views,
-            )
+        self.analysis = open_analysis(config, log, self.data, threads=threads)
+        self.scored: AggregateReader = scorecards_from(config, self.data, here=self.analysis)
+        """What scorecards are computed from."""
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
         self._live = LiveFolds(log, self.sites, stable=stable, clock=clock)
@@ -120,6 +100,13 @@ class Newsroom:
             on_failure.pop_all()
         return newsroom
 
+    def _declare(self) -> None:
+        """Put what the configuration declares in the log, once."""
+        now = self.clock()
+        for name, site in self.sites.items():
+            own = self._live.operations(name)
+            self._live.submit(declared(self.config, site, own, scenarios=self._scenarios, now=now)).result()
+
     def __enter__(self) -> Self:
         return self
 
@@ -136,7 +123,6 @@ class Newsroom:
         self._live.close()
         self.log.close()
         self.analysis.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
 
     # serve
 
@@ -359,12 +345,3 @@ class Newsroom:
     def quarantined(self, site: str, n: int = 20) -> Sequence[Quarantined]:
         """List a site's last events that were set aside, with their reasons, the newest first."""
         return self.log.quarantined(site=self.site(site).site, newest=n)[::-1]
-
-    # inside
-
-    def _declare(self) -> None:
-        """Put what the configuration declares in the log, once."""
-        now = self.clock()
-        for name, site in self.sites.items():
-            own = self._live.operations(name)
-            self._live.submit(declared(self.config, site, own, scenarios=self._scenarios, now=now)).result()
