@@ -7,7 +7,7 @@ import pytest
 
 from embellie.app.live_folds import LiveFolds
 from embellie.domain.article import Article
-from embellie.domain.errors import UnknownName
+from embellie.domain.errors import Busy, UnknownName
 from embellie.domain.event import Event, fact_id
 from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
@@ -102,6 +102,28 @@ def test_what_another_process_files_is_picked_up(live, opened):
         time.sleep(0.01)
     other.close()
     assert list(other.operations("gazette").rules) == ["r"]
+
+
+def test_what_could_not_be_read_at_once_is_live_the_next_time(live, opened, monkeypatch):
+    """The log fails in the middle of what another process wrote."""
+    other = opened()
+    scan, failures = other._log.scan, [Busy("The log is locked.", hint="Retry.")]
+
+    def scan_once_in_part(**which):
+        for found in scan(**which):
+            yield found
+            if failures:
+                raise failures.pop()
+
+    monkeypatch.setattr(other._log, "scan", scan_once_in_part)
+    live.file("gazette", Release(release="popular-1", policy="popular"))
+    other.follow()
+    started = time.monotonic()
+    while "popular-1" not in other.snapshot("gazette").releases and time.monotonic() - started < 2:
+        time.sleep(0.01)
+    other.close()
+    assert not failures
+    assert "popular-1" in other.snapshot("gazette").releases
 
 
 def test_what_was_looked_at_does_not_change(live):

@@ -148,7 +148,8 @@ class LiveFolds:
             try:
                 last = self._log.last()
                 if last > self._followed:
-                    self._apply(event for _, event in self._log.scan(after=self._followed, kinds=FOLLOWED))
+                    # All is read before any is folded: a failure leaves nothing half done, and no slate waits for the disk.
+                    self._apply([event for _, event in self._log.scan(after=self._followed, kinds=FOLLOWED)])
                     self._followed = last
             except EmbellieError:
                 continue  # the log is closing, or busy: next time
