@@ -10,15 +10,19 @@ from embellie.domain.article import Article
 from embellie.domain.errors import Busy, UnknownName
 from embellie.domain.event import Event, fact_id
 from embellie.domain.experiment import Exposure
+from embellie.domain.reading import Read
 from embellie.domain.release import Release
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import SlateRequest
+from embellie.recommend.policies import POLICIES, Latest
+from embellie.recommend.signals import Silent
 from embellie.store.log import SqliteLog
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SITES = {"gazette": Site(site="gazette", name="Gazette", placements={"bottom": Placement(placement="bottom")})}
 LATEST = Release(release="latest-1", policy="latest")
+REQUEST = SlateRequest(site="gazette", placement="bottom", n=3, now=NOON)
 
 
 def event(name, body, *, site="gazette"):
@@ -55,6 +59,53 @@ def live(opened):
     article = Article(article="a", title="Rain ends", published_at=NOON - timedelta(hours=1))
     folds.submit([event("x", exposure), event("a", article), event("l", LATEST)]).result()
     return folds
+
+
+class Counted(Silent):
+    """Counts what was opened."""
+
+    name = "counted"
+
+    def __init__(self):
+        self.opened = 0
+
+    def open(self, opened):
+        self.opened += 1
+
+
+class Counting(Latest):
+    """A policy that looks at it."""
+
+    name = "counting"
+    signals = (Counted,)
+
+
+def reads(first, count):
+    return [
+        event(f"read-{number}", Read(article="a", reader="r", visit=f"v{number}", engaged_seconds=20.0))
+        for number in range(first, first + count)
+    ]
+
+
+def test_a_release_whose_policy_needs_another_fold_gets_it_with_all_that_came_before(live, opened, monkeypatch):
+    """While the server runs and readers read on; each read counts once. Opened again, the fold is there at once."""
+    monkeypatch.setitem(POLICIES, "counting", Counting)
+    live.submit(reads(0, 50)).result()
+    assert live.state.signals == ()
+    live.submit([event("c", Release(release="counting-1", policy="counting"))]).result()
+    done = 50
+    deadline = time.monotonic() + 20
+    while not live.state.signals and time.monotonic() < deadline:
+        live.submit(reads(done, 5)).result()
+        done += 5
+    live.submit(reads(done, 5)).result()
+    for folds in (live, opened()):
+        site = folds.state.site("gazette")
+        assert site.signal(Counted).opened == done + 5
+        assert float(site.counters.totals(0)[-1]) == pytest.approx(
+            float(opened().state.site("gazette").counters.totals(0)[-1])
+        )
+    assert live.snapshot("gazette").rankers["counting-1"](REQUEST, SITES["gazette"].placements["bottom"])
 
 
 def test_what_is_submitted_is_live_when_it_is_durable(live):

@@ -2,8 +2,10 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
 from typing import NoReturn
 
@@ -17,6 +19,7 @@ from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Clock, EventLog, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import build_policy
+from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 from embellie.serve.handling import Ranker, Snapshot
 
@@ -24,6 +27,9 @@ FOLLOWED = (*OPERATOR_KINDS, "article")
 """The kinds another process may write, which the running server picks up."""
 
 FOLLOW_SECONDS = 0.2
+
+REFOLDED = 20_000
+"""The latest events of a log folded again that are remembered: more than are ever written and not yet told."""
 
 Exposed = tuple[str, str, str, str]
 """Whom the log knows to be exposed: site, experiment, unit, variant."""
@@ -33,6 +39,9 @@ class LiveFolds:
     """What policies see, what operators did, and what is live on each site; and the one way to write to the log.
 
     Replay, what is submitted here, and what another process writes go through the same code. Thread-safe.
+
+    The state keeps the signals that the releases' policies look at. A release that needs another one makes the log be folded
+    again beside the running state; until that is done its policy cannot answer, and what stands in for it does.
 
     Args:
         log: The log.
@@ -51,11 +60,15 @@ class LiveFolds:
         self._operations = Operations(sites, stable=stable)
         self._snapshots: dict[str, Snapshot] = {}
         self._followed = 0
+        self._refolded: frozenset[str] = frozenset()
+        self._refolding: threading.Thread | None = None
         self._closing = threading.Event()
 
     def replay(self) -> None:
         """Fold the whole log."""
         with self.lock:
+            released = [event.body for _, event in self._log.scan(kinds=(Release.kind,))]
+            self.state = State(signals=self._looked_at(one for one in released if isinstance(one, Release)))
             for sequence, event in self._log.scan():
                 self._followed = sequence
                 self._fold(event)
@@ -121,13 +134,16 @@ class LiveFolds:
         """Take one event into account; tell whether it changed what operators did."""
         if event.site not in self.sites:
             return False
-        self.state.apply(event)
+        if event.id not in self._refolded:
+            self.state.apply(event)
         if isinstance(event.body, Exposure):
             self.exposed.add(exposed(event.site, event.body))
         return self._operations.apply(event)
 
     def _refresh(self, site: str) -> None:
         own = self._operations.of(site)
+        if not set(self._looked_at(own.releases.values())) <= set(self.state.signals):
+            self._fold_again()
         rankers = {name: self._ranker(site, own, release) for name, release in own.releases.items()}
         self._snapshots[site] = self._operations.snapshot(site, rankers)
 
@@ -142,6 +158,45 @@ class LiveFolds:
             return apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
 
         return rank
+
+    def _looked_at(self, releases: Iterable[Release]) -> tuple[type[Signal], ...]:
+        """List the signals that releases' policies look at; one that cannot be built looks at none."""
+        policies = []
+        for release in releases:
+            with suppress(EmbellieError):
+                policies.append(build_policy(release.policy, release.settings))
+        return signals_of(policies)
+
+    def _fold_again(self) -> None:
+        """Fold the log into a state that keeps what is looked at now, in a thread; one at a time."""
+        if self._refolding is None:
+            self._refolding = threading.Thread(target=self._refold, name="embellie-refold", daemon=True)
+            self._refolding.start()
+
+    def _refold(self) -> None:
+        with self.lock:
+            releases = [one for site in self.sites for one in self._operations.of(site).releases.values()]
+        state, last = State(signals=self._looked_at(releases)), 0
+        try:
+            recent: deque[str] = deque(maxlen=REFOLDED)
+
+            def fold(after: int) -> int:
+                for sequence, event in self._log.scan(after=after):
+                    if event.site in self.sites:
+                        state.apply(event)
+                        recent.append(event.id)
+                    after = sequence
+                return after
+
+            last = fold(0)
+            with self.lock:  # no slate is made meanwhile: what came since is little
+                fold(last)
+                # What is written but not yet told to us is in the state already: it is not to be counted twice.
+                self.state, self._refolded, self._refolding = state, frozenset(recent), None
+                for site in self.sites:
+                    self._refresh(site)
+        except EmbellieError:  # the log is closing, or busy: the next change tries again
+            self._refolding = None
 
     def _follow(self) -> None:
         while not self._closing.wait(FOLLOW_SECONDS):
