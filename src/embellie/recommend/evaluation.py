@@ -8,16 +8,18 @@ import numpy as np
 from embellie.domain.errors import InputError
 from embellie.domain.unavailable import Unavailable
 from embellie.ports import Policy
+from embellie.recommend.paired import REACH95, Difference, clustered_moments, paired_differences
 from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.replaying import ClickLog, Protocol, Replay, Target, choose_targets, rank, serve
 from embellie.recommend.signals import signals_of
+from embellie.recommend.slate_figures import Beholder, behold, within
 from embellie.recommend.state import State
-
-REACH95 = 1.959963984540054
-"""Standard errors to each side of a 95 % interval."""
 
 TIMED = 400
 """How many requests are timed per policy, spread evenly over the targets."""
+
+SPANS = 12
+"""Into how many equal spans of time a series is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +31,23 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A policy's figures over the targets of one span of time (µs, `start` within, `end` not)."""
+
+    start: int
+    end: int
+    targets: int
+    figures: Mapping[str, float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PolicyResult:
-    """What one policy did: `ranks` holds the true article's position per target, 0 where it was not ranked."""
+    """What one policy did: `ranks` holds the true article's position per target, 0 where it was not ranked.
+
+    `at` holds the metrics at each further k, `novelty` the mean self-information (bits) of the first k, and
+    `calibration` the divergence between the sections of a reader's history and theirs (0 to 1, less is closer).
+    """
 
     hr: Interval | Unavailable
     ndcg: Interval | Unavailable
@@ -41,11 +57,18 @@ class PolicyResult:
     p50_ms: float
     p99_ms: float
     ranks: Integers
+    at: Mapping[int, Mapping[str, Interval | Unavailable]]
+    novelty: Interval | Unavailable
+    calibration: Interval | Unavailable
+    series: Sequence[Span]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """A replay's result; `unseen` targets were articles nobody had been able to see before their window: misses."""
+    """A replay's result; `unseen` targets were articles nobody had been able to see before their window: misses.
+
+    `differences` holds each policy against each other at `k`, corrected for all of them together.
+    """
 
     clicks: int
     visits: int
@@ -55,6 +78,7 @@ class Evaluation:
     protocol: Protocol
     targets: Sequence[Target]
     policies: Mapping[str, PolicyResult]
+    differences: Sequence[Difference]
     notes: Sequence[str] = field(default=())
 
 
@@ -74,13 +98,8 @@ def gains(ranks: Integers, k: int) -> dict[str, Floats]:
 def clustered_mean(values: Floats, clusters: Integers) -> Interval | Unavailable:
     """Return a mean over targets with an interval that takes readers, not targets, as independent.
 
-    With S_r the sum and n_r the number of targets of reader r, R readers and N targets, m = Σ S_r / N and
-
-        var(m) = R / (R - 1) · Σ (S_r - m n_r)² / N²
-
-    (the delta method for a ratio of means; Deng, Knoblich & Lu, KDD 2018), m ± 1.96 √var, within [0, 1]. When all
-    readers agree exactly on 0 or on 1 the variance says nothing: then the bound is that of R binomial trials without
-    a single exception, 1 - 0.025^(1/R).
+    m ± 1.96 se within [0, 1] (`clustered_moments`). When all readers agree exactly on 0 or on 1 the variance says
+    nothing: then the bound is that of R binomial trials without a single exception, 1 - 0.025^(1/R).
 
     Args:
         values: One per target, from 0 to 1.
@@ -90,19 +109,19 @@ def clustered_mean(values: Floats, clusters: Integers) -> Interval | Unavailable
     >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
     (0.5, 0.076, 0.924)
     """
-    readers = int(clusters.max(initial=-1)) + 1
+    readers, mean, se = clustered_moments(values, clusters)
     if readers < 2:
-        return Unavailable(
-            reason=f"{readers} reader has targets: the interval needs at least two.", remedy="Give a longer log."
-        )
-    sums, sizes = np.bincount(clusters, weights=values), np.bincount(clusters)
-    mean = float(sums.sum() / sizes.sum())
+        return _too_few(readers)
     if mean in (0.0, 1.0):
         reach = 1.0 - 0.025 ** (1.0 / readers)
         return Interval(value=mean, low=0.0 if mean == 0.0 else 1.0 - reach, high=reach if mean == 0.0 else 1.0)
-    residuals = sums - mean * sizes
-    se = float(np.sqrt(readers / (readers - 1) * (residuals @ residuals))) / float(sizes.sum())
     return Interval(value=mean, low=max(0.0, mean - REACH95 * se), high=min(1.0, mean + REACH95 * se))
+
+
+def _too_few(readers: int) -> Unavailable:
+    return Unavailable(
+        reason=f"{readers} reader has targets: the interval needs at least two.", remedy="Give a longer log."
+    )
 
 
 def evaluate(
@@ -137,8 +156,9 @@ def evaluate(
     for number, (target, request) in enumerate(replay.requests(targets)):
         article = log.articles[target.click]
         unseen += replay.state.site(request.site).shelf.row(article) is None
+        beholder = behold(request, replay.state.site(request.site))
         for run in runs.values():
-            run.take(number, rank(run.policy, request, replay.state, article=article, seen=protocol.seen))
+            run.take(number, rank(run.policy, request, replay.state, article=article, seen=protocol.seen), beholder)
             if number % max(1, len(targets) // TIMED) == 0:
                 run.time(lambda policy, request=request: serve(policy, request, replay.state))  # type: ignore[misc]
         if progress is not None and (number + 1) % 200 == 0:
@@ -152,13 +172,15 @@ class _Run:
     def __init__(self, policy: Policy[State], targets: int, timer: Callable[[], float]) -> None:
         self.policy = policy
         self.ranks = np.zeros(targets, np.int64)
+        self.looks = np.zeros((2, targets))
         self.shown: set[int] = set()
         self.seconds: list[float] = []
         self._timer = timer
 
-    def take(self, number: int, found: tuple[int, Integers]) -> None:
-        self.ranks[number] = found[0]
+    def take(self, number: int, found: tuple[int, Integers], beholder: Beholder) -> None:
+        self.ranks[number] = within(found[0], 0, len(beholder.reads), name="rank")
         self.shown.update(found[1].tolist())
+        self.looks[:, number] = beholder.look(found[1])
 
     def time(self, answer: Callable[[Policy[State]], None]) -> None:
         began = self._timer()
@@ -170,17 +192,25 @@ def _result(replay: Replay, targets: Sequence[Target], runs: Mapping[str, _Run],
     log, protocol = replay.log, replay.protocol
     clusters = _clusters(log, targets)
     known = len(replay.state.site("log").shelf)
+    gained = {name: gains(run.ranks, protocol.k) for name, run in runs.items()}
+    times = log.at[[target.click for target in targets]]
     results = {}
     for name, run in runs.items():
-        found = {metric: clustered_mean(values, clusters) for metric, values in gains(run.ranks, protocol.k).items()}
         p50, p99 = np.percentile(np.array(run.seconds) * 1000.0, [50, 99])
+        at = {k: _means(gains(run.ranks, k), clusters) for k in sorted({*protocol.more_k, protocol.k})}
         results[name] = PolicyResult(
-            **found,
-            coverage=len(run.shown) / known if known else 0.0,
+            **at[protocol.k],
+            at=at,
+            coverage=within(len(run.shown) / known if known else 0.0, 0.0, 1.0, name="coverage"),
             fit_seconds=replay.fold_seconds,
             p50_ms=float(p50),
             p99_ms=float(p99),
             ranks=run.ranks,
+            novelty=_mean_where(run.looks[0], clusters, "It showed nothing.", high=np.inf),
+            calibration=_mean_where(
+                run.looks[1], clusters, "No reader has a history in known sections, or nothing was shown.", high=1.0
+            ),
+            series=_series(gained[name], times, protocol.window),
         )
     return Evaluation(
         clicks=len(log),
@@ -191,8 +221,45 @@ def _result(replay: Replay, targets: Sequence[Target], runs: Mapping[str, _Run],
         protocol=protocol,
         targets=targets,
         policies=results,
+        differences=paired_differences(gained, clusters),
         notes=_notes(replay, runs),
     )
+
+
+def _means(gained: Mapping[str, Floats], clusters: Integers) -> dict[str, Interval | Unavailable]:
+    """Return the metrics; that a discounted gain is no more than a hit, and its discount no less than 1 / rank."""
+    totals = {metric: float(values.mean()) for metric, values in gained.items()}
+    within(totals["hr"], 0.0, 1.0, name="hr")
+    within(totals["ndcg"], 0.0, totals["hr"], name="ndcg")
+    within(totals["mrr"], 0.0, totals["ndcg"], name="mrr")
+    return {metric: clustered_mean(values, clusters) for metric, values in gained.items()}
+
+
+def _mean_where(values: Floats, clusters: Integers, nothing: str, *, high: float) -> Interval | Unavailable:
+    """Return the mean over the targets that have a value, by reader."""
+    there = np.isfinite(values)
+    if not there.any():
+        return Unavailable(reason=nothing, remedy="Give a catalogue with sections, and policies that show something.")
+    _, among = np.unique(clusters[there], return_inverse=True)
+    readers, mean, se = clustered_moments(values[there], among)
+    if readers < 2:
+        return _too_few(readers)
+    within(mean, 0.0, high, name="mean")
+    return Interval(value=mean, low=max(0.0, mean - REACH95 * se), high=min(high, mean + REACH95 * se))
+
+
+def _series(gained: Mapping[str, Floats], times: Integers, window: int) -> list[Span]:
+    """Cut the targets into equal spans of whole windows, oldest first; spans without a target are left out."""
+    first, last = int(times.min() // window), int(times.max() // window)
+    length = -(-(last - first + 1) // SPANS)
+    spans = (times // window - first) // length
+    found = []
+    for span in np.unique(spans).tolist():
+        inside = spans == span
+        start = (first + span * length) * window
+        figures = {metric: float(values[inside].mean()) for metric, values in gained.items()}
+        found.append(Span(start=start, end=start + length * window, targets=int(inside.sum()), figures=figures))
+    return found
 
 
 def _clusters(log: ClickLog, targets: Sequence[Target]) -> Integers:

@@ -46,6 +46,7 @@ class Exploring:
     """
 
     name: ClassVar[str] = "exploring"
+    names_matter: ClassVar[bool] = True
 
     policy: str = "popular"
     epsilon: float = 0.05

@@ -142,6 +142,7 @@ class Interleaved:
     """
 
     name: ClassVar[str] = "interleaved"
+    names_matter: ClassVar[bool] = True
 
     first: str = "popular"
     second: str = "affinity"

@@ -63,6 +63,7 @@ class StatusQuo:
     """
 
     name: ClassVar[str] = "status_quo"
+    names_matter: ClassVar[bool] = True
 
     list: str = "nothing"
     articles: str = ""
@@ -212,6 +213,34 @@ def exploring(policy: str = "popular", epsilon: float = 0.05, pool: int = 20, sa
     return Exploring(policy=policy, epsilon=epsilon, pool=pool, salt=salt)
 
 
+def ease(articles: int = 500, ridge: float = 20.0, days: float = 30.0, beneath: float = 0.5) -> Policy[State]:
+    """Build the policy of linear weights between articles read together (`ease.Ease`)."""
+    from embellie.recommend.ease import Ease  # it builds on the policies here
+
+    return Ease(articles=articles, ridge=ridge, days=days, beneath=beneath)
+
+
+def factors(
+    factors: int = 32,
+    regularisation: float = 1.0,
+    confidence: float = 10.0,
+    iterations: int = 10,
+    days: float = 30.0,
+    beneath: float = 0.5,
+) -> Policy[State]:
+    """Build the policy of implicit matrix factorisation (`factors.Factors`, extra `ml`)."""
+    from embellie.recommend.factors import Factors  # it builds on the policies here
+
+    return Factors(
+        factors=factors,
+        regularisation=regularisation,
+        confidence=confidence,
+        iterations=iterations,
+        days=days,
+        beneath=beneath,
+    )
+
+
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
     StatusQuo.name: StatusQuo,
     Latest.name: Latest,
@@ -220,6 +249,8 @@ POLICIES: dict[str, Callable[..., Policy[State]]] = {
     Affinity.name: Affinity,
     "interleaved": interleaved,
     "exploring": exploring,
+    "ease": ease,
+    "factors": factors,
 }
 """The built-in policies by name; each takes its settings as keyword arguments."""
 

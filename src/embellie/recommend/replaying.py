@@ -56,14 +56,19 @@ class Protocol:
     `window` in µs: policies know what came before the window's start. `target`: every click of a visit after its
     first (`next`), or its last one only. `seen` `keep` ranks every article seen so far but the page's own, `drop`
     leaves out what the reader has read, as slates do, and with it such targets. `sample` 0 takes every target.
+    `more_k` are further positions to report at, below `k`. Targets before `since` or from `until` on (µs; 0 for no
+    limit) are told to policies, not scored.
     """
 
     window: int = MICROS_PER_HOUR
     target: Literal["next", "last"] = "next"
     seen: Literal["keep", "drop"] = "keep"
     k: int = 20
+    more_k: tuple[int, ...] = ()
     sample: int = 0
     seed: int = 0
+    since: int = 0
+    until: int = 0
 
 
 def targets_of(
@@ -95,6 +100,9 @@ def targets_of(
 def choose_targets(log: ClickLog, protocol: Protocol) -> list[Target]:
     """Return the targets of a protocol: all of them, or a sample drawn with its seed, in order of time."""
     found = targets_of(log, protocol.target, seen=protocol.seen)
+    if protocol.since or protocol.until:
+        ends = protocol.until or np.iinfo(np.int64).max
+        found = [one for one in found if protocol.since <= log.at[one.click] < ends]
     if not 0 < protocol.sample < len(found):
         return found
     drawn = np.random.default_rng(protocol.seed).choice(len(found), protocol.sample, replace=False)
@@ -106,25 +114,30 @@ def events_of(log: ClickLog) -> Iterator[Event]:
 
     A catalogue's article without a time of publication is told with its first click, so it cannot be known earlier.
     """
-    known = {name: one for name, one in log.catalogue.items() if one.published_at is not None}
-    coming = sorted(known.values(), key=lambda one: (micros(one.published_at), one.article))  # type: ignore[arg-type]
-    upcoming = iter(coming)
-    following = next(upcoming, None)
+    coming = sorted(
+        ((micros(one.published_at), one) for one in log.catalogue.values() if one.published_at is not None),
+        key=lambda one: (one[0], one[1].article),
+    )
     told: set[str] = set()
+    following = 0
     for click, at in enumerate(log.at.tolist()):
-        while following is not None and following.published_at is not None and micros(following.published_at) <= at:
-            if following.article not in told:
-                told.add(following.article)
-                yield _event(f"article {following.article}", micros(following.published_at), following)
-            following = next(upcoming, None)
+        while following < len(coming) and coming[following][0] <= at:
+            published, article = coming[following]
+            following += 1
+            if article.article not in told:
+                told.add(article.article)
+                yield _event(f"article {article.article}", published, article)
         name = log.articles[click]
         if name not in told:
             told.add(name)
-            article = log.catalogue.get(name)
-            if article is not None:
+            known = log.catalogue.get(name)
+            if known is not None:
                 # Read before its stated publication: the log is right, the catalogue's clock is not.
-                yield _event(f"article {name}", at, replace(article, published_at=moment(at)))
+                yield _event(f"article {name}", at, replace(known, published_at=moment(at)))
         yield _event(f"click {click}", at, Read(article=name, reader=log.readers[click], visit=log.visits[click]))
+    for published, article in coming[following:]:
+        if article.article not in told:
+            yield _event(f"article {article.article}", published, article)
 
 
 def _event(name: str, at: int, body: Article | Read) -> Event:
@@ -165,7 +178,11 @@ class Replay:
         for target in targets:
             at = int(self.log.at[target.click])
             self._fold_until(at - at % self.protocol.window)
-            yield target, self._request(target, at)
+            yield target, self.request(target)
+
+    def fold_all(self) -> None:
+        """Fold the whole log."""
+        self._fold_until(np.iinfo(np.int64).max)
 
     def _fold_until(self, start: int) -> None:
         """Fold every event before `start`; those at `start` belong to the window."""
@@ -177,13 +194,14 @@ class Replay:
             self._following = next(self._events, None)
         self.fold_seconds += self._timer() - began
 
-    def _request(self, target: Target, at: int) -> SlateRequest:
+    def request(self, target: Target) -> SlateRequest:
+        """Return what a target's reader asks at its time: its page, visit and reader, never its article."""
         log = self.log
         return SlateRequest(
             site=SITE,
             placement=_SPOT.placement,
             n=self.protocol.k,
-            now=moment(at),
+            now=moment(int(log.at[target.click])),
             article=log.articles[target.before[-1]],
             reader=log.readers[target.click],
             visit=log.visits[target.click],
