@@ -223,10 +223,10 @@ def covisitation(
 
 def sessions(
     neighbours: int = 100,
-    fade: float = 0.8,
-    visit_half_life: float = 24.0,
-    pseudo_visits: float = 5.0,
-    rarity: float = 0.5,
+    fade: float = 0.6,
+    visit_half_life: float = 168.0,
+    pseudo_visits: float = 20.0,
+    rarity: float = 0.3,
 ) -> Policy[State]:
     """Build the policy of what the most similar visits opened (`similar_visits.Sessions`)."""
     from embellie.recommend.similar_visits import Sessions  # it is a `Popular` itself

@@ -10,7 +10,7 @@ import numpy as np
 
 from embellie.domain.moment import micros
 from embellie.domain.slate import SlateRequest
-from embellie.recommend.covisitation import REACH, context_of
+from embellie.recommend.covisitation import BACKWARDS, REACH, context_of
 from embellie.recommend.policies import Popular, Scored
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 from embellie.recommend.signals import Opened, Silent
@@ -206,7 +206,7 @@ class Sessions(Popular):
 
     A visit is like this one by the articles they share, the page weighing 1 and each earlier article `fade` times
     the next; it counts half after `visit_half_life` hours. Of the `neighbours` most alike, each gives its other
-    articles its likeness, more to those opened close after the shared one, times how rare an article is (idf). The
+    articles its likeness over the distance to the shared one (half before it), times how rare an article is (idf). The
     scores, as shares, are mixed with the shares of popularity:
 
         score(j) = n / (n + k) · S(j) + k / (n + k) · p(j)        n: the sum of likeness, k: `pseudo_visits`
@@ -227,10 +227,10 @@ class Sessions(Popular):
     signals: ClassVar[tuple[type[Visits], ...]] = (Visits,)
 
     neighbours: int = 100
-    fade: float = 0.8
-    visit_half_life: float = 24.0
-    pseudo_visits: float = 5.0
-    rarity: float = 0.5
+    fade: float = 0.6
+    visit_half_life: float = 168.0
+    pseudo_visits: float = 20.0
+    rarity: float = 0.3
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by what the nearest visits opened."""
@@ -273,7 +273,7 @@ class Sessions(Popular):
         # The last article shared is where the neighbour stood when it was as far as this visit.
         at = rows.shape[1] - 1 - np.argmax(shared[:, ::-1], axis=1)
         distance = place[None, :] - at[:, None]
-        closeness = np.where(distance > 0, 1.0, 0.5) / (1.0 + 0.1 * np.abs(distance))
+        closeness = np.where(distance > 0, 1.0, BACKWARDS) / np.maximum(np.abs(distance), 1)
         other = (rows >= 0) & ~shared
         given = (likeness[:, None] * closeness)[other]
         found: Integers = rows[other]
