@@ -10,6 +10,7 @@ import numpy as np
 
 from embellie.domain.moment import micros
 from embellie.domain.slate import SlateRequest
+from embellie.recommend.packing import pack, unpack
 from embellie.recommend.policies import Popular, Scored
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 from embellie.recommend.signals import Opened, Silent
@@ -96,27 +97,16 @@ class Covisits(Silent):
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return the table, article by article."""
-        sizes = [len(near) for near in self._near.values()]
         return {
             "landmark": self._landmark,
             "rows": np.fromiter(self._near, np.int64, len(self._near)),
-            "sizes": np.array(sizes, np.int64),
-            "others": np.fromiter((other for near in self._near.values() for other in near), np.int64, sum(sizes)),
-            "counts": np.fromiter(
-                (count for near in self._near.values() for count in near.values()), np.float64, sum(sizes)
-            ),
+            "near": pack(self._near.values(), values=np.float64),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take up a table."""
         self._landmark = int(snapshot["landmark"])
-        ends = np.cumsum(snapshot["sizes"]).tolist()
-        others, counts = snapshot["others"].tolist(), snapshot["counts"].tolist()
-        self._near = OrderedDict()
-        begin = 0
-        for row, end in zip(snapshot["rows"].tolist(), ends, strict=True):
-            self._near[row] = dict(zip(others[begin:end], counts[begin:end], strict=True))
-            begin = end
+        self._near = OrderedDict(zip(snapshot["rows"].tolist(), unpack(snapshot["near"]), strict=True))
 
 
 _HALF_LIFE_MICROS = HALF_LIFE * MICROS_PER_HOUR

@@ -171,7 +171,7 @@ class Visits(Silent):
         sizes = [len(listed) for listed in self._listed.values()]
         return {
             "next": self._next,
-            "rows": self._rows[: len(self._names)],
+            "rows": self._rows[: len(self._names)].copy(),
             "lengths": np.array(self._lengths, np.int64),
             "last": np.array(self._last, np.int64),
             "names": list(self._names),
