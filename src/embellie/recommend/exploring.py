@@ -10,6 +10,7 @@ from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
 from embellie.recommend.interleaving import policy_named, request_coins
 from embellie.recommend.ranking import Unread
+from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 
 
@@ -67,6 +68,11 @@ class Exploring:
                 at="settings.policy",
             )
         object.__setattr__(self, "_followed", policy_named(self.policy))
+
+    @property
+    def signals(self) -> tuple[type[Signal], ...]:
+        """The signals that the policies in it look at."""
+        return signals_of(policy_named(name) for name in (self.policy,))
 
     def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
         """Rank as the policy does, or its best articles in any order."""

@@ -241,12 +241,56 @@ def factors(
     )
 
 
+def covisitation(
+    pseudo_visits: float = 5.0, fade: float = 0.8, history: float = 0.1, remembered: int = 10
+) -> Policy[State]:
+    """Build the policy of articles opened in the same visits (`covisitation.Covisitation`)."""
+    from embellie.recommend.covisitation import Covisitation  # it is a `Popular` itself
+
+    return Covisitation(pseudo_visits=pseudo_visits, fade=fade, history=history, remembered=remembered)
+
+
+def sessions(
+    neighbours: int = 100,
+    fade: float = 0.6,
+    visit_half_life: float = 168.0,
+    pseudo_visits: float = 20.0,
+    rarity: float = 0.3,
+) -> Policy[State]:
+    """Build the policy of what the most similar visits opened (`similar_visits.Sessions`)."""
+    from embellie.recommend.similar_visits import Sessions  # it is a `Popular` itself
+
+    return Sessions(
+        neighbours=neighbours, fade=fade, visit_half_life=visit_half_life, pseudo_visits=pseudo_visits, rarity=rarity
+    )
+
+
+def trending(short: float = 0.0, longer: float = 12.0, pseudo_reads: float = 10.0) -> Policy[State]:
+    """Build the policy of what rises (`trending.Trending`)."""
+    from embellie.recommend.trending import Trending  # it is a `Popular` itself
+
+    return Trending(short=short, longer=longer, pseudo_reads=pseudo_reads)
+
+
+def evergreen(
+    share: float = 0.25, older_than_days: float = 7.0, half_life: float = 0.0, optimism: float = 0.5
+) -> Policy[State]:
+    """Build the policy that keeps a share of slots for articles that last (`trending.Evergreen`)."""
+    from embellie.recommend.trending import Evergreen  # it is a `Popular` itself
+
+    return Evergreen(share=share, older_than_days=older_than_days, half_life=half_life, optimism=optimism)
+
+
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
     StatusQuo.name: StatusQuo,
     Latest.name: Latest,
     Popular.name: Popular,
     SameSection.name: SameSection,
     Affinity.name: Affinity,
+    "covisitation": covisitation,
+    "sessions": sessions,
+    "trending": trending,
+    "evergreen": evergreen,
     "interleaved": interleaved,
     "exploring": exploring,
     "ease": ease,

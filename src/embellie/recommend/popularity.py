@@ -1,7 +1,7 @@
 """Popularity: decayed reads at a ladder of half-lives, and the half-life that fits the traffic."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,23 @@ class ReadCounters:
         self._weights[far] *= shrink[:, None]
         self._totals[far] *= shrink
         self._landmarks[far] = at
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return all it counts."""
+        return {
+            "half_lives": np.array(self.half_lives),
+            "landmarks": self._landmarks.copy(),
+            "totals": self._totals.copy(),
+            "weights": self._weights[:, : self.size].copy(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take up what other counters of the same half-lives counted."""
+        weights = snapshot["weights"]
+        self._landmarks, self._totals = snapshot["landmarks"].copy(), snapshot["totals"].copy()
+        self.size = weights.shape[1]
+        self._weights = np.zeros((len(self.half_lives), max(64, self.size)))
+        self._weights[:, : self.size] = weights
 
     def _worth(self, now: int) -> Floats:
         # A `now` before the reads themselves must not overflow.

@@ -1,10 +1,11 @@
 """State: the fold over the log that policies look at; the same code live and in replay."""
 
+import gc
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,15 @@ from embellie.domain.moment import micros
 from embellie.domain.reading import Click, ConsentChange, Erasure, Read
 from embellie.domain.slate import SlateRequest
 from embellie.recommend.affinity import Histories
+from embellie.recommend.packing import pack, unpack
 from embellie.recommend.popularity import HALF_LIVES, ReadCounters
 from embellie.recommend.shelf import Shelf, primary_language
 from embellie.recommend.signals import Opened, Signal
 
 SignalT = TypeVar("SignalT", bound=Signal)
+
+SNAPSHOT = 1
+"""The version of snapshots: raised when what is remembered, or how it is counted, changes."""
 
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
@@ -132,6 +137,35 @@ class SiteState:
         if not others:
             del self._visits_of[reader]
 
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return all that is known of the site."""
+        visits = self._visits.values()
+        return {
+            "shelf": self.shelf.snapshot(),
+            "counters": self.counters.snapshot(),
+            "histories": self.histories.snapshot(),
+            "visits": {
+                "names": list(self._visits),
+                "readers": [visit.reader for visit in visits],
+                "rows": pack((visit.rows for visit in visits), values=None),
+            },
+            "signals": {kind.name: signal.snapshot() for kind, signal in self.signals.items()},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Become what gave a snapshot."""
+        self.shelf.restore(snapshot["shelf"])
+        self.counters.restore(snapshot["counters"])
+        self.histories.restore(snapshot["histories"])
+        visits = snapshot["visits"]
+        known = zip(visits["names"], visits["readers"], unpack(visits["rows"]), strict=True)
+        self._visits = OrderedDict((name, _Visit(reader, rows)) for name, reader, rows in known)
+        self._visits_of = {}
+        for name, visit in self._visits.items():
+            self._visits_of.setdefault(visit.reader, set()).add(name)
+        for kind, signal in self.signals.items():
+            signal.restore(snapshot["signals"][kind.name])
+
     def signal(self, kind: type[SignalT]) -> SignalT:
         """Return what a signal remembers.
 
@@ -238,6 +272,45 @@ class State:
     def site(self, name: str) -> SiteState:
         """Return one site's state; an empty one for a site nothing is known of."""
         return self._sites.get(name) or self._new()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return all it remembers, as arrays, numbers, texts, and lists and mappings of them; a copy of its own."""
+        return {
+            "version": SNAPSHOT,
+            "half_lives": list(self._half_lives),
+            "signals": [signal.name for signal in self.signals],
+            "sites": {name: site.snapshot() for name, site in self._sites.items()},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> "State":
+        """Become what gave a snapshot; return the state itself.
+
+        Folding on from there gives the same bits as folding the whole log, if the bounds are the same. Signals that the
+        snapshot has and this state was not asked for are left out.
+
+        Raises:
+            InputError: The snapshot is of another version, has other half-lives, or lacks a signal: fold the log.
+        """
+        lacking = {signal.name for signal in self.signals} - set(snapshot.get("signals", ()))
+        for what, wrong in (
+            (f"is of version {snapshot.get('version')}, not {SNAPSHOT}", snapshot.get("version") != SNAPSHOT),
+            ("has other half-lives", tuple(snapshot.get("half_lives", ())) != self._half_lives),
+            (f"lacks `{'`, `'.join(sorted(lacking))}`", bool(lacking)),
+        ):
+            if wrong:
+                raise InputError(f"The snapshot {what}.", hint="Fold the log from its beginning, and take a new one.")
+        collecting = gc.isenabled()
+        # A million small dictionaries at once: looking for cycles among them would double the time.
+        gc.disable()
+        try:
+            self._sites = {}
+            for name, given in snapshot["sites"].items():
+                site = self._sites[name] = self._new()
+                site.restore(given)
+        finally:
+            if collecting:
+                gc.enable()
+        return self
 
     def article(self, site: str, article: str) -> Article | None:
         """Return an article as last published."""
