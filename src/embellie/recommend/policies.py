@@ -212,12 +212,22 @@ def exploring(policy: str = "popular", epsilon: float = 0.05, pool: int = 20, sa
     return Exploring(policy=policy, epsilon=epsilon, pool=pool, salt=salt)
 
 
+def content(
+    profile: float = 0.3, fresh_days: float = 7.0, profile_days: float = 7.0, popularity: float = 0.05
+) -> Policy[State]:
+    """Build the policy of content neighbours (`content.Content`)."""
+    from embellie.recommend.content import Content  # it is made of `Popular`
+
+    return Content(profile=profile, fresh_days=fresh_days, profile_days=profile_days, popularity=popularity)
+
+
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
     StatusQuo.name: StatusQuo,
     Latest.name: Latest,
     Popular.name: Popular,
     SameSection.name: SameSection,
     Affinity.name: Affinity,
+    "content": content,
     "interleaved": interleaved,
     "exploring": exploring,
 }
