@@ -73,7 +73,11 @@ def _stem(word: str) -> str:
 def guess_language(text: str) -> str:
     """Tell English from French by their small words; `""` when there are too few of them.
 
-    >>> guess_language("The council votes on the budget"), guess_language("Le conseil vote pour le budget"), guess_language("Ok")
+    >>> (
+    ...     guess_language("The council votes on the budget"),
+    ...     guess_language("Le conseil vote pour le budget"),
+    ...     guess_language("Ok"),
+    ... )
     ('en', 'fr', '')
     """
     found = words(text)

@@ -175,7 +175,11 @@ class Texts(Silent):
         Only articles that share a term are looked at, so what it costs goes by how common the terms are.
         """
         length = math.sqrt(sum(weight * weight for weight in query.values()))
-        met = [(weight * float(self._idf[term]), self._found[term]) for term, weight in query.items() if term in self._found]
+        met = [
+            (weight * float(self._idf[term]), self._found[term])
+            for term, weight in query.items()
+            if term in self._found
+        ]
         if not met or length == 0.0:
             return np.zeros(size)
         found = np.concatenate([np.frombuffer(places, np.uint32) for _, places in met])
