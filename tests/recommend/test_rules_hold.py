@@ -160,7 +160,7 @@ class Newspaper:
 def broken(paper, slate, request, rules, placement):
     """List the rules that a slate breaks."""
     found = []
-    holding = [r for r in rules if r.active and r.placement in ("", "bottom") and (r.until is None or NOON < r.until)]
+    holding = [r for r in rules if r.active and r.placement in ("", "bottom") and (r.until is None or r.until > NOON)]
     names = [item.article for item in slate]
     if len(names) > request.n or len(set(names)) != len(names):
         found.append("length or doubles")

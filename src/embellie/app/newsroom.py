@@ -15,6 +15,7 @@ from typing import Any, Self
 from embellie import __version__
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.intake import on_server_clock
+from embellie.app.kept_signals import kept_signals
 from embellie.app.observing import Filed, Observatory, Placed
 from embellie.app.operations import OPERATOR_KINDS, Operations, comparisons, put_before_readers
 from embellie.app.programme import programme_from_log
@@ -90,7 +91,7 @@ class Newsroom:
                 views=views,
             )
         self._lock = threading.RLock()
-        self._state = State()
+        self._state = State(signals=kept_signals(config))
         self._operations = Operations(self.sites, stable=self._scenario_release(next(iter(config.scenarios))).release)
         self._snapshots: dict[str, Snapshot] = {}
         self._exposed: set[tuple[str, str, str, str]] = set()

@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 
 from embellie.domain.errors import InputError
 
-
 MOST_BOOST = 10.0
 """A boost's factor lies from a tenth to ten: beyond that, a pin or a ban says it better."""
 

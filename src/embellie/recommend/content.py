@@ -55,7 +55,7 @@ class Content(RankedPolicy):
         popular = Popular().score(request, site)
         now, size = micros(request.now), len(site.shelf)
         texts = site.signal(Texts)
-        page = texts.query({row: 1.0 for row in site.shelf.rows((request.article,))})
+        page = texts.query(dict.fromkeys(site.shelf.rows((request.article,)), 1.0))
         profile = texts.query(self._profile(request, site, now))
         share = self.profile if page and profile else float(bool(profile))
         ages = np.maximum(now - site.shelf.published, 0) / MICROS_PER_HOUR

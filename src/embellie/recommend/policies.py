@@ -221,6 +221,13 @@ def content(
     return Content(profile=profile, fresh_days=fresh_days, profile_days=profile_days, popularity=popularity)
 
 
+def diverse(policy: str = "affinity", relevance: float = 0.7, by: str = "section", pool: int = 40) -> Policy[State]:
+    """Build the policy that keeps another's best articles from being all alike (`diversity.Diverse`)."""
+    from embellie.recommend.diversity import Diverse  # it builds policies itself
+
+    return Diverse(policy=policy, relevance=relevance, by=by, pool=pool)
+
+
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
     StatusQuo.name: StatusQuo,
     Latest.name: Latest,
@@ -228,6 +235,7 @@ POLICIES: dict[str, Callable[..., Policy[State]]] = {
     SameSection.name: SameSection,
     Affinity.name: Affinity,
     "content": content,
+    "diverse": diverse,
     "interleaved": interleaved,
     "exploring": exploring,
 }

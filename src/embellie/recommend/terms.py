@@ -17,7 +17,7 @@ ENGLISH = frozenset(
     said same say says see seen several shall she should since so some still such take taken than that the their theirs
     them themselves then there these they this those though three through thus to too told two under until up upon us use
     used very via was way we well were what when where whether which while who whom whose why will with within without
-    would year years yesterday today yet you your yours""".split()
+    would year years yesterday today yet you your yours""".split()  # noqa: SIM905 - words in a row read better than in quotes
 )
 """English words that say nothing of a subject."""
 
@@ -32,7 +32,7 @@ FRENCH = frozenset(
     peut peuvent plus plusieurs plutot pour pourquoi premier premiere pres puis puisque qu quand que quel quelle quelles
     quelque quelques quels qui quoi s sa sans sauf se selon sera serait ses seulement si sinon soit son sont sous souvent
     suite sur t ta tandis tant tel telle tels tellement tes toi ton toujours tous tout toute toutefois toutes tres trois
-    trop tu un une vers via voici voila vos votre vous y an ans annee annees matin soir""".split()
+    trop tu un une vers via voici voila vos votre vous y an ans annee annees matin soir""".split()  # noqa: SIM905
 )
 """French words, without their accents, that say nothing of a subject."""
 
