@@ -16,12 +16,14 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import POLICIES, build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
+from embellie.recommend.stories import Stories
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SHOWING = sorted(set(POLICIES) - {"status_quo"})
 SIGNALS = signals_of(map(build_policy, POLICIES))
 IDS = [f"a{i}" for i in range(12)]
 PLAIN = Placement(placement="bottom")
+SIGNALS = (*signals_of(map(build_policy, SHOWING)), Stories)
 
 minutes = st.integers(-600, 600)
 maybe_minutes = st.none() | minutes

@@ -25,11 +25,15 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A named spot of a page; `section_cap` 0 means no cap, `max_age_hours` 0 means no limit of age."""
+    """A named spot of a page; `section_cap` 0 means no cap, `max_age_hours` 0 means no limit of age.
+
+    `one_per_story` keeps the same story from being told twice.
+    """
 
     slots: int = 4
     section_cap: int = 2
     max_age_hours: float = 0.0
+    one_per_story: bool = True
 
 
 def _default_placements() -> dict[str, PlacementConfig]:
@@ -193,7 +197,13 @@ def sites_of(config: Config) -> dict[str, Site]:
 
 def _site(name: str, site: SiteConfig) -> Site:
     placements = {
-        key: Placement(placement=key, slots=one.slots, section_cap=one.section_cap, max_age_hours=one.max_age_hours)
+        key: Placement(
+            placement=key,
+            slots=one.slots,
+            section_cap=one.section_cap,
+            max_age_hours=one.max_age_hours,
+            one_per_story=one.one_per_story,
+        )
         for key, one in site.placements.items()
     }
     return Site(

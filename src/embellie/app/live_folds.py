@@ -3,12 +3,13 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
 from typing import NoReturn
 
+from embellie.app.kept_signals import signals_for
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
 from embellie.domain.errors import EmbellieError, unknown_name
 from embellie.domain.event import Body, Event, new_id
@@ -19,7 +20,7 @@ from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Clock, EventLog, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import build_policy
-from embellie.recommend.signals import Signal, signals_of
+from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 from embellie.serve.handling import Ranker, Snapshot
 
@@ -68,7 +69,7 @@ class LiveFolds:
         """Fold the whole log."""
         with self.lock:
             released = [event.body for _, event in self._log.scan(kinds=(Release.kind,))]
-            self.state = State(signals=self._looked_at(one for one in released if isinstance(one, Release)))
+            self.state = State(signals=self._looked_at([one for one in released if isinstance(one, Release)]))
             for sequence, event in self._log.scan():
                 self._followed = sequence
                 self._fold(event)
@@ -159,13 +160,14 @@ class LiveFolds:
 
         return rank
 
-    def _looked_at(self, releases: Iterable[Release]) -> tuple[type[Signal], ...]:
-        """List the signals that releases' policies look at; one that cannot be built looks at none."""
+    def _looked_at(self, releases: Collection[Release]) -> tuple[type[Signal], ...]:
+        """List the signals that placements and releases' policies look at; a release that cannot be built looks at none."""
+        placements = [placement for site in self.sites.values() for placement in site.placements.values()]
         policies = []
         for release in releases:
             with suppress(EmbellieError):
                 policies.append(build_policy(release.policy, release.settings))
-        return signals_of(policies)
+        return signals_for(policies, placements)
 
     def _fold_again(self) -> None:
         """Fold the log into a state that keeps what is looked at now, in a thread; one at a time."""

@@ -90,6 +90,10 @@ def _print_trial(trial: Trial) -> None:
         click.echo(f"{position:3}  {title[:60]:60}  {section[:12]:12}  {item.reason:24}  {item.score:.4g}")
     if not trial.items:
         click.echo("  Nothing is shown.")
+    if trial.price is not None:
+        click.echo(
+            f"\nDiversity costs {trial.price:.1%} of the score of the slate without it (of predicted reads, where scores are reads)."
+        )
 
 
 @command.command("evaluate")

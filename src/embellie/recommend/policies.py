@@ -279,6 +279,20 @@ def evergreen(
     from embellie.recommend.trending import Evergreen  # it is a `Popular` itself
 
     return Evergreen(share=share, older_than_days=older_than_days, half_life=half_life, optimism=optimism)
+def content(
+    profile: float = 0.3, fresh_days: float = 7.0, profile_days: float = 7.0, popularity: float = 0.05
+) -> Policy[State]:
+    """Build the policy of content neighbours (`content.Content`)."""
+    from embellie.recommend.content import Content  # it is made of `Popular`
+
+    return Content(profile=profile, fresh_days=fresh_days, profile_days=profile_days, popularity=popularity)
+
+
+def diverse(policy: str = "affinity", relevance: float = 0.7, by: str = "section", pool: int = 40) -> Policy[State]:
+    """Build the policy that keeps another's best articles from being all alike (`diversity.Diverse`)."""
+    from embellie.recommend.diversity import Diverse  # it builds policies itself
+
+    return Diverse(policy=policy, relevance=relevance, by=by, pool=pool)
 
 
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
@@ -291,6 +305,8 @@ POLICIES: dict[str, Callable[..., Policy[State]]] = {
     "sessions": sessions,
     "trending": trending,
     "evergreen": evergreen,
+    "content": content,
+    "diverse": diverse,
     "interleaved": interleaved,
     "exploring": exploring,
     "ease": ease,

@@ -21,7 +21,7 @@ from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 
 SITE = "log"
-_SPOT = Placement(placement="replay")
+_SPOT = Placement(placement="replay", one_per_story=False)
 
 
 @dataclass(frozen=True, kw_only=True)
