@@ -171,8 +171,11 @@ class Affinity(Popular):
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by popularity times the reader's lift of the section."""
-        popular = super().score(request, site)
-        lift = self._lift(request, site, popular.values)
+        return self.lifted(super().score(request, site), request, site)
+
+    def lifted(self, popular: Scored, request: SlateRequest, site: SiteState) -> Scored:
+        """Lift a popularity by the reader's taste for each section."""
+        lift = self.lift(request, site, popular.values)
         if lift is None:
             return popular
         sections = site.shelf.section
@@ -183,7 +186,7 @@ class Affinity(Popular):
 
         return Scored(popular.values * lift[sections], reason)
 
-    def _lift(self, request: SlateRequest, site: SiteState, popularity: Floats) -> Floats | None:
+    def lift(self, request: SlateRequest, site: SiteState, popularity: Floats) -> Floats | None:
         """Return the lift of each section, `None` when nothing is or may be known of the reader."""
         sections, count = site.shelf.section, len(site.shelf.sections)
         history = site.history(request)
@@ -212,6 +215,13 @@ def exploring(policy: str = "popular", epsilon: float = 0.05, pool: int = 20, sa
     return Exploring(policy=policy, epsilon=epsilon, pool=pool, salt=salt)
 
 
+def ranker(model: str = "", candidates: int = 300) -> Policy[State]:
+    """Build the learned ranker (`ranker.Ranker`)."""
+    from embellie.recommend.ranker import Ranker  # it ranks by the heuristics here
+
+    return Ranker(model=model, candidates=candidates)
+
+
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
     StatusQuo.name: StatusQuo,
     Latest.name: Latest,
@@ -220,6 +230,7 @@ POLICIES: dict[str, Callable[..., Policy[State]]] = {
     Affinity.name: Affinity,
     "interleaved": interleaved,
     "exploring": exploring,
+    "ranker": ranker,
 }
 """The built-in policies by name; each takes its settings as keyword arguments."""
 

@@ -22,6 +22,9 @@ from embellie.recommend.signals import Opened, Signal
 
 SignalT = TypeVar("SignalT", bound=Signal)
 
+HEARD = (Read, Click, ConsentChange, Erasure)
+"""The kinds that `SiteState.heard` counts: what readers do. Each is told once; an article may be told again."""
+
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
 
@@ -57,6 +60,8 @@ class SiteState:
         self.counters = ReadCounters(half_lives)
         self.histories = Histories(articles=bounds.history, readers=bounds.readers)
         self.signals: dict[type[Signal], Signal] = {signal: signal() for signal in signals}
+        self.heard = 0
+        """How many reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
@@ -67,6 +72,7 @@ class SiteState:
         if event.received_at is not None:
             # A reader's clock that runs fast must not push the whole site's reads into the past.
             at = min(at, micros(event.received_at))
+        self.heard += isinstance(event.body, HEARD)
         match event.body:
             case Article() as article:
                 row = self.shelf.put(article, at)
