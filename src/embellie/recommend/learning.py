@@ -31,6 +31,7 @@ class TrainingSet:
         features: Articles × features, 32-bit.
         labels: Per article: 0 passed over, 1 clicked, 2 clicked and read.
         positions: Per article, from 1; 1 for all where nobody was shown a list.
+        propensities: Per article: the chance it had to stand there, 1 where it was certain.
         weights: Per article.
         groups: How many articles each list has; they add up to the articles.
         at: When each list was shown (µs), ascending.
@@ -40,6 +41,7 @@ class TrainingSet:
     features: Matrix
     labels: Integers
     positions: Integers
+    propensities: NDArray[np.float32]
     weights: NDArray[np.float32]
     groups: Integers
     at: Integers
@@ -58,6 +60,15 @@ class TrainingSet:
         clicked = np.add.reduceat(self.labels > 0, starts, dtype=np.int64) if len(starts) else self.groups
         return self.where((clicked > 0) & (clicked < self.groups))
 
+    def drawn(self) -> "TrainingSet":
+        """Keep the lists whose articles stood where they did by chance, each more likely elsewhere.
+
+        There no order that readers follow is any policy's, so rankers can be compared without the place taking sides.
+        """
+        starts = np.cumsum(self.groups) - self.groups
+        likely = np.maximum.reduceat(self.propensities, starts) if len(starts) else np.zeros(0)
+        return self.where(likely < 0.5)
+
     def where(self, keep: NDArray[np.bool_]) -> "TrainingSet":
         """Keep some lists."""
         rows = np.repeat(keep, self.groups)
@@ -66,6 +77,7 @@ class TrainingSet:
             features=self.features[rows],
             labels=self.labels[rows],
             positions=self.positions[rows],
+            propensities=self.propensities[rows],
             weights=self.weights[rows],
             groups=self.groups[keep],
             at=self.at[keep],
@@ -90,6 +102,7 @@ class Lists:
         self._features: list[Any] = []
         self._labels: list[int] = []
         self._positions: list[int] = []
+        self._propensities: list[float] = []
         self._groups: list[int] = []
         self._at: list[int] = []
 
@@ -101,12 +114,14 @@ class Lists:
         positions: Sequence[int],
         *,
         at: int,
+        propensities: Sequence[float] = (),
     ) -> None:
         """Take in one list."""
         self.names = self.names or names
         self._features.append(np.array(list(features), np.float32).reshape(len(labels), len(names)))
         self._labels += labels
         self._positions += positions
+        self._propensities += propensities or [1.0] * len(labels)
         self._groups.append(len(labels))
         self._at.append(at)
 
@@ -117,6 +132,7 @@ class Lists:
             features=np.concatenate(self._features) if count else np.zeros((0, len(self.names)), np.float32),
             labels=np.array(self._labels, np.int64),
             positions=np.array(self._positions, np.int64),
+            propensities=np.array(self._propensities, np.float32),
             weights=np.ones(count, np.float32),
             groups=np.array(self._groups, np.int64),
             at=np.array(self._at, np.int64),
@@ -132,6 +148,7 @@ class Lists:
             features=found.features[rows],
             labels=found.labels[rows],
             positions=found.positions[rows],
+            propensities=found.propensities[rows],
             groups=found.groups[order],
             at=found.at[order],
         )
@@ -225,4 +242,5 @@ class _Join:
                     [one.labels.get(item.article, 0) for item in items],
                     [item.position for item in items],
                     at=one.at,
+                    propensities=[item.propensity for item in items],
                 )

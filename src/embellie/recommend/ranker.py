@@ -115,7 +115,7 @@ class Ranker(RankedPolicy):
         return self._judged(Asked(request, site))[0]
 
     def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
-        """Rank every article that may be shown, and note the features of those that are."""
+        """Rank every article that may be shown, and note what the model looked at of each."""
         site = view.site(request.site)
         asked = Asked(request, site)
         scored, chosen, matrix = self._judged(asked)
@@ -123,10 +123,10 @@ class Ranker(RankedPolicy):
         place = {row: number for number, row in enumerate(chosen.tolist())}
         names, as_of = names_of(), site.heard
 
-        def features(row: int) -> Features:
+        def features(row: int) -> Features | None:
+            # What the model never looked at is noted with the slate (`with_features`), not article by article.
             known = place.get(row)
-            values = matrix_of(asked, np.array([row]))[0] if known is None else matrix[known]
-            return written(values, names, as_of=as_of)
+            return None if known is None else written(matrix[known], names, as_of=as_of)
 
         return Ranking(
             rows,

@@ -45,7 +45,7 @@ class RankerModel:
             return np.zeros(0)
         table = np.ones((len(matrix), matrix.shape[1] + 1), np.float32)
         table[:, :-1] = matrix
-        scores: Floats = self._booster.predict(table)
+        scores: Floats = self._booster.predict(table, num_threads=1)
         return scores
 
     def importances(self) -> dict[str, float]:
@@ -81,7 +81,7 @@ class RankerModel:
             )
         lightgbm = _lightgbm()
         try:
-            booster = lightgbm.Booster(params={"num_threads": 1, "verbosity": -1}, model_str=text.decode())
+            booster = lightgbm.Booster(model_str=text.decode())
         except (lightgbm.basic.LightGBMError, UnicodeDecodeError):
             raise InputError("The ranker's trees are damaged.", hint="Train it again.") from None
         if booster.num_feature() != len(names) + 1:
@@ -93,9 +93,9 @@ def fit_ranker(
     training: TrainingSet,
     *,
     seed: int,
-    trees: int = 120,
-    leaves: int = 15,
-    learning_rate: float = 0.06,
+    trees: int = 100,
+    leaves: int = 7,
+    learning_rate: float = 0.05,
     least_in_leaf: int = 50,
     levels: int = 10,
 ) -> RankerModel:
