@@ -25,8 +25,8 @@ import numpy as np
 from embellie.domain.event import Event
 from embellie.domain.moment import micros, moment
 from embellie.domain.reading import Click, Impression, Read
-from embellie.domain.slate import Slate, SlateItem, SlateRequest
 from embellie.domain.site import Placement
+from embellie.domain.slate import Slate, SlateItem, SlateRequest
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.evaluation import REACH95, evaluate
 from embellie.recommend.features import signals_of_features, with_features
@@ -58,7 +58,7 @@ class World:
         self.readers = Readership(readers, rng, seed=seed, temperament=WORLDS[world])
         if world == "alike":
             self.readers.taste[:] = 1.0
-            self.calendar._appeal[:] = 1.0
+            self.calendar._appeal[:] = 1.0  # noqa: SLF001 - this world has no appeal
         self.policy, self.state = policy, State(signals=signals_of_features())
         self.stand, self.entropy = Stand(), random.Random(seed)
         self.events, self.read = [], {}
@@ -188,7 +188,7 @@ def offline(logged, model, training, *, split):
     found = evaluate(
         log,
         {"affinity": build_policy("affinity"), "ranker": Ranker(model="offline")},
-        protocol=Protocol(window=300_000_000, k=SLOTS, seen="drop", sample=3000, seed=1),
+        protocol=Protocol(window=300_000_000, k=SLOTS, seen="drop", sample=2000, seed=1),
         timer=time.perf_counter,
     )
     after = np.array([log.at[target.click] >= split for target in found.targets])
@@ -196,8 +196,18 @@ def offline(logged, model, training, *, split):
         name: float(((one.ranks[after] > 0) & (one.ranks[after] <= SLOTS)).mean())
         for name, one in found.policies.items()
     }
+    drawn = later.drawn()
+
+    def order(lists):
+        return {
+            "ranker": list_auc(model.score(lists.features), lists),
+            "affinity": list_auc(lists.features[:, columns["affinity"]], lists),
+        }
+
     return {
-        "list_auc": {"ranker": list_auc(model.score(later.features), later), "affinity": list_auc(later.features[:, columns["affinity"]], later)},
+        "list_auc": order(later),
+        "drawn_list_auc": order(drawn),
+        "drawn_lists": len(drawn.with_contrast()),
         "hr": hits,
         "hr_gain": hits["ranker"] / hits["affinity"] - 1.0,
         "targets": int(after.sum()),
@@ -247,9 +257,11 @@ def study(world, *, readers, log_days, days, epsilon):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the readers: shows that it runs, not what is true")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the readers: shows that it runs, not what is true"
+    )
     parser.add_argument("--world", choices=WORLDS, action="append")
-    parser.add_argument("--readers", type=int, default=2500)
+    parser.add_argument("--readers", type=int, default=1200)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []
@@ -258,11 +270,24 @@ def main():
         one = study(world, **size, log_days=5, days=4, epsilon=0.3)
         found.append(one)
         true, promised = one["true_gain"], one["offline"]
-        print(f"{world}: {one['slates_logged']} slates logged, {one['lists']} lists to learn from ({one['seconds']:.0f} s)")
-        print(f"  order within later lists (AUC)  ranker {promised['list_auc']['ranker']:.3f}, affinity {promised['list_auc']['affinity']:.3f}")
-        print(f"  hits at {SLOTS} on later reads       ranker {promised['hr']['ranker']:.3f}, affinity {promised['hr']['affinity']:.3f} ({promised['hr_gain']:+.1%}, {promised['targets']} targets)")
-        print(f"  true articles per visit         ranker {true['reads_per_visit']:.4f}, affinity {true['heuristic_reads_per_visit']:.4f}: {true['value']:+.2%} [{true['low']:+.2%}, {true['high']:+.2%}] over {true['visits']} visits")
-        print(f"  click rate of a slate           ranker {one['click_rate']['ranker']:.3f}, affinity {one['click_rate']['affinity']:.3f}")
+        print(
+            f"{world}: {one['slates_logged']} slates logged, {one['lists']} lists to learn from ({one['seconds']:.0f} s)"
+        )
+        print(
+            f"  order within later lists (AUC)  ranker {promised['list_auc']['ranker']:.3f}, affinity {promised['list_auc']['affinity']:.3f}"
+        )
+        print(
+            f"  the same, lists drawn by chance ranker {promised['drawn_list_auc']['ranker']:.3f}, affinity {promised['drawn_list_auc']['affinity']:.3f} ({promised['drawn_lists']} lists)"
+        )
+        print(
+            f"  hits at {SLOTS} on later reads       ranker {promised['hr']['ranker']:.3f}, affinity {promised['hr']['affinity']:.3f} ({promised['hr_gain']:+.1%}, {promised['targets']} targets)"
+        )
+        print(
+            f"  true articles per visit         ranker {true['reads_per_visit']:.4f}, affinity {true['heuristic_reads_per_visit']:.4f}: {true['value']:+.2%} [{true['low']:+.2%}, {true['high']:+.2%}] over {true['visits']} visits"
+        )
+        print(
+            f"  click rate of a slate           ranker {one['click_rate']['ranker']:.3f}, affinity {one['click_rate']['affinity']:.3f}"
+        )
         print(f"  → {one['says']}", flush=True)
     if given.out:
         given.out.write_text(json.dumps({"schema": "embellie/ranker_truth/1", "worlds": found}, indent=1))

@@ -33,9 +33,11 @@ from embellie.domain.slate import Consent, Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.frame.question_file import parse_question, read_question
 from embellie.measure.visit_rows import visits_view
-from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt, Rejected
+from embellie.ports import AggregateReader, Clock, LedgerRow, Policy, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
+from embellie.recommend.features import with_features
 from embellie.recommend.policies import build_policy
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import ANY_LANGUAGE, State
 from embellie.release import changing
 from embellie.serve.handling import Ranker, Snapshot, handle, placement_of
@@ -90,7 +92,7 @@ class Newsroom:
                 views=views,
             )
         self._lock = threading.RLock()
-        self._state = State()
+        self._state = State(signals=signals_of(build_policy(s.policy, s.settings) for s in config.scenarios.values()))
         self._operations = Operations(self.sites, stable=self._scenario_release(next(iter(config.scenarios))).release)
         self._snapshots: dict[str, Snapshot] = {}
         self._exposed: set[tuple[str, str, str, str]] = set()
@@ -691,16 +693,26 @@ class Newsroom:
         return self._snapshots[site]
 
     def _refresh(self, site: str) -> None:
-        rankers = {name: self._ranker(site, release) for name, release in self._operations.of(site).releases.items()}
+        policies = {
+            name: build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
+            for name, release in self._operations.of(site).releases.items()
+        }
+        more = [signal for signal in signals_of(policies.values()) if signal not in self._state.signals]
+        if more:
+            self._state = self._state.widened(more, (event for _, event in self.log.scan() if event.site in self.sites))
+            for other in self._snapshots.keys() - {site}:
+                self._refresh(other)
+        noted = any(getattr(policy, "logs_features", False) for policy in policies.values())
+        rankers = {name: self._ranker(site, policy, noted=noted) for name, policy in policies.items()}
         self._snapshots[site] = self._operations.snapshot(site, rankers)
 
-    def _ranker(self, site: str, release: Release) -> Ranker:
-        policy = build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
+    def _ranker(self, site: str, policy: Policy[State], *, noted: bool) -> Ranker:
         state = self._state
         rules = tuple(self._operations.of(site).rules.values())
 
         def rank(request: SlateRequest, placement: Placement) -> Sequence[Recommended]:
-            return apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
+            slate = apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
+            return with_features(slate, request, state.site(request.site)) if noted else slate
 
         return rank
 
