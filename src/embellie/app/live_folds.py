@@ -17,8 +17,9 @@ from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
-from embellie.ports import Clock, EventLog, Receipt, Rejected
+from embellie.ports import Clock, EventLog, Policy, Receipt, Rejected
 from embellie.recommend.editorial import apply_rules
+from embellie.recommend.features import with_features
 from embellie.recommend.policies import build_policy
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
@@ -145,18 +146,28 @@ class LiveFolds:
         own = self._operations.of(site)
         if not set(self._looked_at(own.releases.values())) <= set(self.state.signals):
             self._fold_again()
-        rankers = {name: self._ranker(site, own, release) for name, release in own.releases.items()}
+        policies = {name: self._policy(site, release) for name, release in own.releases.items()}
+        # Where one policy learns from slates, those of all others are noted for it too.
+        noted = any(getattr(policy, "logs_features", False) for policy in policies.values())
+        rankers = {name: self._ranker(site, own, policy, noted=noted) for name, policy in policies.items()}
         self._snapshots[site] = self._operations.snapshot(site, rankers)
 
-    def _ranker(self, site: str, own: SiteOperations, release: Release) -> Ranker:
+    def _policy(self, site: str, release: Release) -> Policy[State] | EmbellieError:
         try:
-            policy = build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
+            return build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
         except EmbellieError as error:
-            return _failing(error)
+            return error
+
+    def _ranker(
+        self, site: str, own: SiteOperations, policy: Policy[State] | EmbellieError, *, noted: bool
+    ) -> Ranker:
+        if isinstance(policy, EmbellieError):
+            return _failing(policy)
         state, rules = self.state, tuple(own.rules.values())
 
         def rank(request: SlateRequest, placement: Placement) -> Sequence[Recommended]:
-            return apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
+            slate = apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
+            return with_features(slate, request, state.site(request.site)) if noted else slate
 
         return rank
 

@@ -71,8 +71,13 @@ class Exploring:
 
     @property
     def signals(self) -> tuple[type[Signal], ...]:
-        """The signals that the policies in it look at."""
-        return signals_of(policy_named(name) for name in (self.policy,))
+        """What the policy looks at."""
+        return signals_of([getattr(self, "_followed")])  # noqa: B009 - set on a frozen class
+
+    @property
+    def logs_features(self) -> bool:
+        """Whether the policy's slates carry features."""
+        return bool(getattr(getattr(self, "_followed"), "logs_features", False))  # noqa: B009 - set on a frozen class
 
     def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
         """Rank as the policy does, or its best articles in any order."""

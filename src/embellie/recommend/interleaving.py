@@ -161,8 +161,13 @@ class Interleaved:
 
     @property
     def signals(self) -> tuple[type[Signal], ...]:
-        """The signals that the policies in it look at."""
-        return signals_of(policy_named(name) for name in (self.first, self.second))
+        """What the two policies look at."""
+        return signals_of(getattr(self, "_policies"))  # noqa: B009 - set on a frozen class
+
+    @property
+    def logs_features(self) -> bool:
+        """Whether the slates of either carry features."""
+        return any(getattr(one, "logs_features", False) for one in getattr(self, "_policies"))  # noqa: B009
 
     def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
         """Draft the two rankings."""

@@ -172,8 +172,11 @@ class Affinity(Popular):
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by popularity times the reader's lift of the section."""
-        popular = super().score(request, site)
-        lift = self._lift(request, site, popular.values)
+        return self.lifted(super().score(request, site), request, site)
+
+    def lifted(self, popular: Scored, request: SlateRequest, site: SiteState) -> Scored:
+        """Lift a popularity by the reader's taste for each section."""
+        lift = self.lift(request, site, popular.values)
         if lift is None:
             return popular
         sections = site.shelf.section
@@ -184,7 +187,7 @@ class Affinity(Popular):
 
         return Scored(popular.values * lift[sections], reason)
 
-    def _lift(self, request: SlateRequest, site: SiteState, popularity: Floats) -> Floats | None:
+    def lift(self, request: SlateRequest, site: SiteState, popularity: Floats) -> Floats | None:
         """Return the lift of each section, `None` when nothing is or may be known of the reader."""
         sections, count = site.shelf.section, len(site.shelf.sections)
         history = site.history(request)
@@ -279,6 +282,8 @@ def evergreen(
     from embellie.recommend.trending import Evergreen  # it is a `Popular` itself
 
     return Evergreen(share=share, older_than_days=older_than_days, half_life=half_life, optimism=optimism)
+
+
 def content(
     profile: float = 0.3, fresh_days: float = 7.0, profile_days: float = 7.0, popularity: float = 0.05
 ) -> Policy[State]:
@@ -293,6 +298,13 @@ def diverse(policy: str = "affinity", relevance: float = 0.7, by: str = "section
     from embellie.recommend.diversity import Diverse  # it builds policies itself
 
     return Diverse(policy=policy, relevance=relevance, by=by, pool=pool)
+
+
+def ranker(model: str = "", candidates: int = 300) -> Policy[State]:
+    """Build the learned ranker (`ranker.Ranker`)."""
+    from embellie.recommend.ranker import Ranker  # it ranks by the heuristics here
+
+    return Ranker(model=model, candidates=candidates)
 
 
 POLICIES: dict[str, Callable[..., Policy[State]]] = {
@@ -311,6 +323,7 @@ POLICIES: dict[str, Callable[..., Policy[State]]] = {
     "exploring": exploring,
     "ease": ease,
     "factors": factors,
+    "ranker": ranker,
 }
 """The built-in policies by name; each takes its settings as keyword arguments."""
 

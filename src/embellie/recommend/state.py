@@ -26,6 +26,8 @@ SignalT = TypeVar("SignalT", bound=Signal)
 
 SNAPSHOT = 1
 """The version of snapshots: raised when what is remembered, or how it is counted, changes."""
+HEARD = (Read, Click, ConsentChange, Erasure)
+"""The kinds that `SiteState.heard` counts: what readers do. Each is told once; an article may be told again."""
 
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
@@ -62,6 +64,8 @@ class SiteState:
         self.counters = ReadCounters(half_lives)
         self.histories = Histories(articles=bounds.history, readers=bounds.readers)
         self.signals: dict[type[Signal], Signal] = {signal: signal() for signal in signals}
+        self.heard = 0
+        """How many reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
@@ -72,6 +76,7 @@ class SiteState:
         if event.received_at is not None:
             # A reader's clock that runs fast must not push the whole site's reads into the past.
             at = min(at, micros(event.received_at))
+        self.heard += isinstance(event.body, HEARD)
         match event.body:
             case Article() as article:
                 row = self.shelf.put(article, at)
@@ -268,6 +273,25 @@ class State:
         for event in events:
             self.apply(event)
         return self
+
+    def widened(self, signals: Iterable[type[Signal]], events: Iterable[Event]) -> "State":
+        """Make a state that remembers more: the same log folded again, as far as this one has heard it.
+
+        Args:
+            signals: What to remember beside what is remembered already.
+            events: The log from its beginning; of each site, what readers did later than this state knows is left out.
+        """
+        wanted = (*self.signals, *signals)
+        wider = State(
+            half_lives=self._half_lives,
+            bounds=self._bounds,
+            from_reads=self._from_reads,
+            signals=dict.fromkeys(wanted),
+        )
+        for event in events:
+            if not isinstance(event.body, HEARD) or wider.site(event.site).heard < self.site(event.site).heard:
+                wider.apply(event)
+        return wider
 
     def site(self, name: str) -> SiteState:
         """Return one site's state; an empty one for a site nothing is known of."""
