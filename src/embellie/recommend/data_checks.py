@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
 
-from embellie.recommend.log_profile import DAY, LogProfile, Series
+from embellie.recommend.log_profile import LogProfile, Series
 from embellie.recommend.training_check import CheckState, TrainingCheck, worst
 from embellie.stats.stability import population_stability
 
@@ -115,7 +115,7 @@ def check_volumes(profile: LogProfile, recent: int) -> TrainingCheck:
             found.append(
                 TrainingCheck(
                     check="volumes", state=state, code=_code(state, change, "usual", "fell", "rose"),
-                    figures={"what": name, "day": day, "found": now} | _range(expected, 1.0),
+                    figures={"what": name, "day": day, "found": now, **_range(expected)},
                 )
             )  # fmt: skip
     return worst(found)
@@ -139,7 +139,7 @@ def check_labels(profile: LogProfile, recent: int) -> TrainingCheck:
             found.append(
                 TrainingCheck(
                     check="labels", state=state, code=_code(state, change, "usual_rate", "rate_fell", "rate_rose"),
-                    figures={"what": name, "day": day, "found": math.exp(rates[day])} | _range(expected, 1.0),
+                    figures={"what": name, "day": day, "found": math.exp(rates[day]), **_range(expected)},
                 )
             )  # fmt: skip
     return worst(found)
@@ -160,12 +160,12 @@ def _code(state: CheckState, change: float, fine: str, fell: str, rose: str) -> 
     return fine if state == "ok" else rose if change > 0 else fell
 
 
-def _range(expected: Usual, scale: float) -> dict[str, float | str]:
+def _range(expected: Usual) -> dict[str, float | str]:
     reach = WATCH_Z * expected.error
     return {
-        "low": scale * math.exp(expected.centre - reach),
-        "high": scale * math.exp(expected.centre + reach),
-        "usual": scale * math.exp(expected.centre),
+        "low": math.exp(expected.centre - reach),
+        "high": math.exp(expected.centre + reach),
+        "usual": math.exp(expected.centre),
     }
 
 
@@ -353,5 +353,3 @@ def check_drift(before: Spread | None, after: Spread | None) -> TrainingCheck:
     found[1:] = sorted(found[1:], key=lambda check: -float(check.figures.get("index", 0.0)))
     return worst(found)
 
-
-__all__ = ["DAY", "LEAST_DAYS", "Spread", "Usual", "check_data", "check_drift", "usual"]

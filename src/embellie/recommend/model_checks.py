@@ -6,7 +6,7 @@ the heuristic is enough; one that is worse is.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,45 +126,43 @@ class Judged:
     bytes: int
     milliseconds: float
     before: Floats | None = None
-    feature_names: Sequence[str] = field(default=())
 
 
 def judge_model(
-    model: Model, gathered: Gathered, part: Lists, rows: NDArray[np.bool_], *, seed: int, timer: Callable[[], float],
+    model: Model, gathered: Gathered, later: NDArray[np.bool_], *, seed: int, timer: Callable[[], float],
     before: Model | None = None,
 ) -> Judged:  # fmt: skip
-    """Look at a model from all sides, on the rows of the later part.
+    """Look at a model from all sides, on later lists.
 
     Args:
         model: The model.
         gathered: All lists, with what is known of them.
-        part: The later part.
-        rows: Which rows of `gathered` it is.
+        later: Which lists to look at.
         seed: Of the shuffles that tell the importance of features.
         timer: Tells seconds.
         before: The model being served, for the same features.
     """
-    numbers = list_numbers(gathered.lists.groups, len(rows))
-    own, lists = np.unique(numbers[rows], return_inverse=True)
+    part = gathered.lists.where(later)
+    rows = np.repeat(later, np.asarray(gathered.lists.groups))
+    lists, own = list_numbers(part), np.flatnonzero(later).tolist()
     labels = np.asarray(part.labels, np.float64)
     scores = np.asarray(model.score(part.features), np.float64)
-    names = [gathered.readers[place] or f"\x00{place}" for place in own.tolist()]
+    names = [gathered.readers[place] or f"{place} of nobody" for place in own]
     return Judged(
         ndcg=list_ndcg(scores, labels, lists),
         by_chance=list_ndcg(np.zeros(len(labels)), labels, lists),
         heuristics={
             name: list_ndcg(np.asarray(values)[rows], labels, lists) for name, values in gathered.heuristics.items()
         },
-        readers=np.unique(np.array(names, object).astype(str), return_inverse=True)[1].astype(np.int64),
-        slices={name: [values[place] for place in own.tolist()] for name, values in gathered.slices.items()},
+        readers=np.unique(np.array(names), return_inverse=True)[1].astype(np.int64),
+        slices={name: [values[place] for place in own] for name, values in gathered.slices.items()},
         scores=scores,
         labels=labels,
-        lists=lists.astype(np.int64),
+        lists=lists,
         importance=_importance(model, part, lists, seed=seed),
         bytes=len(model.dump()),
         milliseconds=_milliseconds(model, part, timer),
         before=None if before is None else list_ndcg(np.asarray(before.score(part.features)), labels, lists),
-        feature_names=tuple(part.feature_names),
     )
 
 

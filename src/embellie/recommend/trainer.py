@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ BINS = 10
 
 
 class Lists(Protocol):
-    """Lists to learn from, row by row; the rows of a list stand together."""
+    """Lists to learn from: L lists, one after the other, of n rows in all."""
 
     @property
     def features(self) -> Floats32:
@@ -34,7 +34,7 @@ class Lists(Protocol):
 
     @property
     def groups(self) -> Numbers:
-        """The list of each row (n), numbered in any way; or the sizes of the lists, in order."""
+        """How many rows each list has (L)."""
         ...
 
     @property
@@ -44,12 +44,16 @@ class Lists(Protocol):
 
     @property
     def at(self) -> Numbers:
-        """When it was shown (n, µs)."""
+        """When each list was shown (L, µs)."""
         ...
 
     @property
     def feature_names(self) -> Sequence[str]:
         """Of the F columns."""
+        ...
+
+    def where(self, keep: NDArray[np.bool_]) -> Self:
+        """Keep some lists (L)."""
         ...
 
 
@@ -71,7 +75,7 @@ class Gathered:
 
     Attributes:
         lists: What to learn from.
-        ids: Of the rows, in order: what was used, for the fingerprint.
+        ids: Of the lists, in order: what was used, for the fingerprint.
         readers: Of each list, in order; `""` where unknown: then the list stands for itself.
         visits: Of each list, in order; `""` where unknown.
         heuristics: Scores of the rows by the policies without learning, by name.
@@ -103,56 +107,18 @@ class Trainer(Protocol):
         """Gather the lists shown on a site before a moment, but for those of some readers."""
         ...
 
-    def fit(self, lists: Lists, *, seed: int) -> Model:
-        """Learn; the same lists and seed give the same bytes."""
+    def fit(self, lists: Any, *, seed: int) -> Model:
+        """Learn from lists of its own making; the same lists and seed give the same bytes."""
+        ...
+
+    def load(self, data: bytes) -> Model:
+        """Read what a model's `dump` wrote."""
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Some of the lists: itself a `Lists`, `groups` being the number of the list of each row."""
-
-    features: Floats32
-    labels: Numbers
-    groups: Numbers
-    weights: Numbers
-    at: Numbers
-    feature_names: Sequence[str]
-
-
-def list_numbers(groups: Numbers, rows: int) -> NDArray[np.int64]:
-    """Number the list of each row from 0, from numbers in any manner or from sizes.
-
-    >>> list_numbers(np.array([7, 7, 9]), 3).tolist(), list_numbers(np.array([2, 3]), 5).tolist()
-    ([0, 0, 1], [0, 0, 1, 1, 1])
-
-    Raises:
-        ValueError: The rows of a list do not stand together, or sizes do not add up.
-    """
-    given = np.asarray(groups).astype(np.int64)
-    if len(given) != rows:
-        if int(given.sum()) != rows:
-            raise ValueError(f"Lists of {int(given.sum())} rows in all, but there are {rows} rows.")
-        return np.repeat(np.arange(len(given)), given)
-    if not rows:
-        return given
-    new = np.concatenate([[False], given[1:] != given[:-1]])
-    if len(np.unique(given)) != int(new.sum()) + 1:
-        raise ValueError("The rows of a list do not stand together.")
-    return np.cumsum(new).astype(np.int64)
-
-
-def part_of(lists: Lists, rows: NDArray[np.bool_]) -> Part:
-    """Keep some rows."""
-    numbers = list_numbers(lists.groups, len(lists.labels))
-    return Part(
-        features=np.ascontiguousarray(lists.features[rows]),
-        labels=np.asarray(lists.labels)[rows],
-        groups=numbers[rows],
-        weights=np.asarray(lists.weights)[rows],
-        at=np.asarray(lists.at)[rows],
-        feature_names=tuple(lists.feature_names),
-    )
+def list_numbers(lists: Lists) -> NDArray[np.int64]:
+    """Return the number of the list of each row, from 0."""
+    return np.repeat(np.arange(len(lists.groups)), np.asarray(lists.groups))
 
 
 def time_split(at: Numbers, visits: Sequence[str], *, later: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -173,7 +139,7 @@ def time_split(at: Numbers, visits: Sequence[str], *, later: float) -> tuple[NDA
     >>> earlier.tolist(), after.tolist()
     ([True, True, False, False], [False, False, False, True])
     """
-    cut = np.sort(at)[min(len(at) - 1, int(round(len(at) * (1.0 - later))))] if len(at) else 0
+    cut = np.sort(at)[min(len(at) - 1, round(len(at) * (1.0 - later)))] if len(at) else 0
     begins: dict[str, int] = {}
     for visit, when in zip(visits, at.tolist(), strict=True):
         if visit:
@@ -185,7 +151,7 @@ def time_split(at: Numbers, visits: Sequence[str], *, later: float) -> tuple[NDA
 def fingerprint(gathered: Gathered, *, settings: Mapping[str, Any], seed: int, code: str) -> str:
     """Name the data a model is made from, with all else that decides it: 64 hexadecimal digits (SHA-256).
 
-    It covers, in order: the code's version, the settings, the seed, the names of the features, the ids of the rows, and every
+    It covers, in order: the code's version, the settings, the seed, the names of the features, the ids of the lists, and every
     array with its type and shape. So whoever has the log can tell whether they would make the same model.
 
     Args:
@@ -217,12 +183,10 @@ def spread_of(
         edges: Of a former run, by feature; new ones when omitted.
         since: Only lists shown from then on (µs).
     """
-    at, matrix = np.asarray(lists.at), np.asarray(lists.features)
-    rows = np.ones(len(at), np.bool_) if since is None else at >= since
-    numbers = list_numbers(lists.groups, len(at))[rows]
-    if not len(numbers):
+    kept = lists if since is None else lists.where(np.asarray(lists.at) >= since)
+    if not len(kept.labels):
         return None
-    matrix = matrix[rows].astype(np.float64)
+    matrix = np.asarray(kept.features, np.float64)
     inner = np.linspace(0, 1, BINS + 1)[1:-1]
     bounds: dict[str, list[float]] = {}
     shares: dict[str, list[float]] = {}
@@ -236,8 +200,5 @@ def spread_of(
         own = np.unique(np.quantile(values, inner)) if edges is None else np.asarray(edges[name], np.float64)
         counts = np.bincount(np.searchsorted(own, values, side="left"), minlength=len(own) + 1)
         bounds[name], shares[name] = own.tolist(), (counts / counts.sum()).tolist()
-    return Spread(lists=len(np.unique(numbers)), edges=bounds, shares=shares)
+    return Spread(lists=len(kept.groups), edges=bounds, shares=shares)
 
-
-Fit = Callable[[Lists], Model]
-"""How a model is fitted, everything else decided."""
