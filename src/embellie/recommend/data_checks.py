@@ -92,8 +92,8 @@ def check_data(profile: LogProfile, *, recent: int = 1) -> list[TrainingCheck]:
 def check_volumes(profile: LogProfile, recent: int) -> TrainingCheck:
     """Reads, visits, slates, impressions, clicks and new articles, per day.
 
-    A fall to less than half is an alarm, and so are three times the reads or visits; more slates and clicks alone are what a
-    rollout does.
+    A fall to less than half is an alarm while it lasts, and so are three times the reads or visits, over or not; more slates and
+    clicks alone are what a rollout does.
     """
     found = [TrainingCheck(check="volumes", state="ok", code=_or_short(profile, recent, "usual"))]
     for name in _VOLUMES:
@@ -110,7 +110,7 @@ def check_volumes(profile: LogProfile, recent: int) -> TrainingCheck:
             change = math.log(now + 0.5) - expected.centre
             size = _ROSE if change > 0 else _FELL
             state = _state(change, expected, watch=math.log(1.3), alarm=math.log(size), at=math.log(now + 0.5))
-            if state == "alarm" and change > 0 and name not in ("reads", "visits"):
+            if state == "alarm" and (name not in ("reads", "visits") if change > 0 else day > 0):
                 state = "watch"
             found.append(
                 TrainingCheck(
@@ -136,6 +136,8 @@ def check_labels(profile: LogProfile, recent: int) -> TrainingCheck:
                 continue
             change = rates[day] - expected.centre
             state = _state(change, expected, watch=math.log(1.2), alarm=math.log(size), at=rates[day])
+            if state == "alarm" and change < 0 and day > 0:
+                state = "watch"
             found.append(
                 TrainingCheck(
                     check="labels", state=state, code=_code(state, change, "usual_rate", "rate_fell", "rate_rose"),
