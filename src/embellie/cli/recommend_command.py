@@ -1,4 +1,4 @@
-"""`embellie recommend`: try policies on readers, evaluate them on a log."""
+"""`embellie recommend`: try policies on readers, evaluate them on a log, train a model."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +22,7 @@ from embellie.app.recommending import (
     try_policy,
 )
 from embellie.cli.main import JSON_HELP, print_json, project_option
+from embellie.cli.recommend_train import models, train
 from embellie.domain.errors import InputError
 
 POLICY_HELP = "A policy: `popular`, `popular?half_life=6`, or your own, `file.py:Name`."
@@ -29,7 +30,11 @@ POLICY_HELP = "A policy: `popular`, `popular?half_life=6`, or your own, `file.py
 
 @click.group()
 def command() -> None:
-    """2. Try policies on readers; evaluate them on a log."""
+    """2. Try policies on readers; evaluate them on a log; train a model."""
+
+
+command.add_command(train)
+command.add_command(models)
 
 
 @command.command("try")

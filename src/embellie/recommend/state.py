@@ -274,25 +274,6 @@ class State:
             self.apply(event)
         return self
 
-    def widened(self, signals: Iterable[type[Signal]], events: Iterable[Event]) -> "State":
-        """Make a state that remembers more: the same log folded again, as far as this one has heard it.
-
-        Args:
-            signals: What to remember beside what is remembered already.
-            events: The log from its beginning; of each site, what readers did later than this state knows is left out.
-        """
-        wanted = (*self.signals, *signals)
-        wider = State(
-            half_lives=self._half_lives,
-            bounds=self._bounds,
-            from_reads=self._from_reads,
-            signals=dict.fromkeys(wanted),
-        )
-        for event in events:
-            if not isinstance(event.body, HEARD) or wider.site(event.site).heard < self.site(event.site).heard:
-                wider.apply(event)
-        return wider
-
     def site(self, name: str) -> SiteState:
         """Return one site's state; an empty one for a site nothing is known of."""
         return self._sites.get(name) or self._new()
