@@ -195,7 +195,9 @@ def row(logging, name, true, made):
             held = [one.low - 1.96 * se <= value <= one.high + 1.96 * se for one in given]
             said[word] = {
                 "bias": float(estimates.mean() / value - 1),
-                "bias_error": float(estimates.std(ddof=1) / np.sqrt(len(given)) / value) if len(given) > 1 else float("inf"),
+                "bias_error": float(estimates.std(ddof=1) / np.sqrt(len(given)) / value)
+                if len(given) > 1
+                else float("inf"),
                 "width": float(np.mean([one.high - one.low for one in given]) / value),
                 "coverage": float(np.mean(held)),
             }

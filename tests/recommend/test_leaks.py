@@ -27,7 +27,14 @@ def log():
     for visit in range(600):
         at = START + int(visit * 48 / 600 * HOUR)
         for click in range(3):
-            rows.append((f"r{rng.integers(40)}", f"v{visit}", f"a{max(0, visit // 10 - rng.integers(12))}", at + click * 7_000_000))
+            rows.append(
+                (
+                    f"r{rng.integers(40)}",
+                    f"v{visit}",
+                    f"a{max(0, visit // 10 - rng.integers(12))}",
+                    at + click * 7_000_000,
+                )
+            )
     rows.sort(key=lambda row: row[3])
     readers, visits, articles, at = zip(*rows, strict=True)
     catalogue = {
@@ -154,7 +161,10 @@ def test_a_cut_log_tells_what_the_whole_one_had_told(log):
 def test_other_names_keep_their_order(log):
     """So that ties by name fall as they did; nobody stays nobody."""
     other = renamed(log)
-    assert np.argsort(np.array(other.articles), kind="stable").tolist() == np.argsort(np.array(log.articles), kind="stable").tolist()
+    assert (
+        np.argsort(np.array(other.articles), kind="stable").tolist()
+        == np.argsort(np.array(log.articles), kind="stable").tolist()
+    )
     assert set(other.catalogue) == {f"~{name}" for name in log.catalogue}
     nobody = ClickLog(readers=[""], visits=["v"], articles=["a"], at=np.array([0]))
     assert list(renamed(nobody).readers) == [""]

@@ -158,9 +158,7 @@ class LiveFolds:
         except EmbellieError as error:
             return error
 
-    def _ranker(
-        self, site: str, own: SiteOperations, policy: Policy[State] | EmbellieError, *, noted: bool
-    ) -> Ranker:
+    def _ranker(self, site: str, own: SiteOperations, policy: Policy[State] | EmbellieError, *, noted: bool) -> Ranker:
         if isinstance(policy, EmbellieError):
             return _failing(policy)
         state, rules = self.state, tuple(own.rules.values())

@@ -135,7 +135,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "La rubrique `{section}` est nouvelle : {articles} articles, {share} du tout. Rien à faire, sauf si une autre a changé de nom.",
     ),
     # drift
-    "stable": ("Features are spread as at the last run.", "Les variables sont réparties comme au dernier entraînement."),
+    "stable": (
+        "Features are spread as at the last run.",
+        "Les variables sont réparties comme au dernier entraînement.",
+    ),
     "nothing_to_compare": (
         "No earlier run, or too few lists since, to compare features with.",
         "Pas d’entraînement antérieur, ou trop peu de listes depuis, pour comparer les variables.",
@@ -211,7 +214,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "En retrait du modèle servi : {difference} [{low} ; {high}] en nDCG.",
     ),
     # slices
-    "even": ("None of {n} slices is far below the heuristic.", "Aucune des {n} tranches n’est loin sous l’heuristique."),
+    "even": (
+        "None of {n} slices is far below the heuristic.",
+        "Aucune des {n} tranches n’est loin sous l’heuristique.",
+    ),
     "slice_behind": (
         "{dimension} `{value}` is behind the heuristic by {difference} in nDCG on {lists} lists (at best {high}).",
         "{dimension} `{value}` : en retrait de l’heuristique de {difference} en nDCG sur {lists} listes (au mieux {high}).",

@@ -295,7 +295,9 @@ def check_yesterday(judged: Judged) -> TrainingCheck:
     if high < -0.01:
         return TrainingCheck(check="yesterday", state="alarm", code="fell_behind", figures=figures)
     state: CheckState = "watch" if high < 0 else "ok"
-    return TrainingCheck(check="yesterday", state=state, code="fell_behind" if high < 0 else "as_before", figures=figures)
+    return TrainingCheck(
+        check="yesterday", state=state, code="fell_behind" if high < 0 else "as_before", figures=figures
+    )
 
 
 def check_slices(judged: Judged) -> TrainingCheck:
@@ -350,7 +352,9 @@ class Calibration:
     @property
     def error(self) -> float:
         """The mean distance of foretold and found, by rows (expected calibration error)."""
-        return sum(n * abs(p - y) for p, y, n in zip(self.foretold, self.found, self.rows, strict=True)) / sum(self.rows)
+        return sum(n * abs(p - y) for p, y, n in zip(self.foretold, self.found, self.rows, strict=True)) / sum(
+            self.rows
+        )
 
 
 def calibrate(scores: Floats, labels: Floats, lists: Integers) -> Calibration | None:

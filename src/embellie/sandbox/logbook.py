@@ -60,7 +60,9 @@ class _Press:
             due = self._calendar.between(begins - _TICK, begins) if tick else []
             yield from self._publish(due, begins)
             for offset, reader, number in self._readers.arrivals(tick, hour=begins.hour, hours=hours):
-                yield from self._visit(self._readers.visit(reader, number), micros(begins) + int(offset * 3600 * _SECOND))
+                yield from self._visit(
+                    self._readers.visit(reader, number), micros(begins) + int(offset * 3600 * _SECOND)
+                )
 
     def _publish(self, issues: list[Issue], now: datetime) -> Iterator[Event]:
         self._stand.put(issues, now=micros(now))
@@ -114,7 +116,9 @@ class _Press:
 
 def _told(turn: Turn, slate: str, chosen: list[str], *, reader: str, visit: str) -> Iterator[Body]:
     for place, article in enumerate(chosen[: turn.seen], start=1):
-        yield Impression(slate_id=slate, article=article, position=place, reader=reader, visit=visit, share=1.0, seconds=1.5)
+        yield Impression(
+            slate_id=slate, article=article, position=place, reader=reader, visit=visit, share=1.0, seconds=1.5
+        )
     yield Read(article=turn.article, reader=reader, visit=visit, engaged_seconds=round(turn.seconds, 1))
     if turn.clicked:
         article = chosen[turn.clicked - 1]
