@@ -119,7 +119,10 @@ def test_a_csv_is_evaluated(clicks, tmp_path):
     assert (document["clicks"], document["visits"], document["readers"]) == (240, 80, 9)
     for name in ("latest", "popular"):
         result = document["policies"][name]
-        assert set(result) == {"hr", "ndcg", "mrr", "coverage", "fit_seconds", "p50_ms", "p99_ms"}
+        assert set(result) == {
+        "hr", "ndcg", "mrr", "at", "coverage", "novelty_bits", "section_divergence", "fit_seconds", "p50_ms", "p99_ms",
+        "series",
+    }  # fmt: skip
         for metric in ("hr", "ndcg", "mrr"):
             assert 0.0 <= result[metric]["low"] <= result[metric]["value"] <= result[metric]["high"] <= 1.0
         (share,) = duckdb.execute(

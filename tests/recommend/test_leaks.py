@@ -26,15 +26,10 @@ def log():
     rows = []
     for visit in range(600):
         at = START + int(visit * 48 / 600 * HOUR)
-        for click in range(3):
-            rows.append(
-                (
-                    f"r{rng.integers(40)}",
-                    f"v{visit}",
-                    f"a{max(0, visit // 10 - rng.integers(12))}",
-                    at + click * 7_000_000,
-                )
-            )
+        rows += [
+            (f"r{rng.integers(40)}", f"v{visit}", f"a{max(0, visit // 10 - rng.integers(12))}", at + click * 7_000_000)
+            for click in range(3)
+        ]
     rows.sort(key=lambda row: row[3])
     readers, visits, articles, at = zip(*rows, strict=True)
     catalogue = {
@@ -135,7 +130,7 @@ def test_a_policy_that_learns_from_others_requests_is_caught(log):
 @pytest.mark.parametrize("name", [name for name in POLICIES if name != "factors"])
 def test_the_built_in_policies_do_not_leak(log, name):
     """Every policy ranks as it did, cut or renamed; those whose draws or lists go by name are told apart."""
-    if name in ("ranker",):
+    if name == "ranker":
         pytest.skip("It needs a trained model.")
     found = check(log, lambda: {name: build_policy(name)})
     assert found.targets > 50

@@ -6,7 +6,7 @@ import re
 import runpy
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from embellie.app.choosing import choose
 from embellie.app.config import Config, sites_of
 from embellie.app.kept_signals import signals_for
+from embellie.app.evaluation_document import difference_document, leaks_document, result_document
 from embellie.app.operations import Operations
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError
@@ -24,11 +25,11 @@ from embellie.domain.moment import iso, micros
 from embellie.domain.release import setting_of
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
-from embellie.domain.unavailable import Unavailable
 from embellie.ports import EventLog, Policy
 from embellie.recommend.diversity import price
 from embellie.recommend.editorial import apply_rules
-from embellie.recommend.evaluation import Evaluation, Interval, PolicyResult, evaluate
+from embellie.recommend.evaluation import Evaluation, evaluate
+from embellie.recommend.leaks import LeakCheck, check_leaks
 from embellie.recommend.policies import build_policy
 from embellie.recommend.replaying import ClickLog, Protocol
 from embellie.recommend.signals import Signal
@@ -234,6 +235,7 @@ class Evaluated:
     seconds: float
     skipped: int
     reasons: Sequence[BadRow]
+    leaks: LeakCheck | None = None
 
 
 def evaluate_source(
@@ -242,6 +244,7 @@ def evaluate_source(
     *,
     protocol: Protocol,
     rank_dump: Path | None = None,
+    leaks: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
     """Read a log, replay it in order of time, and score each policy.
@@ -251,16 +254,24 @@ def evaluate_source(
         policies: As `policy_of` reads them.
         protocol: How to replay.
         rank_dump: Where to write the rank of every target, as Parquet.
+        leaks: Whether to check first that no policy knows what it cannot (`check_leaks`).
         progress: Told targets done and targets in all.
     """
-    built = {text: policy_of(text) for text in dict.fromkeys(policies)}
+
+    def build() -> dict[str, Policy[State]]:
+        return {text: policy_of(text) for text in dict.fromkeys(policies)}
+
+    built = build()
     began = time.perf_counter()
     log, reasons, skipped = read_source(source)
+    read_seconds = time.perf_counter() - began
+    checked = check_leaks(log, build, protocol=protocol, timer=time.perf_counter) if leaks else None
+    began = time.perf_counter()
     found = evaluate(log, built, protocol=protocol, timer=time.perf_counter, progress=progress)
-    seconds = time.perf_counter() - began
+    seconds = read_seconds + time.perf_counter() - began
     if rank_dump is not None:
         _dump(rank_dump, log, found)
-    return Evaluated(evaluation=found, seconds=seconds, skipped=skipped, reasons=reasons)
+    return Evaluated(evaluation=found, seconds=seconds, skipped=skipped, reasons=reasons, leaks=checked)
 
 
 def _dump(path: Path, log: ClickLog, found: Evaluation) -> None:
@@ -292,35 +303,20 @@ def evaluation_document(evaluated: Evaluated) -> dict[str, Any]:
         "unseen_targets": found.unseen,
         "skipped_rows": evaluated.skipped,
         "k": protocol.k,
+        "k_reported": sorted({*protocol.more_k, protocol.k}),
         "target": protocol.target,
         "seen": protocol.seen,
         "window_seconds": protocol.window / 1e6,
         "sample": protocol.sample,
         "seed": protocol.seed,
         "interval": {"level": 0.95, "unit": "reader"},
-        "policies": {name: _result_document(result) for name, result in found.policies.items()},
+        "policies": {name: result_document(result) for name, result in found.policies.items()},
+        "differences": [difference_document(one) for one in found.differences],
+        "leaks": leaks_document(evaluated.leaks),
         "seconds": evaluated.seconds,
         "clicks_per_second": found.clicks / evaluated.seconds,
         "notes": list(found.notes),
     }
-
-
-def _result_document(result: PolicyResult) -> dict[str, Any]:
-    return {
-        "hr": _interval_document(result.hr),
-        "ndcg": _interval_document(result.ndcg),
-        "mrr": _interval_document(result.mrr),
-        "coverage": result.coverage,
-        "fit_seconds": result.fit_seconds,
-        "p50_ms": result.p50_ms,
-        "p99_ms": result.p99_ms,
-    }
-
-
-def _interval_document(found: Interval | Unavailable) -> dict[str, Any]:
-    if isinstance(found, Unavailable):
-        return dict(found.document())
-    return {field.name: getattr(found, field.name) for field in fields(found)}
 
 
 # try

@@ -1,8 +1,6 @@
 """`embellie recommend`: try policies on readers, evaluate them on a log, train a model."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,17 +8,25 @@ from typing import Any
 import click
 
 from embellie.app.config import read_config
+from embellie.app.evaluation_document import difference_sentences
 from embellie.app.log_keeping import place_of
 from embellie.app.recommending import (
     Evaluated,
-    Source,
     Trial,
     evaluate_source,
     evaluation_document,
-    protocol_of,
     trial_document,
     try_policy,
 )
+from embellie.cli.click_log_options import (
+    interval_cell,
+    progress_bar,
+    protocol_options,
+    replayed,
+    source_of,
+    source_options,
+)
+from embellie.cli.comparing_command import compare, tune
 from embellie.cli.main import JSON_HELP, print_json, project_option
 from embellie.cli.recommend_train import models, train
 from embellie.domain.errors import InputError
@@ -35,6 +41,10 @@ def command() -> None:
 
 command.add_command(train)
 command.add_command(models)
+
+
+command.add_command(compare)
+command.add_command(tune)
 
 
 @command.command("try")
@@ -102,24 +112,7 @@ def _print_trial(trial: Trial) -> None:
 
 
 @command.command("evaluate")
-@click.option(
-    "--log", "file", type=click.Path(path_type=Path), help="CSV, Parquet or a log; the project's own by default."
-)
-@project_option
-@click.option("--reader", default="", metavar="COL", help="Column of the reader.")
-@click.option("--visit", default="", metavar="COL", help="Column of the visit.")
-@click.option("--article", default="", metavar="COL", help="Column of the article.")
-@click.option("--at", default="", metavar="COL", help="Column of the time.")
-@click.option(
-    "--unit",
-    type=click.Choice(["auto", "s", "ms", "iso"]),
-    default="auto",
-    show_default=True,
-    help="How times are written.",
-)
-@click.option("--where", default="", metavar="SQL", help="Only these rows, for instance `eventType = 'VIEW'`.")
-@click.option("--site", default="", help="The site, in a project's log of several.")
-@click.option("--catalogue", type=click.Path(path_type=Path), help="JSON lines: article, section, published_at.")
+@source_options
 @click.option(
     "--policy",
     "policies",
@@ -128,26 +121,18 @@ def _print_trial(trial: Trial) -> None:
     show_default=True,
     help=POLICY_HELP,
 )
-@click.option("--window", default="1h", show_default=True, help="Policies know what came before each window.")
-@click.option(
-    "--target", type=click.Choice(["next", "last"]), default="next", show_default=True,
-    help="Predict every click of a visit after its first, or the last one.",
-)  # fmt: skip
-@click.option(
-    "--seen", type=click.Choice(["keep", "drop"]), default="keep", show_default=True,
-    help="Whether articles the reader has read are ranked, and predicted.",
-)  # fmt: skip
-@click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="How many positions count.")
-@click.option("--sample", type=click.IntRange(min=0), default=0, help="Score N targets drawn at random; 0 for all.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sample.")
+@protocol_options
 @click.option("--rank-dump", type=click.Path(path_type=Path), help="Write each target's rank to this Parquet file.")
+@click.option(
+    "--check-leaks", is_flag=True, help="First make sure that no policy knows more than the past; refuse one that does."
+)
 @click.option(
     "--history", default="", metavar="FILE", help="Past experiments: what offline differences were worth in production."
 )
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def evaluate(
-    *, file: Path | None, project: Path, policies: Sequence[str], window: str, target: Any, seen: Any, k: int, sample: int, seed: int,
-    rank_dump: Path | None, history: str, as_json: bool, **columns: Any,
+    *, file: Path | None, project: Path, policies: Sequence[str], window: str, target: Any, seen: Any, k: str, sample: int, seed: int,
+    rank_dump: Path | None, check_leaks: bool, history: str, as_json: bool, **columns: Any,
 ) -> None:  # fmt: skip
     """Replay a log in order of time and tell how often each policy had the next click near the top.
 
@@ -155,14 +140,15 @@ def evaluate(
     """
     from embellie.app.proxy_validity import offline_worth, worth_document, worth_sentences
 
-    protocol = protocol_of(window=window, target=target, seen=seen, k=k, sample=sample, seed=seed)
+    protocol = replayed(window=window, target=target, seen=seen, k=k, sample=sample, seed=seed)
     worth = offline_worth(history)
-    with _bar() as progress:
+    with progress_bar() as progress:
         evaluated = evaluate_source(
-            Source(log=file or place_of(project).log, **columns),
+            source_of(file or place_of(project).log, columns),
             policies,
             protocol=protocol,
             rank_dump=rank_dump,
+            leaks=check_leaks,
             progress=progress,
         )
     for row in evaluated.reasons[:3]:
@@ -238,21 +224,6 @@ def ope(
     click.echo("\n".join([*value_sentences(found, language), "", *values_picture(found, language)]).rstrip())
 
 
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """Draw progress on standard error, if someone looks at it."""
-    watched = sys.stderr.isatty()
-
-    def progress(done: int, total: int) -> None:
-        if watched:
-            filled = 30 * done // total
-            click.echo(f"\r[{'█' * filled}{'·' * (30 - filled)}] {done}/{total}", nl=False, err=True)
-
-    yield progress
-    if watched:
-        click.echo("\r\033[K", nl=False, err=True)
-
-
 def _print_evaluation(evaluated: Evaluated) -> None:
     document = evaluation_document(evaluated)
     click.echo(
@@ -264,13 +235,34 @@ def _print_evaluation(evaluated: Evaluated) -> None:
         f"\n{'policy':24} {f'hr@{k}':>22} {f'ndcg@{k}':>22} {f'mrr@{k}':>22} {'coverage':>9} {'p50':>8} {'p99':>8}"
     )
     for name, result in document["policies"].items():
-        cells = " ".join(f"{_cell(result[metric]):>22}" for metric in ("hr", "ndcg", "mrr"))
+        cells = " ".join(f"{interval_cell(result[metric]):>22}" for metric in ("hr", "ndcg", "mrr"))
         times = f"{result['p50_ms']:5.2f} ms {result['p99_ms']:5.2f} ms"
         click.echo(f"{name[:24]:24} {cells} {result['coverage']:9.3f} {times}")
     click.echo(f"\n95 % intervals, readers as independent units. {document['clicks_per_second']:,.0f} clicks/s.")
+    _print_beside(document, evaluated)
     for note in document["notes"]:
         click.echo(f"Note: {note}")
 
 
-def _cell(found: dict[str, Any]) -> str:
-    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]" if "value" in found else "unavailable"
+def _print_beside(document: dict[str, Any], evaluated: Evaluated) -> None:
+    """Print the figures at further k, novelty and calibration, which differences are real, what the check found."""
+    for k in document["k_reported"][:-1]:
+        click.echo(f"\n{'':24} {f'hr@{k}':>22} {f'ndcg@{k}':>22} {f'mrr@{k}':>22}")
+        for name, result in document["policies"].items():
+            found = result["at"][str(k)]
+            click.echo(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>22}" for one in found.values()))
+    click.echo(f"\n{'':24} {'novelty (bits)':>24} {'section divergence':>24}")
+    for name, result in document["policies"].items():
+        cells = (result["novelty_bits"], result["section_divergence"])
+        click.echo(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>24}" for one in cells))
+    if document["differences"]:
+        said = difference_sentences(evaluated.evaluation.differences)
+        click.echo("\nReal differences in ndcg, on the same targets, corrected for all looked at (Holm):")
+        for line in said or ["None: this log cannot tell these policies apart."]:
+            click.echo(f"  {line}")
+    if evaluated.leaks is not None:
+        spared = ", ".join(f"`{name}`" for name in evaluated.leaks.names_matter)
+        click.echo(
+            f"\nNo leak found: {evaluated.leaks.targets} targets ranked the same with the log cut before their window"
+            " and with other names." + (f" Other names were not tried on {spared}: they go by name." if spared else "")
+        )

@@ -76,7 +76,7 @@ def check_leaks(
         _compare(
             "With the log cut where the window starts",
             {name: [expected[name][i] for i in among] for name in expected},
-            _cut_ranks(log, build(), [chosen[i] for i in among], start, protocol, timer),
+            _cut_ranks(log, build(), [chosen[i] for i in among], start=start, protocol=protocol, timer=timer),
         )
     policies = build()
     by_name = tuple(name for name, policy in policies.items() if getattr(policy, "names_matter", False))
@@ -129,6 +129,7 @@ def _cut_ranks(
     log: ClickLog,
     policies: Mapping[str, Policy[State]],
     targets: Sequence[Target],
+    *,
     start: int,
     protocol: Protocol,
     timer: Callable[[], float],

@@ -69,9 +69,10 @@ def paired_difference(
     """Return the mean difference of two policies' gains on the same targets, with its interval and p-value.
 
     Pairing takes out what makes a target hard for both: of two policies whose intervals overlap, one may still be
-    surely the better. The interval is m ± 1.96 se with se by reader (`clustered_moments`), p from the normal. Where
-    every target differs by the same amount the variance says nothing: then p is that of the sign test over R readers,
-    2^(1 − R), and the interval reaches 2 (1 − 0.025^(1/R)) to each side.
+    surely the better. The interval is m ± 1.96 se with se by reader (`clustered_moments`), p from the normal, but never
+    below 2^(1 − R), the least that R readers can show who all agree (their differences flipped in sign at will: Fisher
+    1935). Where every target differs by the same amount the variance says nothing: then that is p, and the interval
+    reaches 2 (1 − 0.025^(1/R)) to each side.
 
     Args:
         first: Gains of the policy, one per target, 0 to 1.
@@ -91,11 +92,12 @@ def paired_difference(
             reason=f"{readers} reader has targets: a difference needs at least two.", remedy="Give a longer log."
         )
     same = bool(np.all(first == second))
+    least = 2.0 ** (1 - readers)
     if se > 1e-12 or same:
         reach = REACH95 * se
-        p = 1.0 if same else math.erfc(abs(mean) / se / math.sqrt(2.0))
+        p = 1.0 if same else max(least, math.erfc(abs(mean) / se / math.sqrt(2.0)))
     else:
-        reach, p = 2.0 * (1.0 - 0.025 ** (1.0 / readers)), 2.0 ** (1 - readers)
+        reach, p = 2.0 * (1.0 - 0.025 ** (1.0 / readers)), least
     return Difference(
         policy=names[0],
         against=names[1],

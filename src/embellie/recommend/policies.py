@@ -216,7 +216,7 @@ def exploring(policy: str = "popular", epsilon: float = 0.05, pool: int = 20, sa
     return Exploring(policy=policy, epsilon=epsilon, pool=pool, salt=salt)
 
 
-def ease(articles: int = 500, ridge: float = 20.0, days: float = 30.0, beneath: float = 0.5) -> Policy[State]:
+def ease(articles: int = 500, ridge: float = 20.0, days: float = 30.0, beneath: float = 0.9) -> Policy[State]:
     """Build the policy of linear weights between articles read together (`ease.Ease`)."""
     from embellie.recommend.ease import Ease  # it builds on the policies here
 
@@ -224,12 +224,13 @@ def ease(articles: int = 500, ridge: float = 20.0, days: float = 30.0, beneath: 
 
 
 def factors(
+    *,
     factors: int = 32,
     regularisation: float = 1.0,
     confidence: float = 10.0,
     iterations: int = 10,
     days: float = 30.0,
-    beneath: float = 0.5,
+    beneath: float = 0.9,
 ) -> Policy[State]:
     """Build the policy of implicit matrix factorisation (`factors.Factors`, extra `ml`)."""
     from embellie.recommend.factors import Factors  # it builds on the policies here

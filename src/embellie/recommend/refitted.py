@@ -28,14 +28,14 @@ class Refitted(RankedPolicy):
     for one nobody needs; that request waits for it.
 
     Args:
-        days: The days of reads a fit learns from.
+        days: The days of reads a fit learns from, at most 90.
         beneath: The share of popularity, above 0 and at most 1.
     """
 
     signals: ClassVar[tuple[type[Signal], ...]] = (RecentReads,)
 
     days: float = 30.0
-    beneath: float = 0.5
+    beneath: float = 0.9
     _fits: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

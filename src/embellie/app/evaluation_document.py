@@ -1,0 +1,96 @@
+"""The JSON form of an evaluation (`embellie/evaluation/1`), and what stands in it beside the figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from embellie.domain.moment import iso, moment
+from embellie.domain.unavailable import Unavailable
+from embellie.recommend.evaluation import Interval, PolicyResult
+from embellie.recommend.leaks import LeakCheck
+from embellie.recommend.paired import Difference
+
+
+def result_document(result: PolicyResult) -> dict[str, Any]:
+    """Return one policy's part."""
+    return {
+        "hr": interval_document(result.hr),
+        "ndcg": interval_document(result.ndcg),
+        "mrr": interval_document(result.mrr),
+        "at": {
+            str(k): {metric: interval_document(one) for metric, one in metrics.items()}
+            for k, metrics in result.at.items()
+        },
+        "coverage": result.coverage,
+        "novelty_bits": interval_document(result.novelty),
+        "section_divergence": interval_document(result.calibration),
+        "fit_seconds": result.fit_seconds,
+        "p50_ms": result.p50_ms,
+        "p99_ms": result.p99_ms,
+        "series": [
+            {"from": iso(moment(one.start)), "to": iso(moment(one.end)), "targets": one.targets, **one.figures}
+            for one in result.series
+        ],
+    }
+
+
+def interval_document(found: Interval | Unavailable) -> dict[str, Any]:
+    """Return a figure's part, or why there is none."""
+    if isinstance(found, Unavailable):
+        return dict(found.document())
+    return {field.name: getattr(found, field.name) for field in fields(found)}
+
+
+def difference_document(found: Difference | Unavailable) -> dict[str, Any]:
+    """Return one difference's part, or why there is none."""
+    return dict(found.document()) if isinstance(found, Unavailable) else asdict(found) | {"real": found.real}
+
+
+def leaks_document(found: LeakCheck | None) -> dict[str, Any]:
+    """Return what the leak check asked; that it did not run when it did not."""
+    if found is None:
+        return {"checked": False}
+    return {"checked": True, **asdict(found), "names_matter": list(found.names_matter)}
+
+
+def difference_sentences(found: Sequence[Difference], metric: str = "ndcg") -> list[str]:
+    """Say which policies differ really in a metric, each pair by the better one first."""
+    said = []
+    for one in found:
+        if one.metric != metric or not one.real:
+            continue
+        better, worse = (one.policy, one.against) if one.value > 0 else (one.against, one.policy)
+        low, high = sorted((abs(one.low), abs(one.high)))
+        said.append(f"`{better}` above `{worse}` by {abs(one.value):.4f} [{low:.4f}, {high:.4f}]")
+    return said
+
+
+def settings_of(policy: object) -> dict[str, Any]:
+    """Return a policy's settings, as its fields hold them.
+
+    >>> from embellie.recommend.policies import Latest, Popular
+    >>> settings_of(Popular(half_life=6.0))["half_life"], settings_of(Latest()), settings_of(len)
+    (6.0, {}, {})
+    """
+    known = getattr(policy, "__dataclass_fields__", {})
+    return {name: getattr(policy, name) for name, one in known.items() if one.init and one.repr}
+
+
+def configurations_differ(one: object, other: object) -> dict[str, Mapping[str, Any]]:
+    """Return what differs between two policies' configurations: `name`, and each setting; what one lacks is absent there.
+
+    >>> from embellie.recommend.policies import Popular
+    >>> configurations_differ(Popular(), Popular(half_life=6.0))
+    {'half_life': {'a': 0.0, 'b': 6.0}}
+    """
+    sides = {"a": _configuration(one), "b": _configuration(other)}
+    found: dict[str, Mapping[str, Any]] = {}
+    for key in dict.fromkeys([*sides["a"], *sides["b"]]):
+        values = {side: known[key] for side, known in sides.items() if key in known}
+        if len(values) < 2 or values["a"] != values["b"]:
+            found[key] = values
+    return found
+
+
+def _configuration(policy: object) -> dict[str, Any]:
+    return {"policy": getattr(policy, "name", type(policy).__name__)} | settings_of(policy)
