@@ -54,6 +54,9 @@ class _Visit:
     rows: dict[int, None] = field(default_factory=dict)
 
 
+_NOTHING: dict[int, None] = {}
+
+
 class SiteState:
     """One site: its articles, how much each is read, what each reader has read, and the signals asked for (by type)."""
 
@@ -66,6 +69,7 @@ class SiteState:
         self.signals: dict[type[Signal], Signal] = {signal: signal() for signal in signals}
         self.heard = 0
         """How many reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
+        self._told = tuple(self.signals.values())
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
@@ -79,12 +83,16 @@ class SiteState:
         self.heard += isinstance(event.body, HEARD)
         match event.body:
             case Article() as article:
-                row = self.shelf.put(article, at)
-                self.counters.grow(len(self.shelf))
-                for signal in self.signals.values():
-                    signal.publish(row, article, at)
-            case Read() | Click() as opened:
-                self._open(opened, at, profiling=event.consent == "profiling")
+                self.publish(article, at)
+            case Read() | Click() as body:
+                self.open(
+                    body.article,
+                    at,
+                    reader=body.reader,
+                    visit=body.visit,
+                    read=isinstance(body, Read),
+                    profiling=event.consent == "profiling",
+                )
             case ConsentChange(reader=reader, state=consent):
                 if consent != "profiling":
                     self._forget(reader, at)
@@ -93,37 +101,49 @@ class SiteState:
             case _:
                 pass
 
-    def _open(self, opened: Read | Click, at: int, *, profiling: bool) -> None:
-        row = self.shelf.meet(opened.article, at)
+    def publish(self, article: Article, at: int) -> None:
+        """Take in an article, told at a time (µs)."""
+        row = self.shelf.put(article, at)
+        self.counters.grow(len(self.shelf))
+        for signal in self.signals.values():
+            signal.publish(row, article, at)
+
+    def open(self, article: str, at: int, *, reader: str, visit: str, read: bool, profiling: bool) -> None:
+        """Take in that an article was opened at a time (µs): by a read, or by a click that a read will follow."""
+        row = self.shelf.meet(article, at)
         if row is None:
             return
-        self.counters.grow(len(self.shelf))
+        if row >= self.counters.size:
+            self.counters.grow(row + 1)
         # A click and the read that follows it are one: an article counts once per visit.
-        visit = self._visits.get(opened.visit) if self.signals else None
-        before = tuple(visit.rows) if visit else ()
-        new = self._enter(opened, row) if opened.visit else isinstance(opened, Read)
-        if self.signals:
-            told = Opened(row, at, opened.reader, opened.visit, before, not new, profiling)
-            for signal in self.signals.values():
-                signal.open(told)
+        rows = self._enter(visit, reader) if visit else _NOTHING
+        new = row not in rows if visit else read
+        if self._told:
+            opened = Opened(row, at, reader, visit, tuple(rows), not new, profiling)
+            for signal in self._told:
+                signal.open(opened)
         if new:
             self.counters.add(row, at)
-        if profiling and opened.reader:
-            self.histories.add(opened.reader, row, at)
+            if visit:
+                rows[row] = None
+                if len(rows) > self._bounds.visit_articles:
+                    del rows[next(iter(rows))]
+        if profiling and reader:
+            self.histories.add(reader, row, at)
 
-    def _enter(self, opened: Read | Click, row: int) -> bool:
-        visit = self._visits.get(opened.visit)
+    def _enter(self, name: str, reader: str) -> dict[int, None]:
+        """Return the rows of a visit, which begins if it is new."""
+        visit = self._visits.get(name)
         if visit is None:
-            visit = self._visits[opened.visit] = _Visit(opened.reader)
-            self._visits_of.setdefault(opened.reader, set()).add(opened.visit)
+            visit = self._visits[name] = _Visit(reader)
+            others = self._visits_of.get(reader)
+            if others is None:
+                self._visits_of[reader] = {name}
+            else:
+                others.add(name)
             if len(self._visits) > self._bounds.visits:
                 self._leave(next(iter(self._visits)))
-        if row in visit.rows:
-            return False
-        visit.rows[row] = None
-        if len(visit.rows) > self._bounds.visit_articles:
-            del visit.rows[next(iter(visit.rows))]
-        return True
+        return visit.rows
 
     def _forget(self, reader: str, at: int) -> None:
         if not reader:
@@ -146,6 +166,7 @@ class SiteState:
         """Return all that is known of the site."""
         visits = self._visits.values()
         return {
+            "heard": self.heard,
             "shelf": self.shelf.snapshot(),
             "counters": self.counters.snapshot(),
             "histories": self.histories.snapshot(),
@@ -159,6 +180,7 @@ class SiteState:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Become what gave a snapshot."""
+        self.heard = int(snapshot["heard"])
         self.shelf.restore(snapshot["shelf"])
         self.counters.restore(snapshot["counters"])
         self.histories.restore(snapshot["histories"])
@@ -263,16 +285,20 @@ class State:
 
     def apply(self, event: Event) -> None:
         """Take in one event."""
-        site = self._sites.get(event.site)
-        if site is None:
-            site = self._sites[event.site] = self._new()
-        site.apply(event)
+        self.kept(event.site).apply(event)
 
     def fold(self, events: Iterable[Event]) -> "State":
         """Take in events in order; return the state itself."""
         for event in events:
             self.apply(event)
         return self
+
+    def kept(self, name: str) -> SiteState:
+        """Return one site's state to fold into; it begins if nothing is known of the site."""
+        site = self._sites.get(name)
+        if site is None:
+            site = self._sites[name] = self._new()
+        return site
 
     def site(self, name: str) -> SiteState:
         """Return one site's state; an empty one for a site nothing is known of."""
