@@ -8,6 +8,7 @@ import pytest
 
 from embellie.domain.slate import Recommended
 from embellie.recommend.policies import build_policy
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.testing.policy_contract import NOW, SITE, PolicyContract, SlateRequest, gazette
 
@@ -16,7 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "own_policy.py"
 
 class Folded(PolicyContract):
     def fold(self, events):
-        return State().fold(events)
+        return State(signals=signals_of([self.policy()])).fold(events)
 
 
 class TestStatusQuo(Folded):

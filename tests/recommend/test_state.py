@@ -9,7 +9,7 @@ from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
 from embellie.domain.reading import ConsentChange, Erasure
 from embellie.recommend.policies import POLICIES, build_policy
-from embellie.recommend.signals import Silent
+from embellie.recommend.signals import Silent, signals_of
 from embellie.recommend.state import Bounds, State
 
 
@@ -35,7 +35,8 @@ def busy_day(gazette, seed=7, events=600):
 def test_live_and_replayed_states_are_equal_to_the_bit(gazette):
     """Folded in one go, or in pieces with slates asked in between: every score has the same bits."""
     log = busy_day(gazette)
-    replayed, live = State().fold(log), State()
+    signals = signals_of(map(build_policy, POLICIES))
+    replayed, live = State(signals=signals).fold(log), State(signals=signals)
     request = gazette.request(1300, reader="r3", article="a5", visit="v9")
     for event in log:
         live.apply(event)
