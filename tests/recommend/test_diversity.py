@@ -36,7 +36,10 @@ def sports_day(gazette):
     policies = [build_policy("diverse", {"by": by}) for by in ("section", "content")]
     state = State(signals=signals_of(policies)).fold(
         gazette.publish(
-            f"a{i}", -3000 + i, section="Politics" if i < 2 else "Sport", title=f"{AGENCY} {'quick' * (i < 2)}"
+            f"a{i}",
+            -3000 + i,
+            section="Politics" if i < 2 else "Sport",
+            title=VOTE if i < 2 else AGENCY,
         )
         for i in range(9)
     )

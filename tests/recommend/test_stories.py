@@ -4,11 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.recommend.test_texts import lead_of, many, rows_of
 
 from embellie.domain.article import Article
 from embellie.domain.site import Placement
 from embellie.recommend.stories import RECENT, Stories, rule_signals
-from tests.recommend.test_texts import lead_of, many, rows_of
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 AGENCY = "Severe storm cuts power along the northern coast, thousands of homes dark"

@@ -133,8 +133,8 @@ def lead_of(row):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize(("name", "least", "reference"), [("wikinews_fr", 0.895, 0.900), ("wikinews_en", 0.965, 0.966)])
-def test_a_title_finds_its_own_lead(name, least, reference):
+@pytest.mark.parametrize(("name", "reference"), [("wikinews_fr", 0.900), ("wikinews_en", 0.966)])
+def test_a_title_finds_its_own_lead(name, reference):
     """Mean reciprocal rank over 200 real articles, ties counted against: as good as scikit-learn's TF-IDF."""
     rows = [row for row in rows_of(name) if len(DATELINE.sub("", row["text"], count=1)) > 400][:200]
     texts = told(*(Article(article=row["id"], summary=lead_of(row), language=row["lang"]) for row in rows))
@@ -143,9 +143,7 @@ def test_a_title_finds_its_own_lead(name, least, reference):
         query = texts.query_text(Article(article="", title=row["title"], language=row["lang"]))
         found = texts.alike(query, len(rows))
         ranks.append(int((found >= found[place]).sum()))
-    mrr = float(np.mean(1 / np.array(ranks)))
-    print(f"{name}: MRR {mrr:.3f}, reference {reference:.3f}")
-    assert mrr > least
+    assert float(np.mean(1 / np.array(ranks))) >= reference
 
 
 @pytest.mark.slow
