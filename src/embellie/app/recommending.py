@@ -201,6 +201,8 @@ def _catalogued(line: str, at: str) -> Article:
             section=str(named.get("section", "")),
             language=str(named.get("language", "")),
             title=str(named.get("title", "")),
+            summary=str(named.get("summary", "")),
+            tags=tuple(map(str, named.get("tags", ()))) if isinstance(named.get("tags"), list) else (),
             published_at=None if published is None else _utc(str(published)),
         )
     except (ValueError, KeyError, AttributeError) as error:

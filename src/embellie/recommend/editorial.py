@@ -148,8 +148,10 @@ class _Gate:
             row = self._shelf.row(item.article)
             return row is not None and (bool(mask[row]) or item.reason == EDITORS_CHOICE)
 
-        def factor(article: str) -> float:
-            (row,) = self._shelf.rows((article,))
+        def factor(item: Recommended) -> float:
+            (row,) = self._shelf.rows((item.article,))
+            if item.reason == EDITORS_CHOICE:
+                return 1.0
             return boosts.factor(self._shelf.articles[row])
 
         return boosted(filter(passes, ranking), factor, most=MOST_BOOST)

@@ -8,7 +8,9 @@ from embellie.domain.rule import MOST_BOOST, Rule
 from embellie.domain.slate import Recommended
 
 
-def boosted(items: Iterable[Recommended], factor: Callable[[str], float], *, most: float) -> Iterator[Recommended]:
+def boosted(
+    items: Iterable[Recommended], factor: Callable[[Recommended], float], *, most: float
+) -> Iterator[Recommended]:
     """Reorder a ranking: an article at place p competes as if it stood at p / factor; equals keep their order.
 
     A factor on places, not on scores, means the same under every policy, whatever its scores are. The ranking is read only
@@ -16,16 +18,16 @@ def boosted(items: Iterable[Recommended], factor: Callable[[str], float], *, mos
 
     Args:
         items: The ranking.
-        factor: The factor of an article by its id, above 0.
+        factor: The factor of an article, above 0.
         most: No factor is above it; at least 1.
 
     >>> places = [Recommended(name, "") for name in "abcd"]
-    >>> [item.article for item in boosted(places, lambda name: 3.0 if name == "d" else 1.0, most=3.0)]
+    >>> [item.article for item in boosted(places, lambda item: 3.0 if item.article == "d" else 1.0, most=3.0)]
     ['a', 'd', 'b', 'c']
     """
     waiting: list[tuple[float, int, Recommended]] = []
     for place, item in enumerate(items, start=1):
-        heapq.heappush(waiting, (place / factor(item.article), place, item))
+        heapq.heappush(waiting, (place / factor(item), place, item))
         while waiting and waiting[0][0] <= (place + 1) / most:
             yield heapq.heappop(waiting)[2]
     while waiting:

@@ -26,6 +26,7 @@ RECENT = 4000
 ENOUGH_TERMS = 5
 """Of a text with fewer terms nobody can tell which story it is."""
 
+_OTHERS = 100
 _RAREST = 24
 _CANDIDATES = 10
 _DAYS_MICROS = DAYS * 24 * MICROS_PER_HOUR
@@ -35,7 +36,8 @@ class Stories(Silent):
     """Which story each article tells: a new article joins that of the recent article most like it, if it is alike enough.
 
     Alike is the cosine of the articles' terms (title, tags, section, summary) weighted by
-    (1 + ln t) · ln((1 + N) / (1/2 + d)): N recent articles, d of them with the term. Compared are the ten that share most of
+    (1 + ln t) · ln((100 + N) / (1/2 + d)): N recent articles, d of them with the term, and a hundred others before them,
+    without which a new site's second article would share only "common" terms with its first. Compared are the ten that share most of
     the article's 24 rarest terms; of equally alike ones the earlier row. A story's articles lie at most `DAYS` from its first
     one, so it cannot drift on for ever; languages share no terms, so no story. A changed text is judged anew. All of it
     depends on what was published and in which order, on nothing else.
@@ -106,7 +108,7 @@ class Stories(Silent):
         return best
 
     def _weights(self, terms: Mapping[int, int]) -> dict[int, float]:
-        known = 1.0 + len(self._recent)
+        known = _OTHERS + len(self._recent)
         return {
             term: _damped(times) * math.log(known / (0.5 + len(self._having.get(term, ()))))
             for term, times in terms.items()

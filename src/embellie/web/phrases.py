@@ -98,6 +98,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "policy.latest": ("latest articles", "derniers articles"),
     "policy.popular": ("popular now", "populaires maintenant"),
     "policy.same_section": ("same section", "même rubrique"),
+    "policy.content": ("content neighbours", "sujets voisins"),
+    "policy.diverse": ("varied", "variée"),
     "policy.affinity": ("section affinity × popularity", "affinité de rubrique × popularité"),
     "metric.articles_per_visit": ("articles per visit", "articles par visite"),
     "metric.reads_per_reader": ("reads per reader", "lectures par lecteur"),
@@ -412,6 +414,9 @@ _SERVING: dict[str, tuple[str, str]] = {
     "reason.same_section": ("more from {about}", "dans la même rubrique : {about}"),
     "reason.pinned": ("pinned by the editors", "épinglé par la rédaction"),
     "reason.editors_choice": ("on the editors’ list", "sur la liste de la rédaction"),
+    "reason.similar": ("about the same as the page", "sur le même sujet que la page"),
+    "reason.similar_to_read": ("about what this reader has read", "proche de ce que ce lecteur a lu"),
+    "reason.floor": ("a place kept for {about}", "une place gardée pour : {about}"),
     "reason.on_this_site": ("also on this site", "aussi sur ce site"),
     "reason.read_together": ("often read together", "souvent lus ensemble"),
     "reason.trending": ("on the rise", "en plein essor"),
@@ -423,6 +428,9 @@ _SERVING: dict[str, tuple[str, str]] = {
     "told.same_section": ("More from {about}", "Dans la même rubrique : {about}"),
     "told.pinned": ("Chosen by the editors", "Choisi par la rédaction"),
     "told.editors_choice": ("Chosen by the editors", "Choisi par la rédaction"),
+    "told.similar": ("On the same subject", "Sur le même sujet"),
+    "told.similar_to_read": ("Close to what you have read", "Proche de ce que vous avez lu"),
+    "told.floor": ("From {about}, chosen by the editors", "Choix de la rédaction : {about}"),
     "told.on_this_site": ("Also on this site", "Aussi sur ce site"),
     "told.read_together": ("Others read this too", "D’autres ont aussi lu"),
     "told.trending": ("On the rise", "En plein essor"),
@@ -433,8 +441,8 @@ _SERVING: dict[str, tuple[str, str]] = {
         "Elles viennent en dernier, et rien ne peut les enfreindre.",
     ),
     "recommend.no_rules": (
-        "No rule holds now. Editors can pin, ban or cap. Expired articles and those already read are never shown.",
-        "Aucune règle en ce moment. La rédaction peut épingler, bannir ou limiter. L’expiré et le déjà lu sont exclus.",
+        "No rule holds now. Editors can pin, ban, hold back, cap, boost or keep a place. Expired articles and those already read are never shown.",
+        "Aucune règle en ce moment. La rédaction peut épingler, bannir, retenir, limiter, favoriser ou réserver une place. L’expiré et le déjà lu sont exclus.",
     ),
     "rule.pin": (
         "“{article}” stays at position {position} of {placement}.",
@@ -448,6 +456,26 @@ _SERVING: dict[str, tuple[str, str]] = {
     "rule.cap": (
         "At most {limit} articles of {section} in a slate: {placement}.",
         "Au plus {limit} articles de {section} par liste : {placement}.",
+    ),
+    "rule.embargo": (
+        "“{article}” is not shown before its time, anywhere.",
+        "« {article} » n’est montré nulle part avant l’heure.",
+    ),
+    "rule.boost": (
+        "“{article}” competes as if its place were divided by {factor}: {placement}.",
+        "« {article} » concourt comme si son rang était divisé par {factor} : {placement}.",
+    ),
+    "rule.boost_section": (
+        "Articles of {section} compete as if their place were divided by {factor}: {placement}.",
+        "Les articles de {section} concourent comme si leur rang était divisé par {factor} : {placement}.",
+    ),
+    "rule.boost_tag": (
+        "Articles tagged “{tag}” compete as if their place were divided by {factor}: {placement}.",
+        "Les articles « {tag} » concourent comme si leur rang était divisé par {factor} : {placement}.",
+    ),
+    "rule.floor": (
+        "One of the first {position} places is kept for {section}, if there is any: {placement}.",
+        "Une des {position} premières places est gardée pour {section}, s’il y en a : {placement}.",
     ),
     "rule.until": ("until {at}", "jusqu’au {at}"),
     "popular.title": ("Read most now", "Le plus lu en ce moment"),
