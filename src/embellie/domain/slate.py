@@ -36,7 +36,7 @@ class Features:
     """The numbers a policy looked at when it judged one article, `values` in the order of `names`.
 
     Each value is a 32-bit float in its shortest decimal form, so that what is written down is exactly what was used.
-    `as_of` says what the policy knew then: how many reads, clicks and consents of the site it had taken in.
+    `as_of` says what the policy knew then: how many articles, reads, clicks and consents of the site it had taken in.
     """
 
     names: tuple[str, ...]
@@ -78,7 +78,7 @@ class Slate:
     """What the server answered; an event of kind `served` carries it whole, even when empty.
 
     With `feature_names`, its items say what was known of them when they were chosen: after the site's first `as_of`
-    reads, clicks and consents, and the articles that the page said this visit had opened (`visit_articles`).
+    articles, reads, clicks and consents, and the articles that the page said this visit had opened (`visit_articles`).
     """
 
     kind: ClassVar[str] = "served"

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from embellie.domain.article import Article
 from embellie.domain.errors import InputError
 from embellie.domain.event import Event
 from embellie.domain.slate import Slate, SlateRequest
 from embellie.recommend.features import FEATURES, Feature, feature_matrix, names_of, signals_of_features
-from embellie.recommend.state import HEARD, State
+from embellie.recommend.shelf import Shelf
+from embellie.recommend.state import HEARD, State, told_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +132,15 @@ def _each_nth(events: Iterable[Event], every: int) -> Iterator[tuple[Event, Slat
 def _early(events: Iterable[Event], every: int) -> dict[tuple[str, int], list[tuple[Event, Slate]]]:
     """Find the slates that were made before events which stand before them in the log."""
     heard: dict[str, int] = defaultdict(int)
+    shelves: dict[str, Shelf] = defaultdict(lambda: Shelf(from_reads=False, unlisted=0))
     found: dict[tuple[str, int], list[tuple[Event, Slate]]] = defaultdict(list)
     for event, slate in _each_nth(events, every):
         if slate is not None and slate.as_of != heard[event.site]:
             found[event.site, slate.as_of].append((event, slate))
+        if isinstance(event.body, Article):
+            if shelves[event.site].holds(event.body, told_at(event)):
+                continue
+            shelves[event.site].put(event.body, told_at(event))
         heard[event.site] += isinstance(event.body, HEARD)
     return found
 

@@ -120,6 +120,13 @@ class Shelf:
         """Return the rows of those articles that are known."""
         return [row for row in map(self._rows.get, articles) if row is not None]
 
+    def holds(self, article: Article, at: int) -> bool:
+        """Tell whether this says nothing new: told already, or older than what is known."""
+        row = self._rows.get(article.article)
+        if row is None or at > self._told[row]:
+            return False
+        return bool(at < self._told[row]) or self.articles[row] == article
+
     def put(self, article: Article, at: int) -> int:
         """Take in an article as told at a time (µs); what is older than what is known changes nothing."""
         row = self._rows.get(article.article)

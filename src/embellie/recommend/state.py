@@ -26,8 +26,9 @@ SignalT = TypeVar("SignalT", bound=Signal)
 
 SNAPSHOT = 1
 """The version of snapshots: raised when what is remembered, or how it is counted, changes."""
-HEARD = (Read, Click, ConsentChange, Erasure)
-"""The kinds that `SiteState.heard` counts: what readers do. Each is told once; an article may be told again."""
+
+HEARD = (Article, Read, Click, ConsentChange, Erasure)
+"""The kinds that `SiteState.heard` counts: all that may change a ranking. An article told again does not count again."""
 
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
@@ -57,6 +58,12 @@ class _Visit:
 _NOTHING: dict[int, None] = {}
 
 
+def told_at(event: Event) -> int:
+    """Return when an event was (µs): a reader's clock that runs fast must not push the whole site's reads into the past."""
+    at = micros(event.at)
+    return at if event.received_at is None else min(at, micros(event.received_at))
+
+
 class SiteState:
     """One site: its articles, how much each is read, what each reader has read, and the signals asked for (by type)."""
 
@@ -68,7 +75,7 @@ class SiteState:
         self.histories = Histories(articles=bounds.history, readers=bounds.readers)
         self.signals: dict[type[Signal], Signal] = {signal: signal() for signal in signals}
         self.heard = 0
-        """How many reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
+        """How many articles, reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
         self._told = tuple(self.signals.values())
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
@@ -76,10 +83,9 @@ class SiteState:
 
     def apply(self, event: Event) -> None:
         """Take in one event; kinds that change no ranking pass by."""
-        at = micros(event.at)
-        if event.received_at is not None:
-            # A reader's clock that runs fast must not push the whole site's reads into the past.
-            at = min(at, micros(event.received_at))
+        at = told_at(event)
+        if isinstance(event.body, Article) and self.shelf.holds(event.body, at):
+            return
         self.heard += isinstance(event.body, HEARD)
         match event.body:
             case Article() as article:
