@@ -122,11 +122,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "all_there": ("All {n} sections bring articles.", "Les {n} rubriques apportent des articles."),
     "vanished": (
         (
-            "Section `{section}` brought {found} new articles in {days} days; about {usual} were expected. Was it renamed, or "
+            "Section `{section}` brought {found} new articles in the last {days} × 24 h; about {usual} were expected. Was it renamed, or "
             "its feed dropped? If it is meant, add `--despite {check}`."
         ),
         (
-            "La rubrique `{section}` a apporté {found} nouveaux articles en {days} jours ; environ {usual} étaient attendus. "
+            "La rubrique `{section}` a apporté {found} nouveaux articles en {days} × 24 h ; environ {usual} étaient attendus. "
             "A-t-elle changé de nom, ou perdu son flux ? Si c’est voulu, ajoutez `--despite {check}`."
         ),
     ),

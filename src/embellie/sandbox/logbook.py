@@ -55,9 +55,12 @@ class _Press:
         backlog = self._calendar.backlog()
         yield from self._publish(backlog, settings.start)
         hours = _TICK / timedelta(hours=1)
-        for tick in range(int(timedelta(days=settings.days) / _TICK)):
+        ticks = int(timedelta(days=settings.days) / _TICK)
+        coming = self._calendar.between(settings.start, settings.start + ticks * _TICK)
+        for tick in range(ticks):
             begins = settings.start + tick * _TICK
-            due = self._calendar.between(begins - _TICK, begins) if tick else []
+            due = [one for one in coming[:50] if one.article.published_at and one.article.published_at <= begins]
+            coming = coming[len(due) :]
             yield from self._publish(due, begins)
             for offset, reader, number in self._readers.arrivals(tick, hour=begins.hour, hours=hours):
                 yield from self._visit(self._readers.visit(reader, number), micros(begins) + int(offset * 3600 * _SECOND))
