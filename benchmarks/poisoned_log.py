@@ -24,7 +24,7 @@ import numpy as np
 from embellie.app.config import TrainingConfig
 from embellie.app.training import Trained, Workshop, models_of, train
 from embellie.domain.event import Event
-from embellie.domain.moment import micros, moment
+from embellie.domain.moment import micros
 from embellie.domain.reading import Click, Impression
 from embellie.domain.slate import Slate, SlateRequest
 from embellie.recommend.check_telling import training_sentence
@@ -36,6 +36,7 @@ from embellie.recommend.trainer import Gathered
 from embellie.sandbox.logbook import LogbookSettings, logbook
 from embellie.sandbox.newspaper import SECTIONS
 from embellie.sandbox.poison import POISONS
+from embellie.sandbox.readers import Temperament
 from embellie.store.log import FILE, SqliteLog
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -173,7 +174,9 @@ def write(folder: Path, events: Sequence[Event]) -> Path:
 
 
 def healthy(*, readers: int, days: float, seed: int) -> list[Event]:
-    return logbook(LogbookSettings(start=START, days=days, readers=readers, seed=seed))
+    # Readers three times as curious as the sandbox's: a small log then has clicks enough to judge a model by.
+    curious = Temperament(curiosity=0.1)
+    return logbook(LogbookSettings(start=START, days=days, readers=readers, seed=seed, temperament=curious))
 
 
 def shop_of(folder: Path) -> Workshop:
@@ -260,7 +263,7 @@ def false_alarms(logs: int, *, seed: int, days: int = 42) -> dict[str, tuple[int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--readers", type=int, default=600)
+    parser.add_argument("--readers", type=int, default=300)
     parser.add_argument("--days", type=float, default=14)
     parser.add_argument("--logs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)

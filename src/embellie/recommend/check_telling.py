@@ -235,12 +235,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     # cost
     "light": (
-        "{megabytes} MB; {milliseconds} ms for 200 candidates.",
-        "{megabytes} Mo ; {milliseconds} ms pour 200 candidats.",
+        "{bytes}; {milliseconds} ms for 200 candidates.",
+        "{bytes} ; {milliseconds} ms pour 200 candidats.",
     ),
     "too_slow": (
-        "{megabytes} MB and {milliseconds} ms for 200 candidates: too heavy to answer in time. Fewer trees or leaves.",
-        "{megabytes} Mo et {milliseconds} ms pour 200 candidats : trop lourd pour répondre à temps. Moins d’arbres ou de feuilles.",
+        "{bytes} and {milliseconds} ms for 200 candidates: too heavy to answer in time. Fewer trees or leaves.",
+        "{bytes} et {milliseconds} ms pour 200 candidats : trop lourd pour répondre à temps. Moins d’arbres ou de feuilles.",
     ),
 }
 """What each code says: English, French; `{…}` are the check's figures."""
@@ -326,6 +326,10 @@ def _told(name: str, value: float | str, place: int) -> str:
     if name in _SHARES:
         text = f"{100 * value:.3g}" + (" %" if place or value else "%")
         return _comma(text if place else text.replace(" %", "%"), place)
+    if name == "bytes":
+        return _size(float(value), place)
+    if name == "milliseconds":
+        return _comma(f"{value:.2g}", place)
     if name in _SIGNED:
         return _comma(f"{value:+.3f}", place)
     whole = float(value).is_integer() or abs(value) >= 100
@@ -337,6 +341,12 @@ def _day(day: int, place: int) -> str:
     if day == 0:
         return ("in the last 24 hours", "ces dernières 24 heures")[place]
     return (f"{day} days before the last" if day > 1 else "the day before the last", f"{day} j avant le dernier")[place]
+
+
+def _size(value: float, place: int) -> str:
+    unit, letters = next((one for one in ((1e6, "MMo"), (1e3, "kko")) if value >= one[0]), (1.0, ""))
+    word = ("B", "o")[place] if not letters else (letters[0] + "B", letters[1:])[place]
+    return _comma(f"{value / unit:.3g} {word}", place)
 
 
 def _comma(text: str, place: int) -> str:

@@ -207,7 +207,7 @@ def _shares(
     of, some = profile.of(kind), profile.of(f"{kind}.{part}")
     before = sum(some[recent:]) / max(sum(of[recent:]), 1)
     for day in range(recent):
-        if of[day] < 50:
+        if of[day] < 20:
             continue
         share = some[day] / of[day]
         error = math.sqrt(max(share * (1 - share), 1e-9) / of[day])
@@ -297,7 +297,7 @@ def _tagged(profile: LogProfile, recent: int) -> float:
 def check_sections(profile: LogProfile, recent: int) -> TrainingCheck:
     """Sections that no longer bring articles, or that came out of nowhere.
 
-    A section is gone when in the fewest last days in which it would bring eight articles (at most a week) it brought none, nor
+    A section is gone when in the fewest last days in which it would bring nine articles (at most a week) it brought none, nor
     ever so few before.
     """
     fine: dict[str, float | str] = {"n": len(profile.sections)}
@@ -321,7 +321,7 @@ def _gone(name: str, articles: Series, days: int, recent: int) -> Iterator[Train
         if days < span + LEAST_DAYS:
             return
         expected = span * sum(before) / len(before)
-        if expected < 8:
+        if expected < 9:
             continue
         now = sum(articles[:span])
         windows = [sum(before[place : place + span]) for place in range(len(before) - span + 1)]
