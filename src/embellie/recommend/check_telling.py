@@ -122,11 +122,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "all_there": ("All {n} sections bring articles.", "Les {n} rubriques apportent des articles."),
     "vanished": (
         (
-            "Section `{section}` brought {found} new articles in {days} days; about {usual} were expected. Was it renamed, or "
+            "Section `{section}` brought {found} new articles in the last {days} × 24 h; about {usual} were expected. Was it renamed, or "
             "its feed dropped? If it is meant, add `--despite {check}`."
         ),
         (
-            "La rubrique `{section}` a apporté {found} nouveaux articles en {days} jours ; environ {usual} étaient attendus. "
+            "La rubrique `{section}` a apporté {found} nouveaux articles en {days} × 24 h ; environ {usual} étaient attendus. "
             "A-t-elle changé de nom, ou perdu son flux ? Si c’est voulu, ajoutez `--despite {check}`."
         ),
     ),
@@ -241,12 +241,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     # cost
     "light": (
-        "{megabytes} MB; {milliseconds} ms for 200 candidates.",
-        "{megabytes} Mo ; {milliseconds} ms pour 200 candidats.",
+        "{bytes}; {milliseconds} ms for 200 candidates.",
+        "{bytes} ; {milliseconds} ms pour 200 candidats.",
     ),
     "too_slow": (
-        "{megabytes} MB and {milliseconds} ms for 200 candidates: too heavy to answer in time. Fewer trees or leaves.",
-        "{megabytes} Mo et {milliseconds} ms pour 200 candidats : trop lourd pour répondre à temps. Moins d’arbres ou de feuilles.",
+        "{bytes} and {milliseconds} ms for 200 candidates: too heavy to answer in time. Fewer trees or leaves.",
+        "{bytes} et {milliseconds} ms pour 200 candidats : trop lourd pour répondre à temps. Moins d’arbres ou de feuilles.",
     ),
 }
 """What each code says: English, French; `{…}` are the check's figures."""
@@ -332,6 +332,10 @@ def _told(name: str, value: float | str, place: int) -> str:
     if name in _SHARES:
         text = f"{100 * value:.3g}" + (" %" if place or value else "%")
         return _comma(text if place else text.replace(" %", "%"), place)
+    if name == "bytes":
+        return _size(float(value), place)
+    if name == "milliseconds":
+        return _comma(f"{value:.2g}", place)
     if name in _SIGNED:
         return _comma(f"{value:+.3f}", place)
     whole = float(value).is_integer() or abs(value) >= 100
@@ -343,6 +347,12 @@ def _day(day: int, place: int) -> str:
     if day == 0:
         return ("in the last 24 hours", "ces dernières 24 heures")[place]
     return (f"{day} days before the last" if day > 1 else "the day before the last", f"{day} j avant le dernier")[place]
+
+
+def _size(value: float, place: int) -> str:
+    unit, letters = next((one for one in ((1e6, "MMo"), (1e3, "kko")) if value >= one[0]), (1.0, ""))
+    word = ("B", "o")[place] if not letters else (letters[0] + "B", letters[1:])[place]
+    return _comma(f"{value / unit:.3g} {word}", place)
 
 
 def _comma(text: str, place: int) -> str:

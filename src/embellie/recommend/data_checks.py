@@ -26,21 +26,27 @@ _FLOOR = 0.10
 _VOLUMES = ("reads", "visits", "served", "impressions", "clicks", "articles")
 _FELL, _ROSE = 2.0, 3.0
 _RATES = {"clicks_per_impression": ("clicks", "impressions", 2.0), "reads_per_visit": ("reads", "visits", 1.5)}
-_CONSECUTIVE = 1.5
+_COUNTING = 1.5
+"""The variance of the logarithm of a count of n is about this by n: events come in clusters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """The usual level of a logarithm on one day, its standard error there, and whether the weekday is known."""
+    """The usual level of a logarithm on one day and its standard error there.
+
+    `weeks` are those it rests on; `low` and `high` the extremes so far.
+    """
 
     centre: float
     error: float
-    seen: bool
+    weeks: int
     low: float
     high: float
 
 
-def usual(past: Sequence[float], *, day: int, recent: int, noise: float = 0.0) -> Usual | None:
+def usual(
+    past: Sequence[float], *, day: int, recent: int, noise: float = 0.0, weekly: bool = True
+) -> Usual | None:
     """Tell what a day would usually be, from the days before; None when there are too few.
 
         centre = median + effect of the weekday,  error² = max(1.4826 · MAD, floor)² (1 + π / 2n) + noise
@@ -51,7 +57,8 @@ def usual(past: Sequence[float], *, day: int, recent: int, noise: float = 0.0) -
         past: Logarithms per day, newest first, from `recent` days ago.
         day: The day in question: so many days ago.
         recent: Where `past` begins.
-        noise: Variance of counting, of the day and of the past together.
+        noise: Variance of counting.
+        weekly: Whether days of the week may differ.
 
     >>> found = usual([2.0, 2.1, 1.9, 2.0, 2.05, 1.95, 9.0], day=0, recent=1)
     >>> round(found.centre, 2), found.error < 0.2
@@ -62,14 +69,14 @@ def usual(past: Sequence[float], *, day: int, recent: int, noise: float = 0.0) -
     level = median(past)
     effects = dict.fromkeys(range(7), 0.0)
     phases = [(place + recent) % 7 for place in range(len(past))]
-    if len(past) >= 21:
+    if len(past) >= 21 and weekly:
         for phase in effects:
             own = [value - level for value, one in zip(past, phases, strict=True) if one == phase]
             effects[phase] = median(own) * len(own) / (len(own) + 1)
     residuals = [abs(value - level - effects[phase]) for value, phase in zip(past, phases, strict=True)]
     spread = max(1.4826 * median(residuals), _FLOOR)
     error = math.sqrt(spread**2 * (1 + math.pi / (2 * len(past))) + noise)
-    return Usual(level + effects[day % 7], error, len(past) >= 7, min(past), max(past))
+    return Usual(level + effects[day % 7], error, len(past) // 7, min(past), max(past))
 
 
 def check_data(profile: LogProfile, *, recent: int = 1) -> list[TrainingCheck]:
@@ -82,7 +89,7 @@ def check_data(profile: LogProfile, *, recent: int = 1) -> list[TrainingCheck]:
     Returns:
         One check each, in the order they are told: volumes, schema, freshness, labels, duplicates, bots, sections.
     """
-    recent = max(1, min(recent, 7, profile.days))
+    recent = min(max(recent, 1), 7, profile.days)
     checks: tuple[Callable[[LogProfile, int], TrainingCheck], ...] = (
         check_volumes, check_schema, check_freshness, check_labels, check_duplicates, check_bots, check_sections,
     )  # fmt: skip
@@ -103,7 +110,7 @@ def check_volumes(profile: LogProfile, recent: int) -> TrainingCheck:
             typical = median(past) if past else 0
             expected = usual(
                 [math.log(n + 0.5) for n in past],
-                day=day, recent=recent, noise=1 / (now + 0.5) + 1 / (typical + 0.5) / max(len(past), 1),
+                day=day, recent=recent, noise=_COUNTING / (typical + 0.5),
             )  # fmt: skip
             if expected is None or max(now, typical) < 20:
                 continue
@@ -131,7 +138,8 @@ def check_labels(profile: LogProfile, recent: int) -> TrainingCheck:
         for day in range(recent):
             if bottoms[day] < 20:
                 continue
-            expected = usual(past, day=0, recent=recent, noise=_CONSECUTIVE / (tops[day] + 0.5))
+            chosen = bottoms[day] * math.exp(median(past)) if past else 0.0
+            expected = usual(past, day=day, recent=recent, noise=_COUNTING / (chosen + 0.5), weekly=False)
             if expected is None:
                 continue
             change = rates[day] - expected.centre
@@ -149,9 +157,9 @@ def check_labels(profile: LogProfile, recent: int) -> TrainingCheck:
 
 def _state(change: float, expected: Usual, *, watch: float, alarm: float, at: float) -> CheckState:
     z = abs(change) / expected.error
-    # Before each weekday is known three times, only what no day has come near is unusual.
-    beyond = expected.high + watch < at if change > 0 else at < expected.low - watch
-    if not expected.seen and z > WATCH_Z and beyond:
+    # Until each weekday is known three times, only what no day has come near is unusual; and none is known in the first week.
+    beyond = expected.weeks >= 3 or (expected.high + watch < at if change > 0 else at < expected.low - watch)
+    if expected.weeks < 1 and z > WATCH_Z and beyond:
         return "watch"
     if z > ALARM_Z and abs(change) > alarm and beyond:
         return "alarm"
@@ -199,7 +207,7 @@ def _shares(
     of, some = profile.of(kind), profile.of(f"{kind}.{part}")
     before = sum(some[recent:]) / max(sum(of[recent:]), 1)
     for day in range(recent):
-        if of[day] < 50:
+        if of[day] < 20:
             continue
         share = some[day] / of[day]
         error = math.sqrt(max(share * (1 - share), 1e-9) / of[day])
@@ -291,7 +299,7 @@ def _tagged(profile: LogProfile, recent: int) -> float:
 def check_sections(profile: LogProfile, recent: int) -> TrainingCheck:
     """Sections that no longer bring articles, or that came out of nowhere.
 
-    A section is gone when in the fewest last days in which it would bring eight articles (at most a week) it brought none, nor
+    A section is gone when in the fewest last days in which it would bring nine articles (at most a week) it brought none, nor
     ever so few before.
     """
     fine: dict[str, float | str] = {"n": len(profile.sections)}
@@ -315,7 +323,7 @@ def _gone(name: str, articles: Series, days: int, recent: int) -> Iterator[Train
         if days < span + LEAST_DAYS:
             return
         expected = span * sum(before) / len(before)
-        if expected < 8:
+        if expected < 9:
             continue
         now = sum(articles[:span])
         windows = [sum(before[place : place + span]) for place in range(len(before) - span + 1)]

@@ -420,7 +420,7 @@ def check_calibration(judged: Judged) -> TrainingCheck:
 
 def check_cost(judged: Judged) -> TrainingCheck:
     """Whether it is small and quick enough to answer readers."""
-    figures = {"megabytes": judged.bytes / 1e6, "milliseconds": judged.milliseconds}
+    figures = {"bytes": judged.bytes, "milliseconds": judged.milliseconds}
     if judged.bytes > MOST_BYTES or judged.milliseconds > MOST_MS:
         return TrainingCheck(check="cost", state="alarm", code="too_slow", figures=figures)
     state: CheckState = "watch" if judged.milliseconds > MOST_MS / 2 else "ok"

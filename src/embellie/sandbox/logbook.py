@@ -15,7 +15,7 @@ from embellie.domain.moment import micros, moment
 from embellie.domain.reading import Click, Impression, Read
 from embellie.domain.slate import Slate, SlateItem
 from embellie.sandbox.newspaper import Calendar, Issue
-from embellie.sandbox.readers import Readership, Stand, Turn, Visit
+from embellie.sandbox.readers import Readership, Stand, Temperament, Turn, Visit
 
 _TICK = timedelta(minutes=5)
 _SECOND = 1_000_000
@@ -23,7 +23,7 @@ _SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogbookSettings:
-    """What a log is to hold: so many days of so many readers; `slots` articles in a slate."""
+    """What a log is to hold: so many days of so many readers of a temperament; `slots` articles in a slate."""
 
     start: datetime
     days: float
@@ -32,6 +32,7 @@ class LogbookSettings:
     slots: int = 4
     site: str = "gazette"
     placement: str = "article-bottom"
+    temperament: Temperament = Temperament()
 
 
 def logbook(settings: LogbookSettings) -> list[Event]:
@@ -44,7 +45,7 @@ class _Press:
     def __init__(self, settings: LogbookSettings) -> None:
         self.settings = settings
         rng = np.random.default_rng(settings.seed)
-        self._readers = Readership(settings.readers, rng, seed=settings.seed)
+        self._readers = Readership(settings.readers, rng, seed=settings.seed, temperament=settings.temperament)
         self._calendar = Calendar(settings.start, rng)
         self._draw = np.random.default_rng([settings.seed, 1])
         self._stand = Stand()
@@ -55,9 +56,12 @@ class _Press:
         backlog = self._calendar.backlog()
         yield from self._publish(backlog, settings.start)
         hours = _TICK / timedelta(hours=1)
-        for tick in range(int(timedelta(days=settings.days) / _TICK)):
+        ticks = int(timedelta(days=settings.days) / _TICK)
+        coming = self._calendar.between(settings.start, settings.start + ticks * _TICK)
+        for tick in range(ticks):
             begins = settings.start + tick * _TICK
-            due = self._calendar.between(begins - _TICK, begins) if tick else []
+            due = [one for one in coming[:50] if one.article.published_at and one.article.published_at <= begins]
+            coming = coming[len(due) :]
             yield from self._publish(due, begins)
             for offset, reader, number in self._readers.arrivals(tick, hour=begins.hour, hours=hours):
                 yield from self._visit(
