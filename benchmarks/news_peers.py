@@ -27,9 +27,9 @@ import numpy as np
 from embellie.app.recommending import Source, policy_of, read_source
 from embellie.domain.errors import EmbellieError
 from embellie.domain.unavailable import Unavailable
+from embellie.recommend.built_in import POLICIES
 from embellie.recommend.evaluation import clustered_mean, gains
 from embellie.recommend.paired import corrected, paired_difference
-from embellie.recommend.policies import POLICIES
 from embellie.recommend.replaying import Protocol, Replay, choose_targets, rank, serve
 from embellie.recommend.signals import signals_of
 

@@ -27,11 +27,11 @@ from embellie.domain.moment import micros, moment
 from embellie.domain.reading import Click, Impression, Read
 from embellie.domain.site import Placement
 from embellie.domain.slate import Slate, SlateItem, SlateRequest
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.evaluation import REACH95, evaluate
 from embellie.recommend.features import signals_of_features, with_features
 from embellie.recommend.learning import training_from_log
-from embellie.recommend.policies import build_policy
 from embellie.recommend.ranker import Ranker, load_models_with
 from embellie.recommend.ranker_model import fit_ranker, list_auc
 from embellie.recommend.replaying import ClickLog, Protocol

@@ -21,8 +21,8 @@ from embellie.domain.event import Event
 from embellie.domain.reading import Read
 from embellie.domain.site import Placement
 from embellie.domain.slate import SlateRequest
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.editorial import apply_rules
-from embellie.recommend.policies import POLICIES, build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from embellie.domain.article import Article
 from embellie.domain.event import Event
 from embellie.domain.moment import micros
-from embellie.recommend.policies import POLICIES, build_policy
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import Bounds, State
 from embellie.store.state_file import read_state, write_state

@@ -168,7 +168,9 @@ def test_a_log_with_nothing_to_learn_from_teaches_what_to_do(poisoned, events, t
     """Without slates there is nothing to train: an error of input, with the remedy."""
     poisoned.write(tmp_path, [event for event in events if event.kind in ("article", "read")])
     with pytest.raises(InputError, match="lists"):
-        train(poisoned.shop_of(tmp_path), poisoned.SmallTrainer(), now=until, until=until, despite=["labels", "volumes"])
+        train(
+            poisoned.shop_of(tmp_path), poisoned.SmallTrainer(), now=until, until=until, despite=["labels", "volumes"]
+        )
 
 
 def test_a_workshop_is_found_by_project_or_by_log(tmp_path, poisoned, events, until):

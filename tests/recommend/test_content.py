@@ -3,7 +3,7 @@
 import pytest
 
 from embellie.domain.errors import InputError
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.testing.policy_contract import PolicyContract

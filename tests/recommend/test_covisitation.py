@@ -6,8 +6,8 @@ import pytest
 
 from embellie.domain.moment import micros
 from embellie.recommend import covisitation
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.covisitation import BACKWARDS, HALF_LIFE, KEPT, Covisits
-from embellie.recommend.policies import build_policy
 from embellie.recommend.state import State
 
 

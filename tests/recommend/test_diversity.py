@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from embellie.domain.errors import InputError
 from embellie.domain.slate import Recommended
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.diversity import most_marginal_first, price
-from embellie.recommend.policies import build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.recommend.texts import Texts

@@ -12,8 +12,8 @@ from embellie.domain.reading import Read
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended, SlateRequest
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.editorial import apply_rules
-from embellie.recommend.policies import POLICIES, build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.recommend.stories import Stories

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.favouring import boosted
-from embellie.recommend.policies import build_policy
 from embellie.recommend.state import State
 from embellie.recommend.stories import Stories
 

@@ -7,9 +7,9 @@ import pytest
 
 from embellie.domain.errors import InputError
 from embellie.domain.slate import Slate, SlateItem
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.feature_checks import check_features
 from embellie.recommend.features import FEATURES, Feature, with_features
-from embellie.recommend.policies import build_policy
 from embellie.recommend.state import State
 
 SECTIONS = ("News", "Sport", "Culture")

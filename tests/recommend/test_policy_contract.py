@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from embellie.domain.slate import Recommended
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.testing.policy_contract import NOW, SITE, PolicyContract, SlateRequest, gazette

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from embellie.domain.errors import InputError
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.features import Asked, names_of
-from embellie.recommend.policies import build_policy
 from embellie.recommend.ranker import Ranker, load_models_with
 from embellie.recommend.shortlist import shortlist
 from embellie.recommend.signals import signals_of

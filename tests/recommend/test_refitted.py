@@ -5,9 +5,10 @@ import pytest
 
 from embellie.domain.errors import InputError
 from embellie.domain.reading import ConsentChange, Erasure
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.ease import Ease, ease_weights
 from embellie.recommend.factors import Factors
-from embellie.recommend.policies import Popular, build_policy
+from embellie.recommend.policies import Popular
 from embellie.recommend.recent_reads import RecentReads
 from embellie.recommend.state import State
 from embellie.testing.policy_contract import PolicyContract

@@ -8,7 +8,7 @@ import pytest
 from embellie.domain.moment import micros
 from embellie.domain.reading import Erasure
 from embellie.recommend import similar_visits
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.similar_visits import Visits
 from embellie.recommend.state import State
 

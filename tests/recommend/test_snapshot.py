@@ -7,7 +7,8 @@ import pytest
 
 from embellie.domain.errors import InputError
 from embellie.domain.reading import Erasure
-from embellie.recommend.policies import POLICIES, RankedPolicy, build_policy
+from embellie.recommend.built_in import POLICIES, build_policy
+from embellie.recommend.policies import RankedPolicy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import Bounds, State
 from embellie.store.state_file import read_state, write_state

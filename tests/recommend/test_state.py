@@ -8,7 +8,7 @@ import pytest
 from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
 from embellie.domain.reading import ConsentChange, Erasure
-from embellie.recommend.policies import POLICIES, build_policy
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.popularity import ReadCounters
 from embellie.recommend.signals import Silent, signals_of
 from embellie.recommend.state import Bounds, State

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embellie.domain.errors import InputError
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.state import State
 from embellie.recommend.trending import rises
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from embellie import __version__
 from embellie.app.config import Config
 from embellie.domain.release import Release, Setting, release_id
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 
 
 def built(policy: str, settings: Mapping[str, Setting], *, note: str = "") -> Release:

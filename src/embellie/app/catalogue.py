@@ -9,7 +9,7 @@ from embellie.domain.article import Article
 from embellie.domain.event import Event
 from embellie.domain.slate import SlateRequest
 from embellie.ports import Receipt
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.state import ANY_LANGUAGE
 
 

@@ -6,7 +6,7 @@ from embellie.app.config import Config, sites_of
 from embellie.domain.errors import EmbellieError
 from embellie.domain.site import Placement
 from embellie.ports import Policy
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 from embellie.recommend.stories import rule_signals

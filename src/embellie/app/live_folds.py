@@ -18,9 +18,9 @@ from embellie.domain.release import Release
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Clock, EventLog, Policy, Receipt, Rejected
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.features import with_features
-from embellie.recommend.policies import build_policy
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 from embellie.serve.handling import Ranker, Snapshot

@@ -16,8 +16,8 @@ import numpy as np
 
 from embellie.app.choosing import choose
 from embellie.app.config import Config, sites_of
-from embellie.app.kept_signals import signals_for
 from embellie.app.evaluation_document import difference_document, leaks_document, result_document
+from embellie.app.kept_signals import signals_for
 from embellie.app.operations import Operations
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError
@@ -26,11 +26,11 @@ from embellie.domain.release import setting_of
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import EventLog, Policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.diversity import price
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.evaluation import Evaluation, evaluate
 from embellie.recommend.leaks import LeakCheck, check_leaks
-from embellie.recommend.policies import build_policy
 from embellie.recommend.replaying import ClickLog, Protocol
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import State

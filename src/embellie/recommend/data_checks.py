@@ -44,9 +44,7 @@ class Usual:
     high: float
 
 
-def usual(
-    past: Sequence[float], *, day: int, recent: int, noise: float = 0.0, weekly: bool = True
-) -> Usual | None:
+def usual(past: Sequence[float], *, day: int, recent: int, noise: float = 0.0, weekly: bool = True) -> Usual | None:
     """Tell what a day would usually be, from the days before; None when there are too few.
 
         centre = median + effect of the weekday,  error² = max(1.4826 · MAD, floor)² (1 + π / 2n) + noise

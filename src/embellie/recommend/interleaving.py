@@ -12,7 +12,7 @@ from embellie.domain.moment import micros
 from embellie.domain.release import setting_of
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 

@@ -17,7 +17,6 @@ from embellie.recommend.editorial import apply_rules
 from embellie.recommend.policies import RankedPolicy
 from embellie.recommend.popularity import MICROS_PER_HOUR, Integers
 from embellie.recommend.ranking import best_first, rank_of
-from embellie.recommend.shelf import NEVER
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 
