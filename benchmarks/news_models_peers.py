@@ -6,8 +6,8 @@ old versions of others, so that they need a place each:
     python -m venv /tmp/news   && /tmp/news/bin/pip install implicit rectools && /tmp/news/bin/pip install --no-deps recommenders
     python -m venv /tmp/cornac && /tmp/cornac/bin/pip install cornac
 
-`list` says which are there; `run NAME JOB.npz OUT.npz` ranks. Each is fitted anew at every refit on the reads before it, of the
-last days only where that suits it; a reader is then what they had read by the start of the target's window, and this visit's
+`list` says which are there; `run NAME JOB.npz OUT.npz` ranks. Each is fitted anew at every refit on the reads of the 30 days
+before it, with settings nobody tuned; a reader is then what they had read by the start of the target's window, and this visit's
 earlier articles: what our policies know too. Where a library folds nobody in, the sum over the articles read does it, which is
 what its own scoring computes for a reader of its training set. What a model does not know is not ranked; ties go to the newer.
 """
@@ -15,7 +15,6 @@ what its own scoring computes for a reader of its training set. What a model doe
 import importlib.metadata
 import json
 import os
-import resource
 import sys
 import time
 import warnings
@@ -215,6 +214,18 @@ PEERS = {
 }
 
 
+def peak_mb():
+    """The most memory this process had; NaN where the system does not tell.
+
+    Not `ru_maxrss`: Linux carries that of the parent over into a process it starts, so a small child looks like its parent.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - a file of the system
+            return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return float("nan")
+
+
 def there():
     found = {}
     for name, peer in PEERS.items():
@@ -262,7 +273,7 @@ def run(name, job, out):
             np.argpartition(-scores, 19)[:20]
         slates.append(time.perf_counter() - began)
         ranks[number] = position(scores, int(given["page"][number]), int(given["target_item"][number]), known)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = peak_mb()
     np.savez(
         out,
         ranks=ranks,

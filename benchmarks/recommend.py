@@ -21,8 +21,9 @@ from embellie.domain.event import Event
 from embellie.domain.reading import Read
 from embellie.domain.site import Placement
 from embellie.domain.slate import SlateRequest
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.editorial import apply_rules
-from embellie.recommend.policies import POLICIES, build_policy
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -68,7 +69,7 @@ def speed(sizes, times):
     for articles in sizes:
         rng = random.Random(articles)
         events = list(reads(articles, 20 * READERS, rng))
-        state = State().fold(published(articles))
+        state = State(signals=signals_of(map(build_policy, POLICIES))).fold(published(articles))
         began = time.perf_counter()
         state.fold(events)
         fold = len(events) / (time.perf_counter() - began)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from embellie.measure.planning import ExperimentPlan, plan_experiment
     from embellie.measure.telling import sentences
     from embellie.ports import Policy
-    from embellie.recommend.policies import Popular, RankedPolicy, Scored, build_policy
+    from embellie.recommend.built_in import build_policy
+    from embellie.recommend.policies import Popular, RankedPolicy, Scored
     from embellie.recommend.state import State
 
 __all__ = [

@@ -4,6 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from embellie.app.newsroom import Newsroom
+from embellie.domain.article import Article
+from embellie.domain.event import new_id
+from embellie.domain.slate import SlateRequest
+
 CONFIG = """
 [sites.gazette]
 name = "The Gazette"
@@ -68,3 +73,84 @@ def folder(tmp_path):
     (tmp_path / "embellie.toml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "question.toml").write_text(QUESTION, encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def engine_down(folder):
+    """The configuration names an engine that is not there."""
+    file = folder / "embellie.toml"
+    file.write_text(file.read_text() + '\n[analysis]\nengine = "postgresql://nobody@127.0.0.1:1/none"\n')
+
+
+@pytest.fixture
+def newsroom(folder, clock):
+    """The project, opened."""
+    with Newsroom.open(folder, clock=clock) as opened:
+        yield opened
+
+
+class Gazette:
+    """The Gazette's articles, and readers who ask for slates and read; of another site as well."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def articles(self, count=12):
+        return [
+            Article(
+                article=f"a{number}",
+                title=f"Article {number}",
+                url=f"https://gazette.example/a{number}",
+                section="sport" if number % 2 else "culture",
+                language="en",
+                published_at=self.clock() - timedelta(hours=number),
+            )
+            for number in range(count)
+        ]
+
+    def request(self, reader, *, article="a0", consent="profiling", site="gazette"):
+        return SlateRequest(
+            site=site,
+            placement="article-bottom",
+            n=3,
+            now=self.clock(),
+            article=article,
+            reader=reader,
+            visit=f"v-{reader}",
+            consent=consent,
+        )
+
+    def read(self, reader, article, number=0, *, site="gazette"):
+        """A read as a page sends it."""
+        return {
+            "id": new_id(self.clock(), site[:1].encode() + number.to_bytes(9, "big")),
+            "site": site,
+            "kind": "read",
+            "at": self.clock().isoformat(),
+            "consent": "profiling",
+            "article": article,
+            "reader": reader,
+            "visit": f"v-{reader}",
+            "engaged_seconds": 30.0,
+        }
+
+    def publish(self, newsroom, *, site="gazette"):
+        newsroom.publish(site, self.articles()).result()
+
+    def simulate(self, newsroom, *, readers=400, site="gazette"):
+        """Every reader reads one article; those shown a slate read one more in every second visit."""
+        raw = []
+        for number in range(readers):
+            reader = f"r{number}"
+            slate = newsroom.slate(self.request(reader, site=site))
+            raw.append(self.read(reader, "a0", 2 * number, site=site))
+            if slate.items and number % 2:
+                raw.append(self.read(reader, slate.items[0].article, 2 * number + 1, site=site))
+        for start in range(0, len(raw), 500):
+            assert not newsroom.receive(raw[start : start + 500], site=site, public=True).result().quarantined
+
+
+@pytest.fixture
+def gazette(clock):
+    """The newspaper of the project."""
+    return Gazette(clock)

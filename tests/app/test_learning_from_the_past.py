@@ -26,8 +26,7 @@ def filled(newsroom, clock, name, *, lift, readers=150):
             read = Read(article=f"a{page}", reader=reader, visit=f"v-{reader}", engaged_seconds=30.0)
             at = start + timedelta(minutes=page)
             events.append(Event(id=fact_id(reader, str(page)), site="gazette", at=at, body=read))
-    newsroom.log.append(events, received_at=clock())
-    newsroom._apply(events)
+    newsroom._live.submit(events).result()
     return test
 
 

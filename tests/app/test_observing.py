@@ -50,3 +50,28 @@ BOTH = [("gazette", Test("first-light")), ("herald", Test("first-light"))]
 def test_a_result_stands_for_its_own_sites_experiment(results, left):
     """Not for another site's of the same name; one filed where no such experiment runs stands for all of them."""
     assert [site for site, _ in without_a_result(BOTH, results)] == left
+
+
+def test_the_verdicts_history_keeps_how_it_came_about(newsroom, clock, gazette):
+    """The burn-down starts before the evidence and ends with what is known now."""
+    gazette.publish(newsroom)
+    for _ in range(3):
+        clock.wait(hours=1)
+        gazette.simulate(newsroom, readers=300)
+    history = newsroom.verdict_history()
+    assert history[0][1].evpi.value > history[-1][1].evpi.value
+    assert [at for at, _ in history] == sorted(at for at, _ in history)
+
+
+def test_nobody_waits_for_a_long_history(newsroom, clock, monkeypatch, gazette):
+    """What there is no time for is left out, then filled in; what is known already is always there."""
+    gazette.publish(newsroom)
+    clock.wait(hours=5)
+    gazette.simulate(newsroom, readers=300)
+    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 0.0)
+    assert len(newsroom.verdict_history()) == 1
+    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 60.0)
+    whole = [at for at, _ in newsroom.verdict_history()]
+    assert len(whole) == 7
+    monkeypatch.setattr("embellie.app.observing.HISTORY_SECONDS", 0.0)
+    assert [at for at, _ in newsroom.verdict_history()] == whole

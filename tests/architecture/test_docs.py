@@ -19,7 +19,7 @@ from embellie.app.config import Config, parse_config
 from embellie.cli.main import COMMANDS
 from embellie.domain import metric, plan, question, rollout, verdict
 from embellie.domain.event import KINDS
-from embellie.recommend.policies import POLICIES
+from embellie.recommend.built_in import POLICIES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from embellie.app.tuning import GRIDS
 from embellie.cli.recommend_command import command
 from embellie.domain.errors import InputError
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.leaks import Leak
-from embellie.recommend.policies import POLICIES, build_policy
 
 DESKDROP = Path(__file__).parents[2] / ".." / "shared" / "data" / "deskdrop" / "users_interactions.csv.gz"
 COLUMNS = ["--reader", "who", "--visit", "sitting", "--article", "what", "--at", "when"]

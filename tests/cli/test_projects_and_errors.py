@@ -81,7 +81,7 @@ def test_init_says_what_to_type_next(project, tmp_path):
 def test_deciding_a_project_takes_the_evidence_in_its_log(project):
     """The question's file alone knows nothing; its project says what the server says."""
     newsroom = Newsroom.open(project)
-    newsroom.file("gazette", Evidence(measures="interest", estimate=0.03, se=0.002, study="ab_heuristic"), by="tests")
+    newsroom.file("gazette", Evidence(measures="interest", estimate=0.03, se=0.002, study="ab_heuristic"))
     served = newsroom.verdict()
     newsroom.close()
     alone = json.loads(run("decide", project / "question.toml", "--json").stdout)

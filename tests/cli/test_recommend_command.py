@@ -104,3 +104,16 @@ def test_deskdrop_is_evaluated_in_time_order():
     assert document["policies"]["popular"]["hr"]["low"] > document["policies"]["latest"]["hr"]["high"]
     assert document["clicks_per_second"] > 1000
     assert any("No section is known" in note for note in document["notes"])
+
+
+def test_try_tells_what_diversity_costs(project):
+    """A policy that diversifies is set beside the one it diversifies: the share of its score given up; for others no such line."""
+    asked = ["try", "--project", project, "--at", NOW.isoformat(), "--policy"]
+    document = json.loads(run(*asked, "diverse?policy=popular&relevance=0.1", "--json").stdout)
+    assert 0.0 < document["diversity_price"] < 1.0
+    assert (
+        f"Diversity costs {document['diversity_price']:.1%}"
+        in run(*asked, "diverse?policy=popular&relevance=0.1").stdout
+    )
+    assert "Diversity" not in run(*asked, "popular").stdout
+    assert "diversity_price" not in json.loads(run(*asked, "popular", "--json").stdout)

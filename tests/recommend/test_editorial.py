@@ -12,14 +12,18 @@ from embellie.domain.reading import Read
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended, SlateRequest
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.editorial import apply_rules
-from embellie.recommend.policies import POLICIES, build_policy
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
+from embellie.recommend.stories import Stories
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SHOWING = sorted(set(POLICIES) - {"status_quo"})
+SIGNALS = signals_of(map(build_policy, POLICIES))
 IDS = [f"a{i}" for i in range(12)]
 PLAIN = Placement(placement="bottom")
+SIGNALS = (*signals_of(map(build_policy, SHOWING)), Stories)
 
 minutes = st.integers(-600, 600)
 maybe_minutes = st.none() | minutes
@@ -55,7 +59,7 @@ def newspapers(draw):
     for i, (article, reader, visit, minute) in enumerate(draw(st.lists(opened, max_size=15))):
         body = Read(article=article, reader=reader, visit=visit)
         events.append(Event(id=f"r{i}", site="g", at=at(minute), body=body, consent="profiling"))
-    return State().fold(events)
+    return State(signals=SIGNALS).fold(events)
 
 
 @st.composite
@@ -240,7 +244,7 @@ def test_a_new_article_can_be_recommended_at_once(state, section):
 @pytest.mark.parametrize("name", SHOWING)
 def test_two_readers_of_different_articles_get_different_lists(gazette, names, name):
     """Not the same list for all: whoever has read the top articles is shown the next ones."""
-    state = State().fold(gazette.publish(f"a{i}", i) for i in range(10))
+    state = State(signals=SIGNALS).fold(gazette.publish(f"a{i}", i) for i in range(10))
     state.fold(gazette.read(f"a{9 - i}", 20 + i, reader="ann") for i in range(4))
 
     def served(reader):
@@ -257,7 +261,7 @@ def test_two_readers_of_different_articles_get_different_lists(gazette, names, n
 
 def test_pins_take_their_places(gazette, names):
     """A pin stands at its position whatever its score; of two for one position, the second comes next."""
-    state = State().fold(gazette.publish(f"a{i}", i) for i in range(8))
+    state = State(signals=SIGNALS).fold(gazette.publish(f"a{i}", i) for i in range(8))
     rules = [
         Rule(rule="one", action="pin", article="a0", position=2),
         Rule(rule="two", action="pin", article="a1", position=2),
@@ -271,7 +275,7 @@ def test_pins_take_their_places(gazette, names):
 
 def test_pins_close_up_when_the_ranking_is_short(gazette, names):
     """A pin for the fourth place follows at once when only one other article is there."""
-    state = State().fold([gazette.publish("a", 0), gazette.publish("b", 1)])
+    state = State(signals=SIGNALS).fold([gazette.publish("a", 0), gazette.publish("b", 1)])
     rules = [Rule(rule="one", action="pin", article="a", position=4)]
     request = gazette.request(60)
     served = apply_rules(
@@ -282,7 +286,7 @@ def test_pins_close_up_when_the_ranking_is_short(gazette, names):
 
 def test_pins_do_not_fill_a_status_quo_that_shows_nothing(gazette):
     """Nothing stays nothing: otherwise the control would be treated too."""
-    state = State().fold([gazette.publish("a"), gazette.publish("b")])
+    state = State(signals=SIGNALS).fold([gazette.publish("a"), gazette.publish("b")])
     rules = [Rule(rule="one", action="pin", article="a", position=1)]
     request = gazette.request(60)
     ranking = build_policy("status_quo")(request, state)
@@ -291,7 +295,7 @@ def test_pins_do_not_fill_a_status_quo_that_shows_nothing(gazette):
 
 def test_a_slate_refills_from_far_down_the_ranking(gazette, names):
     """When thousands of one capped section come first, the slate is still full, and in the ranking's order."""
-    state = State().fold(gazette.publish(f"s{i}", i / 10, section="Sport") for i in range(1500))
+    state = State(signals=SIGNALS).fold(gazette.publish(f"s{i}", i / 10, section="Sport") for i in range(1500))
     state.fold(gazette.publish(f"o{i}", -i - 1, section="Other") for i in range(300))
     request = gazette.request(200, n=5)
     ranking = build_policy("latest")(request, state)
@@ -304,7 +308,7 @@ def test_a_slate_refills_from_far_down_the_ranking(gazette, names):
 
 def test_the_editors_list_is_not_capped(gazette, names):
     """The editors' own list keeps its three of one section: the cap is for what policies choose."""
-    state = State().fold(gazette.publish(f"a{i}", i, section="Sport") for i in range(4))
+    state = State(signals=SIGNALS).fold(gazette.publish(f"a{i}", i, section="Sport") for i in range(4))
     policy = build_policy("status_quo", {"list": "editors", "articles": "a0,a1,a2"})
     request, strict = gazette.request(60), Placement(placement="bottom", section_cap=1, max_age_hours=0.1)
     served = apply_rules(policy(request, state), request=request, state=state, rules=[], placement=strict)
@@ -313,7 +317,9 @@ def test_the_editors_list_is_not_capped(gazette, names):
 
 def test_a_banned_section_is_closed(gazette, names):
     """While a ban of a section holds, none of it is served, pinned or not; afterwards it is."""
-    state = State().fold(gazette.publish(f"a{i}", i, section=("Sport", "Politics")[i % 2]) for i in range(6))
+    state = State(signals=SIGNALS).fold(
+        gazette.publish(f"a{i}", i, section=("Sport", "Politics")[i % 2]) for i in range(6)
+    )
     rules = [
         Rule(rule="no sport", action="ban", section="Sport", until=gazette.at(90)),
         Rule(rule="pin", action="pin", article="a0", position=1),
@@ -327,7 +333,7 @@ def test_a_banned_section_is_closed(gazette, names):
 
 def test_exclusion_holds_against_a_policy_that_ignores_it(gazette, names):
     """The rules do not trust the policy: what the caller excludes, and the page itself, stay out all the same."""
-    state = State().fold(gazette.publish(article) for article in IDS)
+    state = State(signals=SIGNALS).fold(gazette.publish(article) for article in IDS)
     request = gazette.request(60, n=12, article="a0", exclude=("a1", "a2"))
     served = apply_rules(Rogue()(request, state), request=request, state=state, rules=[], placement=PLAIN)
     assert set(names(served)) == set(IDS) - {"a0", "a1", "a2"}

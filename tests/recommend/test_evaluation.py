@@ -11,8 +11,8 @@ from embellie.domain.moment import micros, moment
 from embellie.domain.reading import Read
 from embellie.domain.slate import Recommended
 from embellie.domain.unavailable import Unavailable
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.evaluation import clustered_mean, evaluate
-from embellie.recommend.policies import build_policy
 from embellie.recommend.replaying import (
     SITE,
     ClickLog,

@@ -9,8 +9,8 @@ import pytest
 
 from embellie.domain.errors import EmbellieError
 from embellie.domain.slate import SlateRequest
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.exploring import Exploring
-from embellie.recommend.policies import build_policy
 from embellie.recommend.state import State
 from embellie.stats.off_policy import off_policy_value
 from embellie.testing.policy_contract import NOW, SITE, PolicyContract, gazette

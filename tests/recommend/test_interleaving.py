@@ -12,9 +12,9 @@ from embellie.domain.errors import EmbellieError
 from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended, SlateRequest
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.interleaving import Draft, Interleaved
-from embellie.recommend.policies import build_policy
 from embellie.recommend.state import State
 from embellie.testing.policy_contract import NOW, SITE, PolicyContract, gazette
 

@@ -9,8 +9,9 @@ import pytest
 
 from embellie.domain.article import Article
 from embellie.domain.moment import micros, moment
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.leaks import Leak, check_leaks, cut_before, renamed
-from embellie.recommend.policies import POLICIES, Popular, Scored, build_policy
+from embellie.recommend.policies import Popular, Scored
 from embellie.recommend.replaying import ClickLog, Protocol, events_of
 from embellie.recommend.signals import Silent
 from embellie.recommend.state import State

@@ -3,7 +3,7 @@
 import pytest
 
 from embellie.domain.errors import InputError, UnknownName
-from embellie.recommend.policies import POLICIES, build_policy
+from embellie.recommend.built_in import POLICIES, build_policy
 from embellie.recommend.state import State
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from embellie.domain.slate import Recommended
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.testing.policy_contract import NOW, SITE, PolicyContract, SlateRequest, gazette
 
@@ -16,7 +17,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "own_policy.py"
 
 class Folded(PolicyContract):
     def fold(self, events):
-        return State().fold(events)
+        return State(signals=signals_of([self.policy()])).fold(events)
 
 
 class TestStatusQuo(Folded):
@@ -53,6 +54,26 @@ class TestSameSection(Folded):
 class TestAffinity(Folded):
     def policy(self):
         return build_policy("affinity")
+
+
+class TestCovisitation(Folded):
+    def policy(self):
+        return build_policy("covisitation")
+
+
+class TestSessions(Folded):
+    def policy(self):
+        return build_policy("sessions")
+
+
+class TestTrending(Folded):
+    def policy(self):
+        return build_policy("trending")
+
+
+class TestEvergreen(Folded):
+    def policy(self):
+        return build_policy("evergreen")
 
 
 class TestExample(Folded):

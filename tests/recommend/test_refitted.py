@@ -5,9 +5,10 @@ import pytest
 
 from embellie.domain.errors import InputError
 from embellie.domain.reading import ConsentChange, Erasure
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.ease import Ease, ease_weights
 from embellie.recommend.factors import Factors
-from embellie.recommend.policies import Popular, build_policy
+from embellie.recommend.policies import Popular
 from embellie.recommend.recent_reads import RecentReads
 from embellie.recommend.state import State
 from embellie.testing.policy_contract import PolicyContract
@@ -98,9 +99,12 @@ def test_live_and_replay_agree_bit_for_bit(gazette, told, kind):
         asked.score(request, live.site("gazette"))
     replayed = state_of(told)
     resumed = state_of(told)
-    restored = RecentReads()
-    restored.restore(resumed.site("gazette").signal(RecentReads).snapshot())
-    resumed.site("gazette").signals[RecentReads] = restored
+    between = RecentReads()
+    between.restore(resumed.site("gazette").signal(RecentReads).snapshot())
+    signal = resumed.site("gazette").signal(RecentReads)
+    signal.restore(RecentReads().snapshot())  # it remembers nothing now
+    assert everyone(resumed) == coming(resumed) == []
+    signal.restore(between.snapshot())
     for event in (gazette.read("a4", 3000, reader="x", visit="x"),):
         for state in (live, replayed, resumed):
             state.apply(event)

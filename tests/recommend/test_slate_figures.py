@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.evaluation import evaluate, gains
-from embellie.recommend.policies import build_policy
 from embellie.recommend.replaying import ClickLog, Protocol
 from embellie.recommend.slate_figures import (
     ImpossibleFigure,

@@ -8,8 +8,9 @@ import pytest
 from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
 from embellie.domain.reading import ConsentChange, Erasure
-from embellie.recommend.policies import POLICIES, build_policy
-from embellie.recommend.signals import Silent
+from embellie.recommend.built_in import POLICIES, build_policy
+from embellie.recommend.popularity import ReadCounters
+from embellie.recommend.signals import Silent, signals_of
 from embellie.recommend.state import Bounds, State
 
 
@@ -35,7 +36,8 @@ def busy_day(gazette, seed=7, events=600):
 def test_live_and_replayed_states_are_equal_to_the_bit(gazette):
     """Folded in one go, or in pieces with slates asked in between: every score has the same bits."""
     log = busy_day(gazette)
-    replayed, live = State().fold(log), State()
+    signals = signals_of(map(build_policy, POLICIES))
+    replayed, live = State(signals=signals).fold(log), State(signals=signals)
     request = gazette.request(1300, reader="r3", article="a5", visit="v9")
     for event in log:
         live.apply(event)
@@ -222,3 +224,21 @@ def test_a_signal_hears_what_is_published_opened_and_forgotten(gazette):
     ]
     with pytest.raises(InputError, match="does not keep `heard`"):
         State().site("gazette").signal(Heard)
+
+
+@pytest.mark.parametrize("asked", [1, 7, 5000])
+def test_reads_add_up_to_the_same_bits_whenever_someone_asks(asked):
+    """Reads of ten years, late ones among them, asked for after each, every seven, or never: the same bits."""
+    rng = random.Random(2)
+    reads = [(rng.randrange(200), 10**15 + 63 * 10**9 * i - rng.choice([0, 0, 10**10])) for i in range(5000)]
+    one, other = ReadCounters(), ReadCounters()
+    for counters in (one, other):
+        counters.grow(200)
+    for number, (row, at) in enumerate(reads, start=1):
+        one.add(row, at)
+        other.add(row, at)
+        if number % asked == 0:
+            other.totals(at)
+    now = reads[-1][1]
+    assert one.totals(now).tobytes() == other.totals(now).tobytes()
+    assert all(one.reads(now, step).tobytes() == other.reads(now, step).tobytes() for step in range(8))

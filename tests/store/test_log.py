@@ -1,5 +1,6 @@
 """The log in SQLite: what is beyond the contract of every log."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -269,6 +270,24 @@ def test_a_closed_log_says_so(tmp_path):
         log.append([a_read(1)], received_at=NOON)
     with pytest.raises(Conflict, match="closed"):
         log.last()
+
+
+def test_a_log_is_closed_in_the_middle_of_nobodys_query(tmp_path):
+    """Whoever reads when the server stops gets an answer or a clear error; the process ends in order."""
+
+    def read(log):
+        with contextlib.suppress(Conflict):
+            while True:
+                log.ledger()
+
+    for _ in range(50):
+        log = SqliteLog(tmp_path / FILE)
+        readers = [threading.Thread(target=read, args=(log,)) for _ in range(4)]
+        for one in readers:
+            one.start()
+        log.close()
+        for one in readers:
+            one.join()
 
 
 def test_a_file_that_is_no_log_is_refused_and_untouched(tmp_path):

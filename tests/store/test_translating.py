@@ -88,6 +88,13 @@ def test_a_list_is_taken_apart_into_rows():
     assert "EXPLODE(`a`) AS `b`" in translate("SELECT unnest(a) AS b FROM source", "spark", relations=SOURCE).sql
 
 
+def test_what_is_materialised_is_computed_once_on_spark():
+    """A common table of chance is not computed again for each that reads it; one that is not asked to be kept stays as it is."""
+    kept = translate("WITH x AS MATERIALIZED (SELECT a FROM source) SELECT a FROM x", "spark", relations=SOURCE).sql
+    assert "WHERE RAND() >= 0" in kept
+    assert "RAND" not in translate("WITH x AS (SELECT a FROM source) SELECT a FROM x", "spark", relations=SOURCE).sql
+
+
 def test_a_cte_hides_a_table_of_its_name():
     """A common table expression called `events` is not replaced by the engine's table."""
     sql = translate(

@@ -445,18 +445,12 @@ class FakeNewsroom:
         )
         if not empty:
             self.sites["gazette"].placements["home-side"] = Placement(placement="home-side")  # type: ignore[index]
-        self.log = SimpleNamespace(last=lambda: 48_211 + self.look, scan=self._scan)
+        self.log = SimpleNamespace(last=lambda: 48_211 + self.look)
         self.analysis = SimpleNamespace(rows=lambda *_: [] if empty else [{"reader": "r-keen"}])
         self.done: list[tuple[str, ...]] = []
 
     def clock(self) -> datetime:
         return NOW
-
-    def _scan(self, **_: Any) -> list[tuple[int, Event]]:
-        if self.empty:
-            return []
-        body = QuestionFiled(question=question().question, text=TEXT)
-        return [(1, Event(id="q", site="gazette", at=START, body=body))]
 
     def article(self, site: str, article: str) -> Article | None:
         return next((each for each in ARTICLES if each.article == article), None)
@@ -488,6 +482,9 @@ class FakeNewsroom:
         if self.empty:
             raise unknown_name("file", "question.toml", [])
         return question()
+
+    def question_history(self) -> Sequence[tuple[datetime, QuestionFiled]]:
+        return [] if self.empty else [(START, QuestionFiled(question=question().question, text=TEXT))]
 
     def evidence(self) -> Sequence[Evidence]:
         return (
@@ -571,12 +568,11 @@ class FakeNewsroom:
             return []
         return [(article, 140 / (place + 1.4)) for place, article in enumerate(ARTICLES[:n])]
 
-    def quarantined(self, n: int = 20) -> Sequence[Any]:
+    def quarantined(self, site: str, n: int = 20) -> Sequence[Any]:
         if self.empty:
             return ()
         return (
             SimpleNamespace(
-                site="gazette",
                 reason="Unknown field of `click` `postion`. Did you mean `position`?",
                 at="$.events[3].postion",
                 payload='{"kind": "click", "slate_id": "s1", "article": "a01", "postion": 2}',

@@ -140,7 +140,10 @@ def test_a_word_that_is_no_choice_is_told_the_choices(call, tokens):
             json={"rule": "x", "action": "bann", "section": "s"},
         )
     )
-    assert (rule.message, rule.hint) == ("Unknown action `bann`.", "Did you mean `ban`? Available: ban, cap, pin.")
+    assert (rule.message, rule.hint) == (
+        "Unknown action `bann`.",
+        "Did you mean `ban`? Available: ban, boost, cap, embargo, floor, pin.",
+    )
     assert rule.at == "$.action"
     token = shape(call("POST", "/v1/tokens", token=tokens["admin"], json={"name": "x", "role": "editr"}))
     assert (token.message, token.at) == ("Unknown role `editr`.", "$.role")

@@ -1,10 +1,7 @@
 """Compacting: while the server runs, what arrived in hours that are over moves into the lake, in a process of its own."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from embellie.app.own_process import run_aside
 from embellie.domain.errors import EmbellieError, InputError
 from embellie.store.lake import FOLDER
 
@@ -22,8 +20,8 @@ MARGIN = timedelta(seconds=90)
 FORGOTTEN = timedelta(days=1)
 """How long a process that is at work leaves its folder untouched at most."""
 
-_NICENESS = 10
-_LOOK_SECONDS = 0.5
+SPILL = ".spill-"
+"""How the folders begin in which processes put aside what does not fit in memory, in the data folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,33 +66,16 @@ def compact(data: Path, *, stopped: threading.Event | None = None, project: Path
     Raises:
         InputError: It failed, with what that process said.
     """
-    command = [sys.executable, "-m", "embellie", "log", "export", str(data / FOLDER), "--data", str(project or data)]
-    with subprocess.Popen(  # noqa: S603, our own program
-        [*command, "--json"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is the server's, which then ends it
-    ) as process:
-        with suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
-        while True:
-            try:
-                said, errors = process.communicate(timeout=_LOOK_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                if stopped and stopped.is_set():
-                    process.terminate()
-                    process.communicate()
-                    return None
-    if process.returncode:
+    ended = run_aside(["log", "export", str(data / FOLDER), "--data", str(project or data), "--json"], stopped=stopped)
+    if ended is None:
+        return None
+    if ended.code:
         raise InputError(
-            f"The export ended with {process.returncode}: {errors.strip()[-500:] or 'it said nothing'}",
+            f"The export ended with {ended.code}: {ended.errors.strip()[-500:] or 'it said nothing'}",
             hint=f"Try `embellie log export {data / FOLDER} --data {data}`.",
             at=str(data / FOLDER),
         )
-    document: dict[str, Any] = json.loads(said)
+    document: dict[str, Any] = json.loads(ended.said)
     return Compacted(
         files=len(document["written"]), events=int(document["events"]), too_recent=int(document["too_recent"])
     )
@@ -102,7 +83,7 @@ def compact(data: Path, *, stopped: threading.Event | None = None, project: Path
 
 def remove_forgotten_spills(data: Path, now: datetime) -> None:
     """Remove what killed processes had put aside from memory: their folders, untouched for a day."""
-    for folder in data.glob(".spill-*"):
+    for folder in data.glob(f"{SPILL}*"):
         with suppress(OSError):
             if now.timestamp() - folder.stat().st_mtime > FORGOTTEN.total_seconds():
                 shutil.rmtree(folder)

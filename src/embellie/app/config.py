@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -25,11 +25,15 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A named spot of a page; `section_cap` 0 means no cap, `max_age_hours` 0 means no limit of age."""
+    """A named spot of a page; `section_cap` 0 means no cap, `max_age_hours` 0 means no limit of age.
+
+    `one_per_story` keeps the same story from being told twice.
+    """
 
     slots: int = 4
     section_cap: int = 2
     max_age_hours: float = 0.0
+    one_per_story: bool = True
 
 
 def _default_placements() -> dict[str, PlacementConfig]:
@@ -119,6 +123,18 @@ class RolloutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     steps: tuple[float, ...] = (0.01, 0.05, 0.25, 1.0)
 
 
+class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When models are trained, from how much, and what is asked of them; `every` is a duration or `off`."""
+
+    every: str = "1d"
+    hour: Annotated[int, msgspec.Meta(ge=0, le=23)] = 3
+    weeks: Annotated[int, msgspec.Meta(ge=1, le=52)] = 6
+    later: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.2
+    floor: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    keep: Annotated[int, msgspec.Meta(ge=1)] = 10
+    seed: int = 0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An installation. Paths are relative to the file."""
 
@@ -134,6 +150,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     holdout: HoldoutConfig = HoldoutConfig()
     analysis: AnalysisConfig = AnalysisConfig()
     rollout: RolloutConfig = RolloutConfig()
+    training: TrainingConfig = TrainingConfig()
 
 
 def read_config(path: Path) -> Config:
@@ -193,7 +210,13 @@ def sites_of(config: Config) -> dict[str, Site]:
 
 def _site(name: str, site: SiteConfig) -> Site:
     placements = {
-        key: Placement(placement=key, slots=one.slots, section_cap=one.section_cap, max_age_hours=one.max_age_hours)
+        key: Placement(
+            placement=key,
+            slots=one.slots,
+            section_cap=one.section_cap,
+            max_age_hours=one.max_age_hours,
+            one_per_story=one.one_per_story,
+        )
         for key, one in site.placements.items()
     }
     return Site(

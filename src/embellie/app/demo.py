@@ -288,7 +288,7 @@ class Demo:
         verdict = self._verdict
         ship = verdict is not None and verdict.verdict == "ship" and verdict.next.scenario == "heuristic"
         if not rollouts and ship and now - START >= AT_LEAST:
-            release = self.newsroom.build(SITE, "affinity", {}, by="autopilot", note="Scenario heuristic.")
+            release = self.newsroom.build(SITE, "affinity", {}, note="Scenario heuristic.")
             self.newsroom.start(SITE, PLACEMENT, release.release, by="autopilot")
             self._gate = now + BETWEEN_GATES
         elif rollouts and now >= self._gate:

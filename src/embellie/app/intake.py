@@ -1,17 +1,79 @@
-"""Intake: one record as people send it, checked as strictly as an event of the log."""
+"""Intake: what people and pages send, checked as strictly as an event of the log, and put on the server's clock."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from embellie.domain.errors import InputError
-from embellie.domain.event import Body, Event
+from embellie.domain.errors import EventError, InputError
+from embellie.domain.event import PUBLIC_KINDS, Body, Event
+from embellie.ports import Rejected
 from embellie.store.wire import event_from_wire
 
 OLDEST = timedelta(days=7)
 """An event waits at most so long on a device before it is sent; one that says more happened at its bound."""
 
+SIMULATED_APART = timedelta(days=1)
+"""A browser's clock farther than this from simulated time tells a person's time, not a simulated reader's."""
+
 _HEADER = {"id": "-", "site": "-", "at": "2000-01-01T00:00:00Z"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who sends events: with a key of which site, whether only the public one, and whether its readers are invented."""
+
+    site: str
+    public: bool
+    simulated: bool = False
+
+
+def take_in(
+    raw: Sequence[object], *, sender: Sender, now: datetime, sent_at: datetime | None = None
+) -> tuple[list[Event], list[Rejected]]:
+    """Read a batch of raw events; a bad one is rejected alone, the others are kept.
+
+    Args:
+        raw: Decoded JSON values, one per event.
+        sender: Whose batch it is.
+        now: When it arrived.
+        sent_at: When it left, by the sender's clock; each `at` is then put on the server's.
+    """
+    events: list[Event] = []
+    rejected: list[Rejected] = []
+    for index, one in enumerate(raw):
+        try:
+            event = _admit(event_from_wire(one, at=f"$.events[{index}]"), sender, at=f"$.events[{index}]")
+        except EventError as error:
+            payload = json.dumps(one, ensure_ascii=False, default=str)
+            reason = f"{error.message} {error.hint}".strip()
+            rejected.append(Rejected(index=index, payload=payload, reason=reason, at=error.at, site=sender.site))
+            continue
+        if sent_at is not None:
+            event = on_server_clock(event, sent_at=sent_at, received_at=now)
+        events.append(_in_simulated_time(event, now) if sender.simulated else event)
+    return events, rejected
+
+
+def _admit(event: Event, sender: Sender, *, at: str) -> Event:
+    if event.site != sender.site:
+        raise EventError(
+            f"Site `{event.site}` is not the key's site.",
+            hint=f"Send it with the key of `{event.site}`, or write `{sender.site}`.",
+            at=f"{at}.site",
+        )
+    if sender.public and event.kind not in PUBLIC_KINDS:
+        raise EventError(
+            f"A public key may not send `{event.kind}`.",
+            hint=f"Use an API token, or send one of: {', '.join(sorted(PUBLIC_KINDS))}.",
+            at=f"{at}.kind",
+        )
+    return event
+
+
+def _in_simulated_time(event: Event, now: datetime) -> Event:
+    """A person's browser among simulated readers tells another time than theirs: take the simulated one."""
+    return replace(event, at=now) if abs(event.at - now) > SIMULATED_APART else event
 
 
 def body_from(kind: str, raw: object, *, at: str = "$") -> Body:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from embellie.app.analysing import views_of
 from embellie.app.choosing import choose
 from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import read_config
@@ -17,7 +18,6 @@ from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.moment import iso, moment
 from embellie.domain.reading import Read
 from embellie.domain.slate import Consent
-from embellie.measure.visit_rows import visits_view
 from embellie.ports import DailyView, Receipt, Rejected
 from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
 from embellie.store.lake import FOLDER as LAKE_FOLDER
@@ -75,8 +75,7 @@ def place_of(folder: Path) -> Place:
     """
     if (folder / CONFIG_FILE).is_file():
         config = read_config(folder)
-        views = (visits_view(config.read_seconds),)
-        return Place(log=folder / config.data / FILE, sites=tuple(config.sites), views=views)
+        return Place(log=folder / config.data / FILE, sites=tuple(config.sites), views=views_of(config))
     if (folder / FILE).is_file():
         return Place(log=folder / FILE)
     raise ConfigError(

@@ -54,6 +54,16 @@ Filed = tuple[str, Evidence]
 """Evidence in the log and the site whose log it is: its source names an experiment there."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a verdict rests on `now`: the question, the experiments of all sites, and the evidence that was filed."""
+
+    question: Question
+    experiments: Sequence[Placed]
+    filed: Sequence[Filed]
+    now: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Past(Generic[AnswerT]):
     """An answer about a moment that is over: what names it, and how to compute it once."""
@@ -145,50 +155,41 @@ class Observatory:
         """List what an experiment says about the question's unknowns, now."""
         return self._found(question, experiment, self.scorecard(experiment, site=site), now)
 
-    def evidence(
-        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Filed], now: datetime
-    ) -> list[Evidence]:
+    def evidence(self, basis: Basis) -> list[Evidence]:
         """List the evidence: what was filed, and what the experiments without a filed result say so far."""
         live = [
             one
-            for site, test in without_a_result(experiments, filed)
-            for one in self.found(question, test, now=now, site=site)
+            for site, test in without_a_result(basis.experiments, basis.filed)
+            for one in self.found(basis.question, test, now=basis.now, site=site)
         ]
-        return [*(one for _, one in filed), *live]
+        return [*(one for _, one in basis.filed), *live]
 
-    def verdict(
-        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Filed], now: datetime
-    ) -> Verdict:
+    def verdict(self, basis: Basis) -> Verdict:
         """Judge the question with all the evidence."""
+        names = tuple((site, one.experiment) for site, one in basis.experiments)
+        return self._fresh_or(
+            ("verdict", repr(basis.question), names, len(basis.filed)),
+            lambda: decide(basis.question, evidence=self.evidence(basis), whole=True),
+        )
 
-        def judge() -> Verdict:
-            evidence = self.evidence(question, experiments, filed=filed, now=now)
-            return decide(question, evidence=evidence, whole=True)
-
-        key = ("verdict", repr(question), tuple((site, one.experiment) for site, one in experiments), len(filed))
-        return self._fresh_or(key, judge)
-
-    def verdict_history(
-        self, question: Question, experiments: Sequence[Placed], *, filed: Sequence[Filed], now: datetime
-    ) -> list[tuple[datetime, Verdict]]:
+    def verdict_history(self, basis: Basis) -> list[tuple[datetime, Verdict]]:
         """Judge the question as it is now with the evidence as it stood at moments since the first experiment.
 
         On a long log the first answers leave moments out, and the next ones fill them in: nobody waits for a history.
         """
-        starts = [one.started_at for _, one in experiments if one.started_at is not None]
+        starts = [one.started_at for _, one in basis.experiments if one.started_at is not None]
         if not starts:
-            return [(now, self.verdict(question, experiments, filed=filed, now=now))]
-        first, *later = [min(starts), *moments(min(starts), now)]
-        history = self._in_time({at: self._judged_at(question, experiments, filed, at) for at in [first, *later[:-1]]})
-        return [*history, (now, self.verdict(question, experiments, filed=filed, now=now))]
+            return [(basis.now, self.verdict(basis))]
+        first, *later = [min(starts), *moments(min(starts), basis.now)]
+        history = self._in_time({at: self._judged_at(basis, at) for at in [first, *later[:-1]]})
+        return [*history, (basis.now, self.verdict(basis))]
 
-    def _judged_at(
-        self, question: Question, experiments: Sequence[Placed], filed: Sequence[Filed], at: datetime
-    ) -> "Past[Verdict]":
-        known = [(site, one) for site, one in filed if one.at is not None and one.at <= at]
+    def _judged_at(self, basis: Basis, at: datetime) -> "Past[Verdict]":
+        question = basis.question
+        known = [(site, one) for site, one in basis.filed if one.at is not None and one.at <= at]
         running = [
             (site, one)
-            for site, one in without_a_result(experiments, known)
+            for site, one in without_a_result(basis.experiments, known)
             if one.started_at is not None and one.started_at < at
         ]
 

@@ -1,7 +1,8 @@
 """Operations: the fold over what operators and editors did. What is built, live, compared and ruled, now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from embellie.domain.event import Event
@@ -33,6 +34,10 @@ class SiteOperations:
     evidence: list[Evidence] = field(default_factory=list)
     questions: list[tuple[datetime, QuestionFiled]] = field(default_factory=list)
     history: list[Event] = field(default_factory=list)
+
+    def copy(self) -> "SiteOperations":
+        """Copy them as they stand: what happens later does not change the copy."""
+        return SiteOperations(**{each.name: copy(getattr(self, each.name)) for each in fields(self)})
 
 
 class Operations:

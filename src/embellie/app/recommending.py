@@ -17,6 +17,7 @@ import numpy as np
 from embellie.app.choosing import choose
 from embellie.app.config import Config, sites_of
 from embellie.app.evaluation_document import difference_document, leaks_document, result_document
+from embellie.app.kept_signals import signals_for
 from embellie.app.operations import Operations
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError
@@ -25,12 +26,13 @@ from embellie.domain.release import setting_of
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import EventLog, Policy
+from embellie.recommend.built_in import build_policy
+from embellie.recommend.diversity import price
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.evaluation import Evaluation, evaluate
 from embellie.recommend.leaks import LeakCheck, check_leaks
-from embellie.recommend.policies import build_policy
 from embellie.recommend.replaying import ClickLog, Protocol
-from embellie.recommend.signals import Signal, signals_of
+from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 from embellie.store.article_files import USUAL
 from embellie.store.clicks import BadRow, Unit, read_clicks
@@ -199,6 +201,8 @@ def _catalogued(line: str, at: str) -> Article:
             section=str(named.get("section", "")),
             language=str(named.get("language", "")),
             title=str(named.get("title", "")),
+            summary=str(named.get("summary", "")),
+            tags=tuple(map(str, named.get("tags", ()))) if isinstance(named.get("tags"), list) else (),
             published_at=None if published is None else _utc(str(published)),
         )
     except (ValueError, KeyError, AttributeError) as error:
@@ -331,6 +335,8 @@ class Trial:
     half_life: float
     reads_known: int
     items: Sequence[tuple[Recommended, Article | None]]
+    price: float | None = None
+    """The share of the scores' sum that diversity gives up; `None` where nothing is diversified, or scores are no amounts."""
 
 
 def try_policy(
@@ -357,13 +363,19 @@ def try_policy(
         raise InputError("No log yet.", hint="Bring in articles first: `embellie catalogue sync`.", at=str(file))
     chosen = policy_of(policy, editors_list=place.editors_list)
     with SqliteLog(file) as log:
-        state, operations = fold_log(log, sites_of(config), until=asked["now"], signals=signals_of([chosen]))
+        state, operations = fold_log(log, sites_of(config), until=asked["now"], signals=signals_for([chosen], [spot]))
     given: dict[str, Any] = {"site": place.site, "placement": spot.placement, "n": spot.slots}
     given |= {name: value for name, value in asked.items() if value not in (None, "", ())}
     request = SlateRequest(**given)
     ranking = chosen(request, state)
     known = list(operations.of(place.site).rules.values())
     slate = apply_rules(ranking, request=request, state=state, rules=known, placement=spot)
+    followed = getattr(chosen, "followed", None)  # what a policy that diversifies would show undiversified
+    plain = (
+        apply_rules(followed(request, state), request=request, state=state, rules=known, placement=spot)
+        if followed
+        else []
+    )
     counters, now = state.site(place.site).counters, micros(request.now)
     return Trial(
         site=place,
@@ -373,6 +385,7 @@ def try_policy(
         half_life=counters.half_lives[counters.step(now)],
         reads_known=len(state.site(place.site).history(request)),
         items=[(item, state.article(place.site, item.article)) for item in slate],
+        price=price(plain, slate) if followed else None,
     )
 
 
@@ -400,6 +413,7 @@ def trial_document(trial: Trial) -> dict[str, Any]:
         "article": trial.request.article,
         "half_life_hours": trial.half_life,
         "reads_known": trial.reads_known,
+        **({} if trial.price is None else {"diversity_price": trial.price}),
         "items": [
             {
                 "article": item.article,

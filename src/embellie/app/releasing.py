@@ -10,7 +10,8 @@ from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
 from embellie.domain.scorecard import Effect, SampleRatio, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
-from embellie.release.stepping import Observation, step
+from embellie.release.changing import complete
+from embellie.release.stepping import GATE, Observation, step
 from embellie.serve.handling import step_name
 from embellie.store.wire import body_to_wire
 
@@ -55,20 +56,21 @@ def _calm(seen: Observation | Unavailable) -> int:
 
 
 def pass_gates(newsroom: Newsroom, site: str, *, metric: str, margin: float) -> list[Rollout]:
-    """Let each open rollout's gate look at its step, and record what it does; returns the rollouts that changed."""
+    """Let each open rollout's gate look at its step, and record what it does; returns the rollouts that changed.
+
+    What someone does with a rollout while its gate looks holds: the gate looks again the next time.
+    """
     changed = []
     for rollout in newsroom.rollouts(site):
         if rollout.state not in ("running", "held"):
             continue
         if rollout.weight >= 1:
-            after = newsroom.complete(site, rollout.rollout, by="gate")
+            after = complete(rollout, by=GATE, now=newsroom.clock())
         else:
             seen = observe(newsroom.scorecard(step_name(rollout), site=site), metric=metric, margin=margin)
             after = step(rollout, seen, newsroom.clock())
-            if after == rollout:
-                continue
-            newsroom.file(site, after)
-        changed.append(after)
+        if after != rollout and newsroom.settle(site, rollout, after):
+            changed.append(after)
     return changed
 
 

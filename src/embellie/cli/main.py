@@ -18,7 +18,7 @@ COMMANDS = {
     "doctor": "check a project and say what to mend",
     "config": "show the configuration as it is read",
     "frame": "1. check the question; draw each scenario's uncertainty; rank the unknowns",
-    "recommend": "2. try policies, evaluate them on a log",
+    "recommend": "2. try policies, evaluate them on a log, train a model",
     "serve": "3. the server: API, widget, dashboard",
     "measure": "4. scorecard of an experiment, or of any table",
     "decide": "5. verdict, value of information, what to learn next",

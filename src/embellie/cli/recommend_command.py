@@ -1,4 +1,4 @@
-"""`embellie recommend`: try policies on readers, evaluate them on a log."""
+"""`embellie recommend`: try policies on readers, evaluate them on a log, train a model."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from embellie.cli.click_log_options import (
 )
 from embellie.cli.comparing_command import compare, tune
 from embellie.cli.main import JSON_HELP, print_json, project_option
+from embellie.cli.recommend_train import models, train
 from embellie.domain.errors import InputError
 
 POLICY_HELP = "A policy: `popular`, `popular?half_life=6`, or your own, `file.py:Name`."
@@ -35,7 +36,11 @@ POLICY_HELP = "A policy: `popular`, `popular?half_life=6`, or your own, `file.py
 
 @click.group()
 def command() -> None:
-    """2. Try policies on readers; evaluate them on a log."""
+    """2. Try policies on readers; evaluate them on a log; train a model."""
+
+
+command.add_command(train)
+command.add_command(models)
 
 
 command.add_command(compare)
@@ -100,6 +105,10 @@ def _print_trial(trial: Trial) -> None:
         click.echo(f"{position:3}  {title[:60]:60}  {section[:12]:12}  {item.reason:24}  {item.score:.4g}")
     if not trial.items:
         click.echo("  Nothing is shown.")
+    if trial.price is not None:
+        click.echo(
+            f"\nDiversity costs {trial.price:.1%} of the score of the slate without it (of predicted reads, where scores are reads)."
+        )
 
 
 @command.command("evaluate")

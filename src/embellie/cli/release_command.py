@@ -42,14 +42,11 @@ def command() -> None:
 @click.option("--note", default="", help="A line for the history.")
 @project_option
 @site_option
-@by_option
 @json_option
-def build(
-    *, policy: str, settings: tuple[str, ...], note: str, project: Path, site: str, by: str, as_json: bool
-) -> None:
+def build(*, policy: str, settings: tuple[str, ...], note: str, project: Path, site: str, as_json: bool) -> None:
     """Build an immutable release of POLICY; the same content is the same release."""
     with _opened(project, site) as (newsroom, name):
-        release = newsroom.build(name, policy, dict(map(_setting, settings)), by=by, note=note)
+        release = newsroom.build(name, policy, dict(map(_setting, settings)), note=note)
         if as_json:
             print_json(release_document(release))
         else:

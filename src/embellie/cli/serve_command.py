@@ -14,6 +14,7 @@ from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
 from embellie.app.syncing import sync_until
+from embellie.app.training_job import train_until
 from embellie.cli.main import folder_of, project_instead
 from embellie.domain.errors import EmbellieError
 from embellie.web.server import check_exposure, open_keys, run
@@ -106,12 +107,13 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 
 @contextmanager
 def _background(newsroom: Newsroom) -> Iterator[None]:
-    """Keep the catalogue in step with its feeds, let rollouts' gates look, and fill the lake, while the server runs."""
+    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake and train models, while the server runs."""
     stopped = threading.Event()
     threads = [
         threading.Thread(target=sync_until, args=(newsroom, stopped), name="embellie-feeds", daemon=True),
         threading.Thread(target=_gates_until, args=(newsroom, stopped), name="embellie-gates", daemon=True),
         threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
+        threading.Thread(target=_train_until, args=(newsroom, stopped), name="embellie-training", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -125,6 +127,10 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
 
 def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
     compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True), project=newsroom.folder)
+
+
+def _train_until(newsroom: Newsroom, stopped: threading.Event) -> None:
+    train_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
 
 
 def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:

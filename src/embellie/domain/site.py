@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """A named spot that holds a slate of `slots` articles, at most `section_cap` of a section (0: no cap)."""
+    """A named spot that holds a slate of `slots` articles, at most `section_cap` of a section (0: no cap).
+
+    `one_per_story` keeps two articles that tell the same story out of one slate, and one whose twin the reader knows.
+    """
 
     placement: str
     slots: int = 4
     section_cap: int = 0
     max_age_hours: float = 0.0
+    one_per_story: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,11 +32,24 @@ class SlateRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """The numbers a policy looked at when it judged one article, `values` in the order of `names`.
+
+    Each value is a 32-bit float in its shortest decimal form, so that what is written down is exactly what was used.
+    `as_of` says what the policy knew then: how many articles, reads, clicks and consents of the site it had taken in.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    as_of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Recommended:
     """One article a policy proposes, best first, with the reason a reader could be told.
 
     `propensity` is the chance that the policy shows this article at this position. `team` is whose choice it was, where two
-    policies share a slate; `""` is nobody's.
+    policies share a slate; `""` is nobody's. `features` are what the policy looked at, where that is to be remembered.
     """
 
     article: str
@@ -44,11 +57,12 @@ class Recommended:
     score: float = 0.0
     propensity: float = 1.0
     team: str = ""
+    features: Features | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlateItem:
-    """One slot of a slate; `position` counts from 1."""
+    """One slot of a slate; `position` counts from 1, `features` follow the slate's `feature_names`."""
 
     article: str
     position: int
@@ -56,11 +70,16 @@ class SlateItem:
     reason: str
     score: float = 0.0
     team: str = ""
+    features: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slate:
-    """What the server answered; an event of kind `served` carries it whole, even when empty."""
+    """What the server answered; an event of kind `served` carries it whole, even when empty.
+
+    With `feature_names`, its items say what was known of them when they were chosen: after the site's first `as_of`
+    articles, reads, clicks and consents, and the articles that the page said this visit had opened (`visit_articles`).
+    """
 
     kind: ClassVar[str] = "served"
 
@@ -75,3 +94,6 @@ class Slate:
     experiment: str = ""
     items: tuple[SlateItem, ...] = ()
     features: Mapping[str, float] = field(default_factory=dict)
+    feature_names: tuple[str, ...] = ()
+    as_of: int = 0
+    visit_articles: tuple[str, ...] = ()

@@ -1,10 +1,12 @@
 """Affinity: what each reader has read, and how much more they like a section than others do."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
+from embellie.recommend.packing import pack, unpack
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 
 PSEUDO_READS = 10.0
@@ -53,6 +55,20 @@ class Histories:
     def of(self, reader: str) -> dict[int, int]:
         """Return a reader's articles (row → time in µs), the latest read last; empty when unknown."""
         return self._read.get(reader, _NOTHING)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return every history, and who withdrew when."""
+        return {
+            "readers": list(self._read),
+            "read": pack(self._read.values()),
+            "withdrawn": list(self._withdrawn),
+            "until": np.fromiter(self._withdrawn.values(), np.int64, len(self._withdrawn)),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take up histories."""
+        self._read = OrderedDict(zip(snapshot["readers"], unpack(snapshot["read"]), strict=True))
+        self._withdrawn = OrderedDict(zip(snapshot["withdrawn"], snapshot["until"].tolist(), strict=True))
 
 
 _NOTHING: dict[int, int] = {}

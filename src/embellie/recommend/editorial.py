@@ -1,19 +1,22 @@
 """Editorial rules: what no policy may break, applied last, always."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embellie.domain.moment import micros
-from embellie.domain.rule import Rule
+from embellie.domain.rule import MOST_BOOST, Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended, SlateRequest
+from embellie.recommend.favouring import Boosts, Floors, boosted
 from embellie.recommend.policies import EDITORS_CHOICE
 from embellie.recommend.ranking import Ranking
 from embellie.recommend.state import SiteState, State
+from embellie.recommend.stories import Stories
 
 _PATIENCE = 32
 
@@ -25,11 +28,16 @@ def apply_rules(
 
     Never: the page's own article; what the reader has read, before (with consent to profiling) or in this visit;
     what the caller excludes; what is withdrawn, embargoed, expired or not yet published; what the site does not
-    know; what is banned; another language than the request's (else the page's; `"*"` mixes); the same twice.
+    know; what is banned or under an editors' embargo; another language than the request's (else the page's; `"*"` mixes); the same twice.
     Of the policy's own choice, moreover: nothing older than `placement.max_age_hours`, at most
-    `placement.section_cap` of one section (0: no cap) and what caps allow. Unknown sections are not capped.
-    What editors chose themselves (a pin, their list) is exempt from age and cap, but counts towards it. Whatever falls out is refilled from the
-    rest of the ranking. A ranking that shows nothing stays empty: pins do not make a status quo.
+    `placement.section_cap` of one section (0: no cap) and what caps allow; with `placement.one_per_story`, one article of a
+    story, and none of a story of which the reader is on, has read, or is shown (`exclude`) another, as far as the state keeps
+    `Stories`. Unknown sections are not capped.
+    What editors chose themselves (a pin, their list) is exempt from age, cap and story, but counts towards them. Whatever
+    falls out is refilled from the rest of the ranking. A ranking that shows nothing stays empty: pins do not make a status quo.
+
+    Within all that, boosts reorder the policy's own choice (`favouring.boosted`, among what may be shown), and floors are met
+    where otherwise the last chance would pass, by the section's best by the policy's order.
 
     Args:
         ranking: A policy's ranking, best first; read only as far as needed.
@@ -43,16 +51,28 @@ def apply_rules(
     holding = [rule for rule in rules if rule.holds(request.placement, request.now)]
     gate = _Gate(request, state.site(request.site), holding, placement)
     pinned = _pinned(gate, holding)
-    rest = gate.choose(ranking)
+    floors = Floors(holding, n=request.n, pinned={at: gate.section_of(item.article) for at, item in pinned.items()})
+    rest = gate.choose(gate.favour(ranking, Boosts(holding)))
     slate: list[Recommended] = []
     while len(slate) < request.n:
-        item = pinned.pop(len(slate) + 1, None) or next(rest, None)
+        position = len(slate) + 1
+        item = pinned.pop(position, None) or _kept(gate, floors.due(position), ranking) or next(rest, None)
         if item is None:
             # The ranking ran out before the pins' positions: they close up.
             slate += [pinned[position] for position in sorted(pinned)]
             break
+        floors.meet(gate.section_of(item.article))
         slate.append(item)
     return slate[: request.n]
+
+
+def _kept(gate: "_Gate", sections: Sequence[str], ranking: Sequence[Recommended]) -> Recommended | None:
+    """Fill a place kept for one of some sections, the first that has anything to show."""
+    for section in sections:
+        item = next(gate.choose(gate.only(ranking, section)), None)
+        if item is not None:
+            return item if item.reason == EDITORS_CHOICE else replace(item, reason=f"floor:{section}")
+    return None
 
 
 def _pinned(gate: "_Gate", rules: Sequence[Rule]) -> dict[int, Recommended]:
@@ -79,6 +99,11 @@ class _Gate:
         self._now = micros(request.now)
         self._language = site.language(request)
         self._gone = {*site.read_rows(request), *site.shelf.rows((request.article, *request.exclude))}
+        stories = site.signals.get(Stories) if placement.one_per_story else None
+        self._stories = stories if isinstance(stories, Stories) else None
+        self._told = self._stories.among(self._gone) if self._stories else set()
+        embargoes = (rule.article for rule in rules if rule.action == "embargo")
+        self._gone.update(site.shelf.rows(embargoes))
         bans = [rule for rule in rules if rule.action == "ban"]
         self._gone.update(site.shelf.rows(ban.article for ban in bans if ban.article))
         self._banned_sections = {ban.section for ban in bans if ban.section and not ban.article}
@@ -103,8 +128,41 @@ class _Gate:
         (row,) = self._shelf.rows((article,))
         self._gone.add(row)
         self._taken[self._shelf.section_of(row)] += 1
+        if self._stories:
+            self._told.add(self._stories.of(row))
 
-    def choose(self, ranking: Sequence[Recommended]) -> Iterator[Recommended]:
+    def section_of(self, article: str) -> str:
+        """Return an article's section, `""` when unknown."""
+        row = self._shelf.row(article)
+        return "" if row is None else self._shelf.section_of(row)
+
+    def favour(self, ranking: Sequence[Recommended], boosts: Boosts) -> Iterable[Recommended]:
+        """Let boosts reorder what may be shown of a ranking; without any, it stays as it is."""
+        if not boosts:
+            return ranking
+        mask = self._open()
+        if isinstance(ranking, Ranking):
+            ranking = ranking.where(mask)
+
+        def passes(item: Recommended) -> bool:
+            row = self._shelf.row(item.article)
+            return row is not None and (bool(mask[row]) or item.reason == EDITORS_CHOICE)
+
+        def factor(item: Recommended) -> float:
+            (row,) = self._shelf.rows((item.article,))
+            if item.reason == EDITORS_CHOICE:
+                return 1.0
+            return boosts.factor(self._shelf.articles[row])
+
+        return boosted(filter(passes, ranking), factor, most=MOST_BOOST)
+
+    def only(self, ranking: Sequence[Recommended], section: str) -> Iterable[Recommended]:
+        """Return what a ranking holds of a section."""
+        if isinstance(ranking, Ranking):
+            return ranking.where(self._open() & (self._shelf.section == self._shelf.sections.find(section)))
+        return (item for item in ranking if self.section_of(item.article) == section)
+
+    def choose(self, ranking: Iterable[Recommended]) -> Iterator[Recommended]:
         """Let the allowed ones of a ranking pass, in order."""
         refused = 0
         for item in ranking:
@@ -126,6 +184,8 @@ class _Gate:
         if self._language:
             mask &= shelf.in_language(self._language)
         mask[list(self._gone)] = False
+        if self._stories:
+            mask &= ~self._stories.tells(self._told, len(mask))
         words = enumerate(shelf.sections.words)
         shut = [code for code, word in words if word in self._banned_sections or not self._has_room(word)]
         return mask & ~np.isin(shelf.section, shut)
@@ -133,6 +193,8 @@ class _Gate:
     def _fits(self, article: str) -> bool:
         (row,) = self._shelf.rows((article,))
         if self._shelf.published[row] < self._oldest:
+            return False
+        if self._stories and self._told and (story := self._stories.of(row)) and story in self._told:
             return False
         return self._has_room(self._shelf.section_of(row))
 

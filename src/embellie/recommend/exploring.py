@@ -10,6 +10,7 @@ from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
 from embellie.recommend.interleaving import policy_named, request_coins
 from embellie.recommend.ranking import Unread
+from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 
 
@@ -67,6 +68,16 @@ class Exploring:
                 at="settings.policy",
             )
         object.__setattr__(self, "_followed", policy_named(self.policy))
+
+    @property
+    def signals(self) -> tuple[type[Signal], ...]:
+        """What the policy looks at."""
+        return signals_of([getattr(self, "_followed")])  # noqa: B009 - set on a frozen class
+
+    @property
+    def logs_features(self) -> bool:
+        """Whether the policy's slates carry features."""
+        return bool(getattr(getattr(self, "_followed"), "logs_features", False))  # noqa: B009 - set on a frozen class
 
     def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
         """Rank as the policy does, or its best articles in any order."""

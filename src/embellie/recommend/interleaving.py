@@ -12,7 +12,8 @@ from embellie.domain.moment import micros
 from embellie.domain.release import setting_of
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
-from embellie.recommend.policies import build_policy
+from embellie.recommend.built_in import build_policy
+from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 
 EXACT_ROUNDS = 12
@@ -157,6 +158,16 @@ class Interleaved:
             if text.partition("?")[0] == self.name:
                 raise InputError("`interleaved` cannot draft for itself.", hint="Name two policies.", at="settings")
         object.__setattr__(self, "_policies", (policy_named(self.first), policy_named(self.second)))
+
+    @property
+    def signals(self) -> tuple[type[Signal], ...]:
+        """What the two policies look at."""
+        return signals_of(getattr(self, "_policies"))  # noqa: B009 - set on a frozen class
+
+    @property
+    def logs_features(self) -> bool:
+        """Whether the slates of either carry features."""
+        return any(getattr(one, "logs_features", False) for one in getattr(self, "_policies"))  # noqa: B009
 
     def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
         """Draft the two rankings."""

@@ -1,15 +1,12 @@
 """Policies: from "nothing, as today" to the default heuristic. Candidates → filters → score → rank."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from embellie.domain.errors import InputError, unknown_name
+from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
-from embellie.domain.release import Setting
 from embellie.domain.slate import Recommended, SlateRequest
-from embellie.ports import Policy
 from embellie.recommend.affinity import PSEUDO_READS, section_lift, section_shares, section_weights
 from embellie.recommend.popularity import ENOUGH_READS, MICROS_PER_HOUR, Floats, optimistic_reads
 from embellie.recommend.ranking import Ranking
@@ -172,8 +169,11 @@ class Affinity(Popular):
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by popularity times the reader's lift of the section."""
-        popular = super().score(request, site)
-        lift = self._lift(request, site, popular.values)
+        return self.lifted(super().score(request, site), request, site)
+
+    def lifted(self, popular: Scored, request: SlateRequest, site: SiteState) -> Scored:
+        """Lift a popularity by the reader's taste for each section."""
+        lift = self.lift(request, site, popular.values)
         if lift is None:
             return popular
         sections = site.shelf.section
@@ -184,7 +184,7 @@ class Affinity(Popular):
 
         return Scored(popular.values * lift[sections], reason)
 
-    def _lift(self, request: SlateRequest, site: SiteState, popularity: Floats) -> Floats | None:
+    def lift(self, request: SlateRequest, site: SiteState, popularity: Floats) -> Floats | None:
         """Return the lift of each section, `None` when nothing is or may be known of the reader."""
         sections, count = site.shelf.section, len(site.shelf.sections)
         history = site.history(request)
@@ -197,87 +197,3 @@ class Affinity(Popular):
         lift = section_lift(weights, section_shares(popularity, sections, count=count), pseudo_reads=self.pseudo_reads)
         lift[0] = 1.0
         return lift
-
-
-def interleaved(first: str = "popular", second: str = "affinity", salt: str = "") -> Policy[State]:
-    """Build the policy that lets two others draft one slate (`interleaving.Interleaved`)."""
-    from embellie.recommend.interleaving import Interleaved  # it builds policies itself
-
-    return Interleaved(first=first, second=second, salt=salt)
-
-
-def exploring(policy: str = "popular", epsilon: float = 0.05, pool: int = 20, salt: str = "") -> Policy[State]:
-    """Build the policy that now and then shows another's best articles in any order (`exploring.Exploring`)."""
-    from embellie.recommend.exploring import Exploring  # it builds policies itself
-
-    return Exploring(policy=policy, epsilon=epsilon, pool=pool, salt=salt)
-
-
-def ease(articles: int = 500, ridge: float = 20.0, days: float = 30.0, beneath: float = 0.9) -> Policy[State]:
-    """Build the policy of linear weights between articles read together (`ease.Ease`)."""
-    from embellie.recommend.ease import Ease  # it builds on the policies here
-
-    return Ease(articles=articles, ridge=ridge, days=days, beneath=beneath)
-
-
-def factors(
-    *,
-    factors: int = 32,
-    regularisation: float = 1.0,
-    confidence: float = 10.0,
-    iterations: int = 10,
-    days: float = 30.0,
-    beneath: float = 0.9,
-) -> Policy[State]:
-    """Build the policy of implicit matrix factorisation (`factors.Factors`, extra `ml`)."""
-    from embellie.recommend.factors import Factors  # it builds on the policies here
-
-    return Factors(
-        factors=factors,
-        regularisation=regularisation,
-        confidence=confidence,
-        iterations=iterations,
-        days=days,
-        beneath=beneath,
-    )
-
-
-POLICIES: dict[str, Callable[..., Policy[State]]] = {
-    StatusQuo.name: StatusQuo,
-    Latest.name: Latest,
-    Popular.name: Popular,
-    SameSection.name: SameSection,
-    Affinity.name: Affinity,
-    "interleaved": interleaved,
-    "exploring": exploring,
-    "ease": ease,
-    "factors": factors,
-}
-"""The built-in policies by name; each takes its settings as keyword arguments."""
-
-
-def build_policy(
-    name: str, settings: Mapping[str, Setting] | None = None, *, editors_list: Sequence[str] = ()
-) -> Policy[State]:
-    """Build a policy by name.
-
-    Args:
-        name: One of `POLICIES`.
-        settings: Its settings.
-        editors_list: The site's list, for a `status_quo` with `list = "editors"` that names no articles itself.
-
-    Raises:
-        UnknownName: There is no such policy.
-        InputError: It has no such setting, or the value is wrong.
-    """
-    if name not in POLICIES:
-        raise unknown_name("policy", name, POLICIES)
-    known = inspect.signature(POLICIES[name]).parameters
-    given = dict(settings or {})
-    for key in given:
-        if key not in known:
-            wrong = unknown_name(f"setting of `{name}`", key, known)
-            raise InputError(wrong.message, hint=wrong.hint, at=f"settings.{key}")
-    if name == "status_quo" and given.get("list") == "editors" and not given.get("articles"):
-        given["articles"] = ",".join(editors_list)
-    return POLICIES[name](**given)

@@ -1,7 +1,8 @@
 """Popularity: decayed reads at a ladder of half-lives, and the half-life that fits the traffic."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ ENOUGH_READS = 50.0
 """Decayed reads of a site that make a ranking of its articles worth reading."""
 
 _MOST_EXPONENT = 256.0
+_MOST_WAITING = 4096
 
 
 class ReadCounters:
@@ -24,7 +26,7 @@ class ReadCounters:
 
     A read at time t weighs 2^((t - L) / h), L being a landmark of the past; what it is worth now follows by one
     factor common to all articles, 2^(-(now - L) / h). So a read touches one row, time passing touches none, and
-    asking changes nothing: folding in one go or in pieces gives the same bits. ("Forward decay": Cormode,
+    asking changes no answer: folding in one go or in pieces gives the same bits. ("Forward decay": Cormode,
     Shkapenyuk, Srivastava & Xu, ICDE 2009.) The landmark moves on, and the weights with it, before they overflow.
 
     Args:
@@ -38,6 +40,10 @@ class ReadCounters:
         self._totals = np.zeros(len(self.half_lives))
         # One line per half-life, so that scoring reads memory in order.
         self._weights = np.zeros((len(self.half_lives), 64))
+        self._limit = self._furthest()
+        # Reads not added up yet: that is done when someone asks.
+        self._rows: list[int] = []
+        self._times: list[int] = []
         self.size = 0
 
     def grow(self, size: int) -> None:
@@ -51,20 +57,59 @@ class ReadCounters:
 
     def add(self, row: int, at: int) -> None:
         """Count one read of an article at a time in µs since 1970 (UTC)."""
-        exponents = (at - self._landmarks) / self._micros
-        if exponents[0] > _MOST_EXPONENT:
-            self._move_landmarks(at, exponents)
-            exponents = (at - self._landmarks) / self._micros
-        weights = np.exp2(exponents)
-        self._weights[:, row] += weights
-        self._totals += weights
+        if at > self._limit:
+            self._settle()
+            self._move_landmarks(at)
+        self._rows.append(row)
+        self._times.append(at)
+        if len(self._rows) >= _MOST_WAITING:
+            self._settle()
 
-    def _move_landmarks(self, at: int, exponents: Floats) -> None:
+    def _settle(self) -> None:
+        """Add up the reads that wait: many at once cost little, one after another in their order, so to the same bits."""
+        if not self._rows:
+            return
+        times, rows = np.array(self._times, np.int64), np.array(self._rows, np.int64)
+        self._times.clear()
+        self._rows.clear()
+        weights = np.exp2((times - self._landmarks[:, None]) / self._micros[:, None])
+        places = np.arange(len(self.half_lives))[:, None] * self._weights.shape[1] + rows
+        np.add.at(self._weights.reshape(-1), places.reshape(-1), weights.reshape(-1))
+        self._totals = np.add.accumulate(np.column_stack([self._totals, weights]), axis=1)[:, -1].copy()
+
+    def _move_landmarks(self, at: int) -> None:
+        exponents = (at - self._landmarks) / self._micros
         far = exponents > _MOST_EXPONENT
         shrink = np.exp2(-exponents[far])
         self._weights[far] *= shrink[:, None]
         self._totals[far] *= shrink
         self._landmarks[far] = at
+        self._limit = self._furthest()
+
+    def _furthest(self) -> int:
+        """Return the time from which a landmark must move, the shortest half-life's."""
+        return int(self._landmarks[0]) + math.ceil(_MOST_EXPONENT * float(self._micros[0]))
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return all it counts."""
+        self._settle()
+        return {
+            "half_lives": np.array(self.half_lives),
+            "landmarks": self._landmarks.copy(),
+            "totals": self._totals.copy(),
+            "weights": self._weights[:, : self.size].copy(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take up what other counters of the same half-lives counted."""
+        weights = snapshot["weights"]
+        self._landmarks, self._totals = snapshot["landmarks"].copy(), snapshot["totals"].copy()
+        self._limit = self._furthest()
+        self._times.clear()
+        self._rows.clear()
+        self.size = weights.shape[1]
+        self._weights = np.zeros((len(self.half_lives), max(64, self.size)))
+        self._weights[:, : self.size] = weights
 
     def _worth(self, now: int) -> Floats:
         # A `now` before the reads themselves must not overflow.
@@ -73,6 +118,7 @@ class ReadCounters:
 
     def totals(self, now: int) -> Floats:
         """Return the site's decayed reads at `now`, one number per half-life."""
+        self._settle()
         totals: Floats = self._totals * self._worth(now)
         return totals
 
@@ -95,6 +141,7 @@ class ReadCounters:
 
     def reads(self, now: int, step: int) -> Floats:
         """Return the decayed reads of every article at `now`, for one half-life of the ladder."""
+        self._settle()
         reads: Floats = self._weights[step, : self.size] * self._worth(now)[step]
         return reads
 

@@ -6,7 +6,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from embellie.domain.slate import Recommended
+from embellie.domain.slate import Features, Recommended
 from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.shelf import Names
 
@@ -97,10 +97,18 @@ class Ranking(Unread):
         recency: Their times of publication (µs).
         ids: The names of all rows.
         reason: Gives the reason of a row.
+        features: Gives what a row was judged by, if that is to be remembered.
     """
 
     def __init__(
-        self, rows: Integers, scores: Floats, recency: Integers, ids: Sequence[str], *, reason: Callable[[int], str]
+        self,
+        rows: Integers,
+        scores: Floats,
+        recency: Integers,
+        ids: Sequence[str],
+        *,
+        reason: Callable[[int], str],
+        features: Callable[[int], Features | None] = lambda _: None,
     ) -> None:
         self._rows = rows
         self._scores = scores
@@ -108,6 +116,7 @@ class Ranking(Unread):
         self._ids = ids
         self._names = Names(ids, rows)
         self._reason = reason
+        self._features = features
         self._order = best_first(scores, recency, self._names, _FIRST)
 
     def __len__(self) -> int:
@@ -119,10 +128,19 @@ class Ranking(Unread):
     def where(self, keep: NDArray[np.bool_]) -> "Ranking":
         """Return the ranking of those articles for which `keep` (one truth per row of the site) holds."""
         kept = keep[self._rows]
-        return Ranking(self._rows[kept], self._scores[kept], self._recency[kept], self._ids, reason=self._reason)
+        return Ranking(
+            self._rows[kept],
+            self._scores[kept],
+            self._recency[kept],
+            self._ids,
+            reason=self._reason,
+            features=self._features,
+        )
 
     def _item(self, index: int) -> Recommended:
         if index >= len(self._order):
             self._order = best_first(self._scores, self._recency, self._names, len(self._rows))
         place = int(self._order[index])
-        return Recommended(self._names[place], self._reason(int(self._rows[place])), float(self._scores[place]))
+        row = int(self._rows[place])
+        score = float(self._scores[place])
+        return Recommended(self._names[place], self._reason(row), score, features=self._features(row))

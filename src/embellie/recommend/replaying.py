@@ -21,7 +21,8 @@ from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 
 SITE = "log"
-_SPOT = Placement(placement="replay")
+_NEVER_OPENED = ("", "")
+_SPOT = Placement(placement="replay", one_per_story=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +83,20 @@ def targets_of(
     visits: dict[str, list[int]] = {}
     opened: set[tuple[str, str]] = set()
     found: list[Target] = []
+    articles, drop = log.articles, seen == "drop"
     for click, visit in enumerate(log.visits):
-        before = visits.setdefault(visit, []) if visit else []
-        if before and log.articles[before[-1]] == log.articles[click]:
+        before = visits.get(visit) if visit else None
+        if before and articles[before[-1]] == articles[click]:
             continue
-        once = {(log.readers[click] or f"visit {visit}", log.articles[click])}
-        if before and not (seen == "drop" and once <= opened):
+        once = (log.readers[click] or f"visit {visit}", articles[click]) if drop else _NEVER_OPENED
+        if before and once not in opened:
             found.append(Target(click, tuple(before)))
-        opened |= once
-        before.append(click)
+        if drop:
+            opened.add(once)
+        if before is not None:
+            before.append(click)
+        elif visit:
+            visits[visit] = [click]
     if target == "last":
         last = {log.visits[one.click]: one for one in found}
         found = sorted(last.values(), key=lambda one: one.click)
@@ -109,10 +115,13 @@ def choose_targets(log: ClickLog, protocol: Protocol) -> list[Target]:
     return [found[i] for i in np.sort(drawn).tolist()]
 
 
-def events_of(log: ClickLog) -> Iterator[Event]:
-    """Tell the log as events: an article when it is published, at the latest just before its first click; then reads.
+def steps_of(log: ClickLog) -> Iterator[tuple[int, Article | None, int]]:
+    """Tell the log in order: an article when it is published, at the latest just before its first click; then its click.
 
     A catalogue's article without a time of publication is told with its first click, so it cannot be known earlier.
+
+    Returns:
+        The time (µs), the article if it is one, and else the click's place in the log.
     """
     coming = sorted(
         ((micros(one.published_at), one) for one in log.catalogue.values() if one.published_at is not None),
@@ -120,24 +129,33 @@ def events_of(log: ClickLog) -> Iterator[Event]:
     )
     told: set[str] = set()
     following = 0
-    for click, at in enumerate(log.at.tolist()):
+    for click, (at, name) in enumerate(zip(log.at.tolist(), log.articles, strict=True)):
         while following < len(coming) and coming[following][0] <= at:
             published, article = coming[following]
             following += 1
             if article.article not in told:
                 told.add(article.article)
-                yield _event(f"article {article.article}", published, article)
-        name = log.articles[click]
+                yield published, article, -1
         if name not in told:
             told.add(name)
             known = log.catalogue.get(name)
             if known is not None:
                 # Read before its stated publication: the log is right, the catalogue's clock is not.
-                yield _event(f"article {name}", at, replace(known, published_at=moment(at)))
-        yield _event(f"click {click}", at, Read(article=name, reader=log.readers[click], visit=log.visits[click]))
+                yield at, replace(known, published_at=moment(at)), -1
+        yield at, None, click
     for published, article in coming[following:]:
         if article.article not in told:
-            yield _event(f"article {article.article}", published, article)
+            yield published, article, -1
+
+
+def events_of(log: ClickLog) -> Iterator[Event]:
+    """Tell the log as the events that a site would have sent (`steps_of`)."""
+    for at, article, click in steps_of(log):
+        if article is not None:
+            yield _event(f"article {article.article}", at, article)
+        else:
+            read = Read(article=log.articles[click], reader=log.readers[click], visit=log.visits[click])
+            yield _event(f"click {click}", at, read)
 
 
 def _event(name: str, at: int, body: Article | Read) -> Event:
@@ -170,8 +188,8 @@ class Replay:
         self.state = State(from_reads=True, signals=signals)
         self.fold_seconds = 0.0
         self._timer = timer
-        self._events = events_of(log)
-        self._following = next(self._events, None)
+        self._steps = steps_of(log)
+        self._following = next(self._steps, None)
 
     def requests(self, targets: Iterable[Target]) -> Iterator[tuple[Target, SlateRequest]]:
         """Walk through targets in order of time, the state standing at the start of each one's window."""
@@ -186,12 +204,20 @@ class Replay:
 
     def _fold_until(self, start: int) -> None:
         """Fold every event before `start`; those at `start` belong to the window."""
-        if self._following is None or micros(self._following.at) >= start:
+        following = self._following
+        if following is None or following[0] >= start:
             return
         began = self._timer()
-        while self._following is not None and micros(self._following.at) < start:
-            self.state.apply(self._following)
-            self._following = next(self._events, None)
+        site = self.state.kept(SITE)
+        readers, visits, articles = self.log.readers, self.log.visits, self.log.articles
+        while following is not None and following[0] < start:
+            at, article, click = following
+            if article is not None:
+                site.publish(article, at)
+            else:
+                site.open(articles[click], at, reader=readers[click], visit=visits[click], read=True, profiling=True)
+            following = next(self._steps, None)
+        self._following = following
         self.fold_seconds += self._timer() - began
 
     def request(self, target: Target) -> SlateRequest:

@@ -1,6 +1,6 @@
 """Shelf: a site's articles as columns, so that fifty thousand are filtered and scored at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from embellie.domain.article import Article
 from embellie.domain.moment import micros
+from embellie.recommend.packing import pack_articles, unpack_articles
 from embellie.recommend.popularity import Integers
 
+_COLUMNS = ("_told", "_published", "_starts", "_expires", "_live", "_section", "_language")
 NEVER = np.iinfo(np.int64).max
 _ALWAYS = np.iinfo(np.int64).min
 
@@ -26,9 +28,9 @@ def primary_language(tag: str) -> str:
 class Codes:
     """Words numbered as they come; the empty word is 0."""
 
-    def __init__(self) -> None:
-        self.words = [""]
-        self._codes = {"": 0}
+    def __init__(self, words: Iterable[str] = ("",)) -> None:
+        self.words = list(words)
+        self._codes = {word: code for code, word in enumerate(self.words)}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -118,6 +120,13 @@ class Shelf:
         """Return the rows of those articles that are known."""
         return [row for row in map(self._rows.get, articles) if row is not None]
 
+    def holds(self, article: Article, at: int) -> bool:
+        """Tell whether this says nothing new: told already, or older than what is known."""
+        row = self._rows.get(article.article)
+        if row is None or at > self._told[row]:
+            return False
+        return bool(at < self._told[row]) or self.articles[row] == article
+
     def put(self, article: Article, at: int) -> int:
         """Take in an article as told at a time (µs); what is older than what is known changes nothing."""
         row = self._rows.get(article.article)
@@ -160,7 +169,7 @@ class Shelf:
         self.ids.append(article)
         self.articles.append(None)
         if row >= len(self._told):
-            for name in ("_told", "_published", "_starts", "_expires", "_live", "_section", "_language"):
+            for name in _COLUMNS:
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
         self._published[row] = at
@@ -194,6 +203,30 @@ class Shelf:
         """Tell whether readers may be shown one article at a time (µs)."""
         return bool(self._live[row] and self._starts[row] <= now < self._expires[row])
 
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return the whole shelf."""
+        columns = {name.strip("_"): getattr(self, name)[: len(self.ids)].copy() for name in _COLUMNS}
+        return columns | {
+            "ids": list(self.ids),
+            "articles": pack_articles(self.articles),
+            "sections": list(self.sections.words),
+            "languages": list(self.languages.words),
+            "spare": self._spare,
+        }
 
-def _column(size: int, kind: type) -> Any:
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take up a whole shelf."""
+        self.ids = list(snapshot["ids"])
+        self.articles = unpack_articles(snapshot["articles"])
+        self.sections, self.languages = Codes(snapshot["sections"]), Codes(snapshot["languages"])
+        self._spare = int(snapshot["spare"])
+        self._rows = {name: row for row, name in enumerate(self.ids)}
+        for name in _COLUMNS:
+            given = snapshot[name.strip("_")]
+            column = _column(max(64, len(given)), given.dtype)
+            column[: len(given)] = given
+            setattr(self, name, column)
+
+
+def _column(size: int, kind: Any) -> Any:
     return np.zeros(size, kind)

@@ -1,10 +1,11 @@
 """State: the fold over the log that policies look at; the same code live and in replay."""
 
+import gc
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,18 @@ from embellie.domain.moment import micros
 from embellie.domain.reading import Click, ConsentChange, Erasure, Read
 from embellie.domain.slate import SlateRequest
 from embellie.recommend.affinity import Histories
+from embellie.recommend.packing import pack, unpack
 from embellie.recommend.popularity import HALF_LIVES, ReadCounters
 from embellie.recommend.shelf import Shelf, primary_language
 from embellie.recommend.signals import Opened, Signal
 
 SignalT = TypeVar("SignalT", bound=Signal)
+
+SNAPSHOT = 1
+"""The version of snapshots: raised when what is remembered, or how it is counted, changes."""
+
+HEARD = (Article, Read, Click, ConsentChange, Erasure)
+"""The kinds that `SiteState.heard` counts: all that may change a ranking. An article told again does not count again."""
 
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
@@ -47,6 +55,15 @@ class _Visit:
     rows: dict[int, None] = field(default_factory=dict)
 
 
+_NOTHING: dict[int, None] = {}
+
+
+def told_at(event: Event) -> int:
+    """Return when an event was (µs): a reader's clock that runs fast must not push the whole site's reads into the past."""
+    at = micros(event.at)
+    return at if event.received_at is None else min(at, micros(event.received_at))
+
+
 class SiteState:
     """One site: its articles, how much each is read, what each reader has read, and the signals asked for (by type)."""
 
@@ -57,24 +74,31 @@ class SiteState:
         self.counters = ReadCounters(half_lives)
         self.histories = Histories(articles=bounds.history, readers=bounds.readers)
         self.signals: dict[type[Signal], Signal] = {signal: signal() for signal in signals}
+        self.heard = 0
+        """How many articles, reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
+        self._told = tuple(self.signals.values())
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
 
     def apply(self, event: Event) -> None:
         """Take in one event; kinds that change no ranking pass by."""
-        at = micros(event.at)
-        if event.received_at is not None:
-            # A reader's clock that runs fast must not push the whole site's reads into the past.
-            at = min(at, micros(event.received_at))
+        at = told_at(event)
+        if isinstance(event.body, Article) and self.shelf.holds(event.body, at):
+            return
+        self.heard += isinstance(event.body, HEARD)
         match event.body:
             case Article() as article:
-                row = self.shelf.put(article, at)
-                self.counters.grow(len(self.shelf))
-                for signal in self.signals.values():
-                    signal.publish(row, article, at)
-            case Read() | Click() as opened:
-                self._open(opened, at, profiling=event.consent == "profiling")
+                self.publish(article, at)
+            case Read() | Click() as body:
+                self.open(
+                    body.article,
+                    at,
+                    reader=body.reader,
+                    visit=body.visit,
+                    read=isinstance(body, Read),
+                    profiling=event.consent == "profiling",
+                )
             case ConsentChange(reader=reader, state=consent):
                 if consent != "profiling":
                     self._forget(reader, at)
@@ -83,37 +107,49 @@ class SiteState:
             case _:
                 pass
 
-    def _open(self, opened: Read | Click, at: int, *, profiling: bool) -> None:
-        row = self.shelf.meet(opened.article, at)
+    def publish(self, article: Article, at: int) -> None:
+        """Take in an article, told at a time (µs)."""
+        row = self.shelf.put(article, at)
+        self.counters.grow(len(self.shelf))
+        for signal in self.signals.values():
+            signal.publish(row, article, at)
+
+    def open(self, article: str, at: int, *, reader: str, visit: str, read: bool, profiling: bool) -> None:
+        """Take in that an article was opened at a time (µs): by a read, or by a click that a read will follow."""
+        row = self.shelf.meet(article, at)
         if row is None:
             return
-        self.counters.grow(len(self.shelf))
+        if row >= self.counters.size:
+            self.counters.grow(row + 1)
         # A click and the read that follows it are one: an article counts once per visit.
-        visit = self._visits.get(opened.visit) if self.signals else None
-        before = tuple(visit.rows) if visit else ()
-        new = self._enter(opened, row) if opened.visit else isinstance(opened, Read)
-        if self.signals:
-            told = Opened(row, at, opened.reader, opened.visit, before, not new, profiling)
-            for signal in self.signals.values():
-                signal.open(told)
+        rows = self._enter(visit, reader) if visit else _NOTHING
+        new = row not in rows if visit else read
+        if self._told:
+            opened = Opened(row, at, reader, visit, tuple(rows), not new, profiling)
+            for signal in self._told:
+                signal.open(opened)
         if new:
             self.counters.add(row, at)
-        if profiling and opened.reader:
-            self.histories.add(opened.reader, row, at)
+            if visit:
+                rows[row] = None
+                if len(rows) > self._bounds.visit_articles:
+                    del rows[next(iter(rows))]
+        if profiling and reader:
+            self.histories.add(reader, row, at)
 
-    def _enter(self, opened: Read | Click, row: int) -> bool:
-        visit = self._visits.get(opened.visit)
+    def _enter(self, name: str, reader: str) -> dict[int, None]:
+        """Return the rows of a visit, which begins if it is new."""
+        visit = self._visits.get(name)
         if visit is None:
-            visit = self._visits[opened.visit] = _Visit(opened.reader)
-            self._visits_of.setdefault(opened.reader, set()).add(opened.visit)
+            visit = self._visits[name] = _Visit(reader)
+            others = self._visits_of.get(reader)
+            if others is None:
+                self._visits_of[reader] = {name}
+            else:
+                others.add(name)
             if len(self._visits) > self._bounds.visits:
                 self._leave(next(iter(self._visits)))
-        if row in visit.rows:
-            return False
-        visit.rows[row] = None
-        if len(visit.rows) > self._bounds.visit_articles:
-            del visit.rows[next(iter(visit.rows))]
-        return True
+        return visit.rows
 
     def _forget(self, reader: str, at: int) -> None:
         if not reader:
@@ -131,6 +167,37 @@ class SiteState:
         others.discard(name)
         if not others:
             del self._visits_of[reader]
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return all that is known of the site."""
+        visits = self._visits.values()
+        return {
+            "heard": self.heard,
+            "shelf": self.shelf.snapshot(),
+            "counters": self.counters.snapshot(),
+            "histories": self.histories.snapshot(),
+            "visits": {
+                "names": list(self._visits),
+                "readers": [visit.reader for visit in visits],
+                "rows": pack((visit.rows for visit in visits), values=None),
+            },
+            "signals": {kind.name: signal.snapshot() for kind, signal in self.signals.items()},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Become what gave a snapshot."""
+        self.heard = int(snapshot["heard"])
+        self.shelf.restore(snapshot["shelf"])
+        self.counters.restore(snapshot["counters"])
+        self.histories.restore(snapshot["histories"])
+        visits = snapshot["visits"]
+        known = zip(visits["names"], visits["readers"], unpack(visits["rows"]), strict=True)
+        self._visits = OrderedDict((name, _Visit(reader, rows)) for name, reader, rows in known)
+        self._visits_of = {}
+        for name, visit in self._visits.items():
+            self._visits_of.setdefault(visit.reader, set()).add(name)
+        for kind, signal in self.signals.items():
+            signal.restore(snapshot["signals"][kind.name])
 
     def signal(self, kind: type[SignalT]) -> SignalT:
         """Return what a signal remembers.
@@ -224,10 +291,7 @@ class State:
 
     def apply(self, event: Event) -> None:
         """Take in one event."""
-        site = self._sites.get(event.site)
-        if site is None:
-            site = self._sites[event.site] = self._new()
-        site.apply(event)
+        self.kept(event.site).apply(event)
 
     def fold(self, events: Iterable[Event]) -> "State":
         """Take in events in order; return the state itself."""
@@ -235,9 +299,55 @@ class State:
             self.apply(event)
         return self
 
+    def kept(self, name: str) -> SiteState:
+        """Return one site's state to fold into; it begins if nothing is known of the site."""
+        site = self._sites.get(name)
+        if site is None:
+            site = self._sites[name] = self._new()
+        return site
+
     def site(self, name: str) -> SiteState:
         """Return one site's state; an empty one for a site nothing is known of."""
         return self._sites.get(name) or self._new()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return all it remembers, as arrays, numbers, texts, and lists and mappings of them; a copy of its own."""
+        return {
+            "version": SNAPSHOT,
+            "half_lives": list(self._half_lives),
+            "signals": [signal.name for signal in self.signals],
+            "sites": {name: site.snapshot() for name, site in self._sites.items()},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> "State":
+        """Become what gave a snapshot; return the state itself.
+
+        Folding on from there gives the same bits as folding the whole log, if the bounds are the same. Signals that the
+        snapshot has and this state was not asked for are left out.
+
+        Raises:
+            InputError: The snapshot is of another version, has other half-lives, or lacks a signal: fold the log.
+        """
+        lacking = {signal.name for signal in self.signals} - set(snapshot.get("signals", ()))
+        for what, wrong in (
+            (f"is of version {snapshot.get('version')}, not {SNAPSHOT}", snapshot.get("version") != SNAPSHOT),
+            ("has other half-lives", tuple(snapshot.get("half_lives", ())) != self._half_lives),
+            (f"lacks `{'`, `'.join(sorted(lacking))}`", bool(lacking)),
+        ):
+            if wrong:
+                raise InputError(f"The snapshot {what}.", hint="Fold the log from its beginning, and take a new one.")
+        collecting = gc.isenabled()
+        # A million small dictionaries at once: looking for cycles among them would double the time.
+        gc.disable()
+        try:
+            self._sites = {}
+            for name, given in snapshot["sites"].items():
+                site = self._sites[name] = self._new()
+                site.restore(given)
+        finally:
+            if collecting:
+                gc.enable()
+        return self
 
     def article(self, site: str, article: str) -> Article | None:
         """Return an article as last published."""

@@ -119,6 +119,7 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
     placement = placement_of(snapshot, request.placement)
     chosen, ranking = _rank(snapshot, request, placement)
     release = snapshot.releases[chosen.release]
+    seen = next((one.features for one in ranking if one.features), None)
     items = tuple(
         SlateItem(
             article=one.article,
@@ -127,6 +128,7 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
             reason=one.reason,
             score=one.score,
             team=one.team,
+            features=one.features.values if seen and one.features and one.features.names == seen.names else (),
         )
         for position, one in enumerate(ranking, start=1)
     )
@@ -142,6 +144,9 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
         release=chosen.release,
         policy=release.policy,
         items=items,
+        feature_names=seen.names if seen else (),
+        as_of=seen.as_of if seen else 0,
+        visit_articles=request.visit_articles if seen and identified else (),
     )
     return Handled(slate, tuple(_exposures(snapshot, request, chosen)) if identified else ())
 

@@ -1,6 +1,7 @@
 """Analysis: the log as one DuckDB relation, `events`: the lake on disk, and what came since in memory; and views of it."""
 
 import re
+import shutil
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -61,7 +62,7 @@ class Analysis:
         views: Relations to show beside `events`.
         threads: At most so many threads of DuckDB; 0 leaves it to DuckDB.
         memory: At most so much memory, such as `"2GiB"`; `""` leaves it to DuckDB.
-        spill: The folder for what does not fit in memory.
+        spill: The folder for what does not fit in memory; it goes when this is closed.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Analysis:
         memory: str = "",
         spill: Path | None = None,
     ) -> None:
-        self._log, self._lake, self._views = log, lake, tuple(views)
+        self._log, self._lake, self._views, self._spill = log, lake, tuple(views), spill
         self._lock = threading.Lock()
         self._last = 0
         self._stamp: tuple[int, int, int] | None = None
@@ -140,9 +141,11 @@ class Analysis:
         return self._manifest.through if self._manifest else 0
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Let go of the memory, and of what was put aside from it."""
         with self._lock:
             self._connection.close()
+        if self._spill:
+            shutil.rmtree(self._spill, ignore_errors=True)
 
     @property
     def _tail(self) -> str:

@@ -97,15 +97,24 @@ class Imbalance:
 
 
 class _Reader:
-    """A thread's own connection; closed when its thread ends, or with the log."""
+    """A thread's own connection; closed when its thread ends, or with the log, but never in the middle of a query."""
 
-    __slots__ = ("__weakref__", "connection")
+    __slots__ = ("__weakref__", "_connection", "_querying")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+        self._connection = connection
+        self._querying = threading.Lock()
 
     def __del__(self) -> None:
-        self.connection.close()
+        self.close()
+
+    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        with self._querying:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        with self._querying:
+            self._connection.close()
 
 
 class SqliteLog:
@@ -298,7 +307,7 @@ class SqliteLog:
                 return
             self._closed = True
             for reader in list(self._readers):
-                reader.connection.close()
+                reader.close()
             self._writer.close()
 
     def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
@@ -331,7 +340,7 @@ class SqliteLog:
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         reader: _Reader = getattr(self._own, "reader", None) or self._connect()
         try:
-            return reader.connection.execute(sql, parameters).fetchall()
+            return reader.rows(sql, parameters)
         except sqlite3.ProgrammingError:
             raise Conflict("The log is closed.", hint="Open it again.", code="log_closed") from None
         except sqlite3.Error as error:

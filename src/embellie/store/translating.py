@@ -395,7 +395,12 @@ def _in_some_order(node: Any) -> Any:
     return node
 
 
-def _plain_cte(node: Any) -> Any:
+def _once_cte(node: Any) -> Any:
+    """Spark computes a common table anew for whoever reads it, unless it cannot know that it would come out the same."""
+    if node.args.get("materialized"):
+        drawn = exp.GTE(this=exp.Anonymous(this="rand"), expression=exp.Literal.number(0))
+        once = exp.select("*").from_(exp.Subquery(this=node.this, alias=exp.TableAlias(this=exp.to_identifier("once"))))
+        node.set("this", once.where(drawn))
     node.set("materialized", None)
     return node
 
@@ -431,6 +436,6 @@ _REWRITES: Mapping[tuple[str, type[exp.Expr]], Callable[[Any], exp.Expr]] = {
     ("spark", exp.PercentileCont): _quantile_spark,
     ("spark", exp.DateDiff): _days_between,
     ("spark", exp.ToDays): _days_spark,
-    ("spark", exp.CTE): _plain_cte,
+    ("spark", exp.CTE): _once_cte,
 }
 """What is written by hand: by dialect ("" for both) and construct."""

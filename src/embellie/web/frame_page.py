@@ -4,7 +4,7 @@ from typing import Any
 
 from embellie.app.pictures.knowing_plots import curves, kinds, tornado
 from embellie.app.pictures.stress_plots import cases
-from embellie.domain.question import Question, QuestionFiled
+from embellie.domain.question import Question
 from embellie.domain.unavailable import Unavailable
 from embellie.web.front_page import of_verdict
 from embellie.web.money_pictures import net_benefit_picture, ranges_picture, worth_of_knowing_picture
@@ -70,11 +70,9 @@ def as_written(question: Question, formula: str) -> str:
 def question_text(view: View) -> dict[str, Any]:
     """The text of the question's file: the last one in the log, else the file itself."""
     newsroom = view.newsroom
-    filed = [
-        event.body.text for _, event in newsroom.log.scan(kinds=["question"]) if isinstance(event.body, QuestionFiled)
-    ]
+    filed = newsroom.question_history()
     if filed:
-        return {"name": newsroom.config.question, "text": filed[-1]}
+        return {"name": newsroom.config.question, "text": filed[-1][1].text}
     try:
         text = (newsroom.folder / newsroom.config.question).read_text(encoding="utf-8")
     except OSError:

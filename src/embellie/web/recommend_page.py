@@ -130,13 +130,16 @@ def rule_text(view: View, rule: Rule) -> dict[str, str]:
     words = view.words
     article = view.newsroom.article(view.site, rule.article) if rule.article else None
     title = (article.title if article else "") or rule.article
-    key = "rule.ban_section" if rule.action == "ban" and not rule.article else f"rule.{rule.action}"
+    about = "tag" if rule.tag else "section"
+    key = f"rule.{rule.action}" + (f"_{about}" if rule.action in ("ban", "boost") and not rule.article else "")
     text = words(
         key,
         article=title,
         section=words.section(rule.section) or words("word.every_section"),
         position=words.number(rule.position),
         limit=words.number(rule.limit),
+        factor=words.figure(rule.factor),
+        tag=rule.tag,
         placement=rule.placement or words("word.every_placement"),
     )
     until = words("rule.until", at=words.moment(rule.until)) if rule.until else ""

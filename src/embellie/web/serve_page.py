@@ -71,15 +71,11 @@ def ledger(view: View) -> dict[str, Any]:
 
 
 def quarantined(view: View) -> list[dict[str, str]]:
-    """The last events set aside, with the reason and where in them."""
-    found = view.ask(lambda: view.newsroom.quarantined(10))
+    """The last events set aside, the newest first, with the reason and where in them."""
+    found = view.ask(lambda: view.newsroom.quarantined(view.site, 10))
     if isinstance(found, Unavailable):
         return []
-    return [
-        {"reason": each.reason, "at": each.at, "payload": shortened(each.payload)}
-        for each in found
-        if each.site in ("", view.site)
-    ]
+    return [{"reason": each.reason, "at": each.at, "payload": shortened(each.payload)} for each in found]
 
 
 def shortened(payload: str, most: int = 240) -> str:

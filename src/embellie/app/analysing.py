@@ -1,0 +1,44 @@
+"""Analysing: what computes over an installation's log: DuckDB here, within bounds; for scorecards the engine configured."""
+
+import os
+from pathlib import Path
+
+from embellie.app.compacting import SPILL
+from embellie.app.config import Config
+from embellie.measure.visit_rows import visits_view
+from embellie.ports import AggregateReader, DailyView
+from embellie.store.analysis import Analysis
+from embellie.store.engine_choice import EngineOnUse
+from embellie.store.lake import FOLDER
+from embellie.store.log import SqliteLog
+
+MEMORY = "1536MiB"
+"""What analyses may hold in memory; the rest waits on disk, in the data folder."""
+
+
+def views_of(config: Config) -> tuple[DailyView, ...]:
+    """List what an installation's lake keeps ready."""
+    return (visits_view(config.read_seconds),)
+
+
+def open_analysis(config: Config, log: SqliteLog, data: Path, *, threads: int) -> Analysis:
+    """Open what computes here over a log and its lake.
+
+    Args:
+        config: The installation's.
+        log: The log.
+        data: The data folder.
+        threads: How many may compute; 0 for all there are.
+    """
+    spill = data / f"{SPILL}{os.getpid()}-{os.urandom(4).hex()}"
+    return Analysis(log, lake=data / FOLDER, views=views_of(config), threads=threads, memory=MEMORY, spill=spill)
+
+
+def scorecards_from(config: Config, data: Path, *, here: Analysis) -> AggregateReader:
+    """Choose what scorecards are computed from: the engine that the configuration names, or the log here."""
+    engine, lake = config.analysis.engine, config.analysis.lake
+    if not engine:
+        return here
+    if engine.startswith("sc://"):
+        lake = lake or str((data / FOLDER).resolve())
+    return EngineOnUse(engine, lake=lake, views=views_of(config))

@@ -1,0 +1,254 @@
+"""Live folds: the log, and what is folded from it in memory, always as far as the log, whoever writes it."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import datetime
+from typing import NoReturn
+
+from embellie.app.kept_signals import signals_for
+from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
+from embellie.domain.errors import EmbellieError, unknown_name
+from embellie.domain.event import Body, Event, new_id
+from embellie.domain.experiment import Exposure
+from embellie.domain.release import Release
+from embellie.domain.site import Placement, Site
+from embellie.domain.slate import Recommended, SlateRequest
+from embellie.ports import Clock, EventLog, Policy, Receipt, Rejected
+from embellie.recommend.built_in import build_policy
+from embellie.recommend.editorial import apply_rules
+from embellie.recommend.features import with_features
+from embellie.recommend.signals import Signal
+from embellie.recommend.state import State
+from embellie.serve.handling import Ranker, Snapshot
+
+FOLLOWED = (*OPERATOR_KINDS, "article")
+"""The kinds another process may write, which the running server picks up."""
+
+FOLLOW_SECONDS = 0.2
+
+REFOLDED = 20_000
+"""The latest events of a log folded again that are remembered: more than are ever written and not yet told."""
+
+Exposed = tuple[str, str, str, str]
+"""Whom the log knows to be exposed: site, experiment, unit, variant."""
+
+
+class LiveFolds:
+    """What policies see, what operators did, and what is live on each site; and the one way to write to the log.
+
+    Replay, what is submitted here, and what another process writes go through the same code. Thread-safe.
+
+    The state keeps the signals that the releases' policies look at. A release that needs another one makes the log be folded
+    again beside the running state; until that is done its policy cannot answer, and what stands in for it does.
+
+    Args:
+        log: The log.
+        sites: The sites; what the log holds of others is left alone.
+        stable: The release that answers on every placement until a rollout completes.
+        clock: Tells the time.
+    """
+
+    def __init__(self, log: EventLog, sites: Mapping[str, Site], *, stable: str, clock: Clock) -> None:
+        self.sites, self.clock = sites, clock
+        self.lock = threading.RLock()
+        """Held by whoever reads the state or the exposed: they stand still meanwhile."""
+        self.state = State()
+        self.exposed: set[Exposed] = set()
+        self._log = log
+        self._operations = Operations(sites, stable=stable)
+        self._snapshots: dict[str, Snapshot] = {}
+        self._followed = 0
+        self._refolded: frozenset[str] = frozenset()
+        self._refolding: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def replay(self) -> None:
+        """Fold the whole log."""
+        with self.lock:
+            released = [event.body for _, event in self._log.scan(kinds=(Release.kind,))]
+            self.state = State(signals=self._looked_at([one for one in released if isinstance(one, Release)]))
+            for sequence, event in self._log.scan():
+                self._followed = sequence
+                self._fold(event)
+            for site in self.sites:
+                self._refresh(site)
+
+    def follow(self) -> None:
+        """Pick up from now on, in a thread, what other processes put in the log: a release, an imported catalogue."""
+        threading.Thread(target=self._follow, name="embellie-follow", daemon=True).start()
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._closing.set()
+
+    def submit(self, events: Sequence[Event], rejected: Sequence[Rejected] = ()) -> "Future[Receipt]":
+        """Put events in the log, and what could not be read aside; what is accepted is live when the future resolves.
+
+        Raises:
+            Busy: The log cannot keep up.
+        """
+
+        def applied(receipt: Receipt) -> Receipt:
+            self._apply(receipt.accepted)
+            return receipt
+
+        return after(self._log.submit(events, received_at=self.clock(), rejected=rejected), applied)
+
+    def file(self, site: str, body: Body, *, id_: str = "") -> Event:
+        """Put an operator's record in the log; it is live when this returns."""
+        now = self.clock()
+        event = Event(id=id_ or minted(now), site=self.site(site).site, at=now, body=body)
+        self.submit([event]).result()
+        return event
+
+    def site(self, name: str) -> Site:
+        """Find a site.
+
+        Raises:
+            UnknownName: With the sites that exist.
+        """
+        try:
+            return self.sites[name]
+        except KeyError:
+            raise unknown_name("site", name, self.sites) from None
+
+    def snapshot(self, site: str) -> Snapshot:
+        """Tell what is live on a site."""
+        return self._snapshots[self.site(site).site]
+
+    def operations(self, site: str) -> SiteOperations:
+        """Tell what operators and editors did on a site, as it stands now: a copy."""
+        self.site(site)
+        with self.lock:
+            return self._operations.of(site).copy()
+
+    def _apply(self, events: Iterable[Event]) -> None:
+        with self.lock:
+            changed = {event.site for event in events if self._fold(event)}
+            for site in changed:
+                self._refresh(site)
+
+    def _fold(self, event: Event) -> bool:
+        """Take one event into account; tell whether it changed what operators did."""
+        if event.site not in self.sites:
+            return False
+        if event.id not in self._refolded:
+            self.state.apply(event)
+        if isinstance(event.body, Exposure):
+            self.exposed.add(exposed(event.site, event.body))
+        return self._operations.apply(event)
+
+    def _refresh(self, site: str) -> None:
+        own = self._operations.of(site)
+        if not set(self._looked_at(own.releases.values())) <= set(self.state.signals):
+            self._fold_again()
+        policies = {name: self._policy(site, release) for name, release in own.releases.items()}
+        # Where one policy learns from slates, those of all others are noted for it too.
+        noted = any(getattr(policy, "logs_features", False) for policy in policies.values())
+        rankers = {name: self._ranker(site, own, policy, noted=noted) for name, policy in policies.items()}
+        self._snapshots[site] = self._operations.snapshot(site, rankers)
+
+    def _policy(self, site: str, release: Release) -> Policy[State] | EmbellieError:
+        try:
+            return build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
+        except EmbellieError as error:
+            return error
+
+    def _ranker(self, site: str, own: SiteOperations, policy: Policy[State] | EmbellieError, *, noted: bool) -> Ranker:
+        if isinstance(policy, EmbellieError):
+            return _failing(policy)
+        state, rules = self.state, tuple(own.rules.values())
+
+        def rank(request: SlateRequest, placement: Placement) -> Sequence[Recommended]:
+            slate = apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
+            return with_features(slate, request, state.site(request.site)) if noted else slate
+
+        return rank
+
+    def _looked_at(self, releases: Collection[Release]) -> tuple[type[Signal], ...]:
+        """List the signals that placements and releases' policies look at; a release that cannot be built looks at none."""
+        placements = [placement for site in self.sites.values() for placement in site.placements.values()]
+        policies = []
+        for release in releases:
+            with suppress(EmbellieError):
+                policies.append(build_policy(release.policy, release.settings))
+        return signals_for(policies, placements)
+
+    def _fold_again(self) -> None:
+        """Fold the log into a state that keeps what is looked at now, in a thread; one at a time."""
+        if self._refolding is None:
+            self._refolding = threading.Thread(target=self._refold, name="embellie-refold", daemon=True)
+            self._refolding.start()
+
+    def _refold(self) -> None:
+        with self.lock:
+            releases = [one for site in self.sites for one in self._operations.of(site).releases.values()]
+        state, last = State(signals=self._looked_at(releases)), 0
+        try:
+            recent: deque[str] = deque(maxlen=REFOLDED)
+
+            def fold(after: int) -> int:
+                for sequence, event in self._log.scan(after=after):
+                    if event.site in self.sites:
+                        state.apply(event)
+                        recent.append(event.id)
+                    after = sequence
+                return after
+
+            last = fold(0)
+            with self.lock:  # no slate is made meanwhile: what came since is little
+                fold(last)
+                # What is written but not yet told to us is in the state already: it is not to be counted twice.
+                self.state, self._refolded, self._refolding = state, frozenset(recent), None
+                for site in self.sites:
+                    self._refresh(site)
+        except EmbellieError:  # the log is closing, or busy: the next change tries again
+            self._refolding = None
+
+    def _follow(self) -> None:
+        while not self._closing.wait(FOLLOW_SECONDS):
+            try:
+                last = self._log.last()
+                if last > self._followed:
+                    # All is read before any is folded: a failure leaves nothing half done, and no slate waits for the disk.
+                    self._apply([event for _, event in self._log.scan(after=self._followed, kinds=FOLLOWED)])
+                    self._followed = last
+            except EmbellieError:
+                continue  # the log is closing, or busy: next time
+
+
+def _failing(error: EmbellieError) -> Ranker:
+    """Answer for a release that this version cannot build: the log holds it all the same, and others stand in for it."""
+
+    def rank(*_: object) -> NoReturn:
+        raise error.with_traceback(None)  # else each request would add to it
+
+    return rank
+
+
+def minted(now: datetime) -> str:
+    """Mint an id for an event, or for a slate."""
+    return new_id(now, os.urandom(10))
+
+
+def exposed(site: str, exposure: Exposure) -> Exposed:
+    """Tell which fact an exposure is."""
+    return site, exposure.experiment, exposure.unit, exposure.variant
+
+
+def after(written: "Future[Receipt]", then: Callable[[Receipt], Receipt]) -> "Future[Receipt]":
+    """Do something with a receipt once it is there, before anyone who waits gets it."""
+    done: Future[Receipt] = Future()
+
+    def settle(finished: "Future[Receipt]") -> None:
+        try:
+            done.set_result(then(finished.result()))
+        except Exception as error:  # noqa: BLE001 -- whatever failed belongs to the one who waits
+            done.set_exception(error)
+
+    written.add_done_callback(settle)
+    return done

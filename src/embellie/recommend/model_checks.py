@@ -1,0 +1,427 @@
+"""Model checks: after learning, is this model fit to be shown to readers?
+
+All on lists later than those it learned from. A model that is no better than a heuristic is not refused, but it is said that
+the heuristic is enough; one that is worse is.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embellie.recommend.popularity import Floats
+from embellie.recommend.trainer import Gathered, Lists, Model, Numbers, list_numbers
+from embellie.recommend.training_check import CheckState, TrainingCheck, worst
+
+Integers = NDArray[np.int64]
+
+LEAST_LISTS, LEAST_READERS = 30, 10
+MOST_BYTES = 64 * 1024 * 1024
+MOST_MS = 25.0
+"""For the 200 candidates of one slate; a slate is due in 50 ms."""
+
+CANDIDATES = 200
+FAR_BELOW = 0.05
+"""How much of nDCG a slice may lose against a heuristic, at least, before it counts as far below."""
+
+TOO_GOOD = 0.985
+
+
+def list_ndcg(scores: Numbers, labels: Numbers, lists: Integers) -> Floats:
+    """Return the nDCG of each list (by its number), NaN where nothing was chosen.
+
+        DCG = Σ gain · discount,  gain = 2^label - 1,  discount = 1 / log2(1 + rank),  nDCG = DCG / the best DCG
+
+    (Järvelin & Kekäläinen, TOIS 2002.) Rows with equal scores share their discounts: their order, which is that of the slate,
+    must not count for the model.
+
+    >>> list_ndcg(np.array([3.0, 1, 2, 5, 5]), np.array([0, 0, 1, 1, 0]), np.array([0, 0, 0, 1, 1])).round(3).tolist()
+    [0.631, 0.815]
+    """
+    count = int(lists.max(initial=-1)) + 1
+    gain = np.exp2(np.asarray(labels, np.float64)) - 1.0
+    reached = np.bincount(lists, weights=gain * _discounts(np.asarray(scores, np.float64), lists), minlength=count)
+    best = np.bincount(lists, weights=gain * _discounts(gain, lists), minlength=count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(best > 0, reached / best, np.nan)
+
+
+def _discounts(scores: Floats, lists: Integers) -> Floats:
+    """The discount of each row in its list, shared among equals."""
+    order = np.lexsort((-scores, lists))
+    sorted_lists, sorted_scores = lists[order], scores[order]
+    begins = np.concatenate([[True], sorted_lists[1:] != sorted_lists[:-1]]) if len(order) else np.zeros(0, np.bool_)
+    places = np.arange(len(order))
+    rank = places - np.maximum.accumulate(np.where(begins, places, 0))
+    block = np.cumsum(begins | np.concatenate([[True], sorted_scores[1:] != sorted_scores[:-1]])) - 1
+    discount = 1.0 / np.log2(rank + 2.0)
+    shared = np.bincount(block, weights=discount) / np.bincount(block)
+    found = np.empty(len(order))
+    found[order] = shared[block]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean over lists with its standard error, readers being the independent units."""
+
+    value: float
+    error: float
+    readers: int
+
+    def reach(self, z: float = 1.959963984540054) -> tuple[float, float]:
+        """Return the interval, so many standard errors to each side."""
+        return self.value - z * self.error, self.value + z * self.error
+
+
+def mean_by_reader(values: Floats, readers: Integers) -> Mean:
+    """Return the mean over lists and its standard error by the delta method, readers as units (Deng et al., KDD 2018).
+
+        var = R / (R - 1) · Σ (S_r - m n_r)² / N²
+
+    >>> found = mean_by_reader(np.array([0.5, 0.1, -0.2]), np.array([0, 0, 1]))
+    >>> round(found.value, 3), round(found.error, 3), found.readers
+    (0.133, 0.222, 2)
+    """
+    _, codes = np.unique(readers, return_inverse=True)
+    sums, sizes = np.bincount(codes, weights=values), np.bincount(codes)
+    count = len(sizes)
+    if not count:
+        return Mean(math.nan, math.inf, 0)
+    mean = float(sums.sum() / sizes.sum())
+    if count < 2:
+        return Mean(mean, math.inf, count)
+    residuals = sums - mean * sizes
+    return Mean(mean, math.sqrt(count / (count - 1) * float(residuals @ residuals)) / float(sizes.sum()), count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A model on lists later than those it learned from, seen all round.
+
+    Attributes:
+        ndcg: Of the model, per list; NaN where nothing was chosen.
+        by_chance: What lists in any order would have.
+        heuristics: The same of each heuristic.
+        readers: The reader of each list, numbered.
+        slices: A value per list, by dimension.
+        scores: One per row; `labels` and `lists` likewise.
+        importance: By feature, how much nDCG is lost when it is shuffled.
+        bytes: How large the model is.
+        milliseconds: To score the candidates of one slate.
+        before: The nDCG of the model being served, on the same lists, when it can be had.
+    """
+
+    ndcg: Floats
+    by_chance: Floats
+    heuristics: Mapping[str, Floats]
+    readers: Integers
+    slices: Mapping[str, Sequence[str]]
+    scores: Floats
+    labels: Floats
+    lists: Integers
+    importance: Mapping[str, float]
+    bytes: int
+    milliseconds: float
+    before: Floats | None = None
+
+
+def judge_model(
+    model: Model, gathered: Gathered, later: NDArray[np.bool_], *, seed: int, timer: Callable[[], float],
+    before: Model | None = None,
+) -> Judged:  # fmt: skip
+    """Look at a model from all sides, on later lists.
+
+    Args:
+        model: The model.
+        gathered: All lists, with what is known of them.
+        later: Which lists to look at.
+        seed: Of the shuffles that tell the importance of features.
+        timer: Tells seconds.
+        before: The model being served, for the same features.
+    """
+    part = gathered.lists.where(later)
+    rows = np.repeat(later, np.asarray(gathered.lists.groups))
+    lists, own = list_numbers(part), np.flatnonzero(later).tolist()
+    labels = np.asarray(part.labels, np.float64)
+    scores = np.asarray(model.score(part.features), np.float64)
+    names = [gathered.readers[place] or f"{place} of nobody" for place in own]
+    return Judged(
+        ndcg=list_ndcg(scores, labels, lists),
+        by_chance=list_ndcg(np.zeros(len(labels)), labels, lists),
+        heuristics={
+            name: list_ndcg(np.asarray(values)[rows], labels, lists) for name, values in gathered.heuristics.items()
+        },
+        readers=np.unique(np.array(names), return_inverse=True)[1].astype(np.int64),
+        slices={name: [values[place] for place in own] for name, values in gathered.slices.items()},
+        scores=scores,
+        labels=labels,
+        lists=lists,
+        importance=_importance(model, part, lists, seed=seed),
+        bytes=len(model.dump()),
+        milliseconds=_milliseconds(model, part, timer),
+        before=None if before is None else list_ndcg(np.asarray(before.score(part.features)), labels, lists),
+    )
+
+
+def _importance(model: Model, part: Lists, lists: Integers, *, seed: int, most: int = 20_000) -> dict[str, float]:
+    """Tell how much nDCG is lost when one feature is shuffled over all rows (Breiman, Machine Learning 2001)."""
+    rows = slice(0, int(np.searchsorted(lists, lists[min(most, len(lists) - 1)], side="right")))
+    matrix, labels, numbers = np.array(part.features[rows]), np.asarray(part.labels)[rows], lists[rows]
+    whole = float(np.nanmean(list_ndcg(model.score(matrix), labels, numbers)))
+    rng, found = np.random.default_rng(seed), {}
+    for column, name in enumerate(part.feature_names):
+        kept = matrix[:, column].copy()
+        matrix[:, column] = kept[rng.permutation(len(kept))]
+        found[name] = whole - float(np.nanmean(list_ndcg(model.score(matrix), labels, numbers)))
+        matrix[:, column] = kept
+    return found
+
+
+def _milliseconds(model: Model, part: Lists, timer: Callable[[], float], times: int = 15) -> float:
+    matrix = np.resize(part.features, (CANDIDATES, len(part.feature_names))).astype(np.float32)
+    seconds = []
+    for _ in range(times):
+        began = timer()
+        model.score(matrix)
+        seconds.append(timer() - began)
+    return 1000.0 * float(np.median(seconds))
+
+
+def check_model(judged: Judged, *, floor: float = 0.0) -> list[TrainingCheck]:
+    """Say of a model whether it may be shown to readers.
+
+    Args:
+        judged: The model, seen all round.
+        floor: The least nDCG on the later part; better than any order by chance is asked anyway.
+
+    Returns:
+        One check each: sanity, floor, heuristics, yesterday, slices, calibration, cost.
+    """
+    return [
+        check_sanity(judged), check_floor(judged, floor), check_heuristics(judged), check_yesterday(judged),
+        check_slices(judged), check_calibration(judged), check_cost(judged),
+    ]  # fmt: skip
+
+
+def check_sanity(judged: Judged) -> TrainingCheck:
+    """Finite scores that tell articles apart, resting on more than one feature, and not too good to be true."""
+    scores = judged.scores
+    bad = int((~np.isfinite(scores)).sum())
+    if bad:
+        return TrainingCheck(check="sanity", state="alarm", code="not_finite", figures={"n": bad})
+    count = int(judged.lists.max(initial=-1)) + 1
+    high, low = np.full(count, -np.inf), np.full(count, np.inf)
+    np.maximum.at(high, judged.lists, scores)
+    np.minimum.at(low, judged.lists, scores)
+    several = np.bincount(judged.lists, minlength=count) > 1
+    flat = float((high == low)[several].mean()) if several.any() else 1.0
+    if flat > 0.5:
+        return TrainingCheck(check="sanity", state="alarm", code="constant", figures={"share": flat})
+    ndcg = float(np.nanmean(judged.ndcg))
+    if ndcg > TOO_GOOD and float(np.nanmean(judged.by_chance)) < TOO_GOOD - 0.1:
+        return TrainingCheck(check="sanity", state="alarm", code="too_good", figures={"ndcg": ndcg})
+    drops = {name: max(value, 0.0) for name, value in judged.importance.items()}
+    total = sum(drops.values())
+    if len(drops) > 2 and total > 0.005:
+        most = max(drops, key=lambda name: drops[name])
+        share = drops[most] / total
+        if share > 0.95:
+            figures: dict[str, float | str] = {"what": most, "share": share}
+            state: CheckState = "alarm" if share > 0.99 else "watch"
+            return TrainingCheck(check="sanity", state=state, code="one_feature", figures=figures)
+    return TrainingCheck(check="sanity", state="ok", code="sane", figures={"flat": flat})
+
+
+def check_floor(judged: Judged, floor: float) -> TrainingCheck:
+    """Whether it ranks better than chance, and as well as was asked."""
+    known = ~np.isnan(judged.ndcg)
+    mean = mean_by_reader(judged.ndcg[known], judged.readers[known])
+    gain = mean_by_reader((judged.ndcg - judged.by_chance)[known], judged.readers[known])
+    low, high = mean.reach()
+    figures: dict[str, float | str] = {
+        "ndcg": mean.value, "low": low, "high": high, "floor": floor, "chance": mean.value - gain.value,
+        "lists": int(known.sum()), "readers": mean.readers,
+    }  # fmt: skip
+    if known.sum() < LEAST_LISTS or mean.readers < LEAST_READERS:
+        return TrainingCheck(check="floor", state="alarm", code="too_few", figures=_finite(figures))
+    if gain.reach()[0] <= 0:
+        return TrainingCheck(check="floor", state="alarm", code="by_chance", figures=_finite(figures))
+    if mean.value < floor:
+        return TrainingCheck(check="floor", state="alarm", code="below_floor", figures=_finite(figures))
+    return TrainingCheck(check="floor", state="ok", code="above_floor", figures=_finite(figures))
+
+
+def _finite(figures: Mapping[str, float | str]) -> dict[str, float | str]:
+    return {name: value for name, value in figures.items() if isinstance(value, str) or math.isfinite(value)}
+
+
+def check_heuristics(judged: Judged) -> TrainingCheck:
+    """Against each heuristic on the same lists, in pairs: worse is an alarm, no better says that the heuristic is enough."""
+    if not judged.heuristics:
+        return TrainingCheck(check="heuristics", state="watch", code="no_heuristic")
+    found = []
+    for name, values in judged.heuristics.items():
+        low, high, value, _ = paired(judged.ndcg, values, judged.readers)
+        figures: dict[str, float | str] = {"what": name, "difference": value, "low": low, "high": high}
+        if high < 0:
+            found.append(TrainingCheck(check="heuristics", state="alarm", code="worse", figures=_finite(figures)))
+        elif not low > 0:
+            found.append(TrainingCheck(check="heuristics", state="watch", code="no_better", figures=_finite(figures)))
+        else:
+            found.append(TrainingCheck(check="heuristics", state="ok", code="better", figures=_finite(figures)))
+    # The best heuristic is the one to tell of: it is what the model must beat.
+    return worst(sorted(found, key=lambda check: float(check.figures.get("difference", 0.0))))
+
+
+def paired(
+    one: Floats, other: Floats, readers: Integers, *, z: float = 1.959963984540054
+) -> tuple[float, float, float, int]:
+    """Return the interval, the mean and the readers of the difference of two rankings of the same lists."""
+    known = ~np.isnan(one) & ~np.isnan(other)
+    mean = mean_by_reader((one - other)[known], readers[known])
+    low, high = mean.reach(z)
+    return low, high, mean.value, mean.readers
+
+
+def check_yesterday(judged: Judged) -> TrainingCheck:
+    """Against the model being served, on lists later than either learned from."""
+    if judged.before is None:
+        return TrainingCheck(check="yesterday", state="ok", code="first")
+    low, high, value, _ = paired(judged.ndcg, judged.before, judged.readers)
+    figures = _finite({"difference": value, "low": low, "high": high})
+    if high < -0.01:
+        return TrainingCheck(check="yesterday", state="alarm", code="fell_behind", figures=figures)
+    state: CheckState = "watch" if high < 0 else "ok"
+    return TrainingCheck(
+        check="yesterday", state=state, code="fell_behind" if high < 0 else "as_before", figures=figures
+    )
+
+
+def check_slices(judged: Judged) -> TrainingCheck:
+    """No section, hour or kind of reader far below the best heuristic; bounds as wide as the number of slices asks."""
+    if not judged.heuristics:
+        return TrainingCheck(check="slices", state="ok", code="even", figures={"n": 0})
+    best = max(judged.heuristics.values(), key=lambda values: float(np.nanmean(values)))
+    parts: list[tuple[str, str, NDArray[np.bool_]]] = []
+    for dimension, values in judged.slices.items():
+        given = np.array(list(values), object)
+        for value in sorted(set(values)):
+            inside = (given == value) & ~np.isnan(judged.ndcg)
+            if inside.sum() >= LEAST_LISTS and len(np.unique(judged.readers[inside])) >= LEAST_READERS:
+                parts.append((dimension, value, inside))
+    z = _bonferroni(len(parts))
+    found = [TrainingCheck(check="slices", state="ok", code="even", figures={"n": len(parts)})]
+    for dimension, value, inside in parts:
+        _, high, difference, _ = paired(judged.ndcg[inside], best[inside], judged.readers[inside], z=z)
+        figures = _finite(
+            {"dimension": dimension, "value": value, "difference": difference, "high": high, "lists": int(inside.sum())}
+        )
+        if high < -FAR_BELOW:
+            found.append(TrainingCheck(check="slices", state="alarm", code="slice_behind", figures=figures))
+        elif high < 0:
+            found.append(TrainingCheck(check="slices", state="watch", code="slice_behind", figures=figures))
+    return worst(found)
+
+
+def _bonferroni(parts: int) -> float:
+    """Standard errors so that one slice in all falls outside one-sided once in forty times.
+
+    A rational approximation of the normal's quantile (Abramowitz & Stegun 26.2.23, error below 4.5e-4).
+
+    >>> round(_bonferroni(1), 2), round(_bonferroni(20), 2)
+    (1.96, 3.02)
+    """
+    t = math.sqrt(-2 * math.log(0.025 / max(parts, 1)))
+    top = 2.515517 + 0.802853 * t + 0.010328 * t * t
+    return t - top / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t**3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Scores as chances: `1 / (1 + exp(-(slope · score + level)))`; and by tenth of scores what was foretold and came true."""
+
+    slope: float
+    level: float
+    foretold: tuple[float, ...]
+    found: tuple[float, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def error(self) -> float:
+        """The mean distance of foretold and found, by rows (expected calibration error)."""
+        return sum(n * abs(p - y) for p, y, n in zip(self.foretold, self.found, self.rows, strict=True)) / sum(
+            self.rows
+        )
+
+
+def calibrate(scores: Floats, labels: Floats, lists: Integers) -> Calibration | None:
+    """Scale scores to chances by logistic regression on every other list (Platt, 1999); judge it on the others.
+
+    Returns:
+        None when scores or outcomes do not vary.
+    """
+    chosen = (labels > 0).astype(np.float64)
+    fit, held = lists % 2 == 0, lists % 2 == 1
+    spread = float(scores[fit].std()) if fit.any() else 0.0
+    if not (spread > 0 and 0 < chosen[fit].mean() < 1 and held.sum() >= 100):
+        return None
+    middle = float(scores[fit].mean())
+    slope, level = _logistic((scores[fit] - middle) / spread, chosen[fit])
+    slope, level = slope / spread, level - slope * middle / spread
+    chance = 1.0 / (1.0 + np.exp(-np.clip(slope * scores[held] + level, -30, 30)))
+    order = np.argsort(scores[held], kind="stable")
+    tenths = [part for part in np.array_split(order, 10) if len(part)]
+    return Calibration(
+        slope=slope,
+        level=level,
+        foretold=tuple(float(chance[part].mean()) for part in tenths),
+        found=tuple(float(chosen[held][part].mean()) for part in tenths),
+        rows=tuple(len(part) for part in tenths),
+    )
+
+
+def _logistic(x: Floats, y: Floats, *, steps: int = 30) -> tuple[float, float]:
+    """Fit slope and level by Newton's method, a little held back so that a perfect separation has an answer."""
+    design = np.column_stack([x, np.ones(len(x))])
+    beta, ridge = np.zeros(2), np.diag([1e-3, 1e-6]) * len(x)
+    for _ in range(steps):
+        p = 1.0 / (1.0 + np.exp(-np.clip(design @ beta, -30, 30)))
+        gradient = design.T @ (y - p) - ridge @ beta
+        step = np.linalg.solve((design * (p * (1 - p))[:, None]).T @ design + ridge, gradient)
+        beta = beta + step
+        if float(np.abs(step).max()) < 1e-9:
+            break
+    return float(beta[0]), float(beta[1])
+
+
+def check_calibration(judged: Judged) -> TrainingCheck:
+    """Whether higher scores are chosen more often, and scaled scores can be read as chances."""
+    if not np.isfinite(judged.scores).all():
+        return TrainingCheck(check="calibration", state="alarm", code="uncalibrated")
+    found = calibrate(judged.scores, judged.labels, judged.lists)
+    if found is None:
+        return TrainingCheck(check="calibration", state="watch", code="uncalibrated")
+    top, bottom = found.found[-1], found.found[0]
+    noise = math.sqrt(max(top * (1 - top), 1e-9) / found.rows[-1] + max(bottom * (1 - bottom), 1e-9) / found.rows[0])
+    figures = {"top": top, "bottom": bottom, "error": found.error, "slope": found.slope}
+    if found.slope <= 0 and top < bottom - 3 * noise:
+        return TrainingCheck(check="calibration", state="alarm", code="upside_down", figures=figures)
+    far = [
+        abs(p - y) > max(4 * math.sqrt(max(p * (1 - p), 1e-9) / n), 0.2 * p, 0.01)
+        for p, y, n in zip(found.foretold, found.found, found.rows, strict=True)
+    ]
+    if sum(far) > 1:
+        return TrainingCheck(check="calibration", state="watch", code="off", figures=figures | {"n": sum(far)})
+    return TrainingCheck(check="calibration", state="ok", code="calibrated", figures=figures)
+
+
+def check_cost(judged: Judged) -> TrainingCheck:
+    """Whether it is small and quick enough to answer readers."""
+    figures = {"bytes": judged.bytes, "milliseconds": judged.milliseconds}
+    if judged.bytes > MOST_BYTES or judged.milliseconds > MOST_MS:
+        return TrainingCheck(check="cost", state="alarm", code="too_slow", figures=figures)
+    state: CheckState = "watch" if judged.milliseconds > MOST_MS / 2 else "ok"
+    return TrainingCheck(check="cost", state=state, code="too_slow" if state == "watch" else "light", figures=figures)

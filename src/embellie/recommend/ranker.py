@@ -1,0 +1,155 @@
+"""The learned ranker: a shortlist by cheap scores, ordered by a model; the heuristic behind it, and instead of it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from embellie.domain.errors import EmbellieError, InputError
+from embellie.domain.slate import Features, Recommended, SlateRequest
+from embellie.recommend.features import FEATURES, Asked, Matrix, matrix_of, names_of, signals_of_features, written
+from embellie.recommend.policies import RankedPolicy, Scored
+from embellie.recommend.popularity import Floats, Integers
+from embellie.recommend.ranking import Ranking
+from embellie.recommend.shortlist import shortlist
+from embellie.recommend.signals import Signal
+from embellie.recommend.state import SiteState, State
+
+_LOG = logging.getLogger("embellie.recommend")
+
+
+class Scorer(Protocol):
+    """A fitted model: from features, in the order of its names, to one score per article."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns it expects."""
+        ...
+
+    def score(self, matrix: Matrix) -> Floats:
+        """Score articles (articles × features); more is better."""
+        ...
+
+
+Loader = Callable[[str], Scorer]
+"""From the setting `model` (an address in the registry, a path) to the model; raises an `EmbellieError` if there is none."""
+
+
+def _no_models(model: str) -> Scorer:
+    raise InputError(f"Nothing here can load model `{model}`.", hint="Open a project: its registry holds the models.")
+
+
+class _Models:
+    """How models are found; one per process, set by the application."""
+
+    loader: ClassVar[Loader] = staticmethod(_no_models)
+
+
+def load_models_with(loader: Loader | None) -> None:
+    """Say how models are found, for all rankers built from now on; `None` forgets it. The application does, once.
+
+    An address names content, so what it loads never changes and is kept.
+    """
+    _Models.loader = staticmethod(loader or _no_models)
+    _loaded.cache_clear()
+
+
+@lru_cache(maxsize=8)
+def _loaded(model: str) -> Scorer:
+    return _Models.loader(model)
+
+
+@dataclass(frozen=True)
+class Ranker(RankedPolicy):
+    """Two stages: a shortlist by cheap scores, then a model's order of it; the rest follows by the default heuristic.
+
+    Without a model (none named, or none that loads) it ranks as `affinity`, and `missing` says why. Either way its slates
+    carry features, so a model can be trained on them. A reason says what is true of an article, as `affinity` does.
+
+    Args:
+        model: What the registry calls the model; none when empty.
+        candidates: How many articles the model looks at, at most.
+    """
+
+    name: ClassVar[str] = "ranker"
+    signals: ClassVar[tuple[type[Signal], ...]] = signals_of_features()
+    logs_features: ClassVar[bool] = True
+    needs_sections: ClassVar[bool] = True
+
+    model: str = ""
+    candidates: int = 300
+
+    def __post_init__(self) -> None:
+        if self.candidates < 1:
+            raise InputError(
+                f"`candidates` is {self.candidates}.", hint="Give 1 or more, best 100 to 500.", at="settings.candidates"
+            )
+        scorer, missing = None, "It names no model."
+        if self.model:
+            try:
+                scorer, missing = _loaded(self.model), ""
+            except EmbellieError as error:
+                missing = f"{error.message} {error.hint}".strip()
+            columns = names_of()
+            unknown = [name for name in (scorer.feature_names if scorer else ()) if name not in columns]
+            if unknown:
+                scorer, missing = None, f"The model looks at features this version lacks: {', '.join(unknown)}."
+            if missing:
+                _LOG.warning("Policy `ranker` ranks as `affinity`: %s", missing)
+        order = [names_of().index(name) for name in scorer.feature_names] if scorer else []
+        object.__setattr__(self, "_scorer", scorer)
+        object.__setattr__(self, "_missing", missing)
+        object.__setattr__(self, "_columns", np.array(order, np.int64))
+
+    @property
+    def missing(self) -> str:
+        """Why there is no model; empty when there is one."""
+        found: str = getattr(self, "_missing")  # noqa: B009 - set on a frozen class
+        return found
+
+    def score(self, request: SlateRequest, site: SiteState) -> Scored:
+        """Score the shortlist by the model, all others below it by the default heuristic."""
+        return self._judged(Asked(request, site))[0]
+
+    def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
+        """Rank every article that may be shown, and note what the model looked at of each."""
+        site = view.site(request.site)
+        asked = Asked(request, site)
+        scored, chosen, matrix = self._judged(asked)
+        rows = site.candidates(request)
+        place = {row: number for number, row in enumerate(chosen.tolist())}
+        names, as_of = names_of(), site.heard
+
+        def features(row: int) -> Features | None:
+            # What the model never looked at is noted with the slate (`with_features`), not article by article.
+            known = place.get(row)
+            return None if known is None else written(matrix[known], names, as_of=as_of)
+
+        return Ranking(
+            rows,
+            scored.values[rows],
+            site.shelf.published[rows],
+            site.shelf.ids,
+            reason=scored.reason,
+            features=features,
+        )
+
+    def _judged(self, asked: Asked) -> tuple[Scored, Integers, Matrix]:
+        """Return the scores of all rows, and the shortlist with its features; an empty one without a model."""
+        heuristic = asked.affinity
+        scorer: Scorer | None = getattr(self, "_scorer")  # noqa: B009 - set on a frozen class
+        nothing = np.zeros(0, np.int64), np.zeros((0, len(FEATURES)), np.float32)
+        if scorer is None:
+            return heuristic, *nothing
+        chosen = shortlist(asked, np.flatnonzero(asked.site.suitable(asked.request)), most=self.candidates)
+        if not len(chosen):
+            return heuristic, *nothing
+        matrix = matrix_of(asked, chosen)
+        columns: Integers = getattr(self, "_columns")  # noqa: B009 - set on a frozen class
+        found = scorer.score(matrix[:, columns])
+        values = heuristic.values - heuristic.values.max() + float(found.min()) - 1.0
+        values[chosen] = found
+        return Scored(values, heuristic.reason), chosen, matrix

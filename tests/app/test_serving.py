@@ -1,0 +1,86 @@
+"""A reader is answered with what is live, and the log knows what they were shown."""
+
+import contextlib
+from concurrent.futures import Future
+
+import pytest
+
+from embellie.app.newsroom import Newsroom
+from embellie.domain.errors import Busy, EngineError, InputError
+from embellie.domain.rule import Rule
+
+
+def test_half_the_readers_see_a_slate_and_all_are_exposed(newsroom, gazette):
+    """The control sees nothing, the heuristic a full slate; both are in the log."""
+    gazette.publish(newsroom)
+    slates = [newsroom.slate(gazette.request(f"r{number}")) for number in range(200)]
+    by_variant = {variant: [s for s in slates if s.variant == variant] for variant in ("status_quo", "heuristic")}
+    assert all(not slate.items for slate in by_variant["status_quo"])
+    assert all(len(slate.items) == 3 for slate in by_variant["heuristic"])
+    assert 60 < len(by_variant["heuristic"]) < 140
+    newsroom.file("gazette", Rule(rule="r", action="ban", article="a1"))
+    assert newsroom.counts("gazette")["exposure"] == 200
+    assert newsroom.counts("gazette")["served"] == 200
+
+
+def test_a_reader_is_exposed_once(newsroom, gazette):
+    """Ten slates of one reader, one exposure."""
+    for _ in range(10):
+        newsroom.slate(gazette.request("r1"))
+    gazette.publish(newsroom)
+    assert newsroom.counts("gazette")["exposure"] == 1
+
+
+def refuses(*_, **__):
+    raise Busy("The log has too many events waiting to be written.", hint="Retry after 1 second.")
+
+
+def fails(*_, **__):
+    failed = Future()
+    failed.set_exception(InputError("The disk is full.", hint="Make room."))
+    return failed
+
+
+@pytest.mark.parametrize("submit", [refuses, fails])
+def test_an_exposure_that_never_reached_the_log_is_told_again(newsroom, gazette, monkeypatch, submit):
+    """The log is busy, or its disk full, at a reader's first slate: with the next one they take part."""
+    with monkeypatch.context() as at_first, contextlib.suppress(Busy):
+        at_first.setattr(newsroom.log, "submit", submit)
+        newsroom.slate(gazette.request("r1"))
+    newsroom.slate(gazette.request("r1"))
+    gazette.publish(newsroom)
+    assert newsroom.counts("gazette")["exposure"] == 1
+
+
+def test_a_preview_leaves_no_trace(newsroom, gazette):
+    """An editor sees what a scenario would show; the log does not change."""
+    gazette.publish(newsroom)
+    before = newsroom.log.last()
+    assert len(newsroom.preview(gazette.request("r1"), "heuristic")) == 3
+    assert newsroom.preview(gazette.request("r1"), "status_quo") == []
+    assert newsroom.log.last() == before
+
+
+def test_some_readers_are_held_out_for_good(folder, clock, gazette):
+    """The configuration holds a fifth of the readers out; both sides are compared, and an experiment runs beside."""
+    file = folder / "embellie.toml"
+    file.write_text(file.read_text() + "\n[holdout]\nshare = 0.2\n")
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        gazette.publish(newsroom)
+        slates = [newsroom.slate(gazette.request(f"r{number}")) for number in range(300)]
+        held = [one for one in slates if one.variant == "held_out"]
+        assert 35 < len(held) < 85
+        assert all(not one.items for one in held)
+        newsroom.file("gazette", Rule(rule="r", action="ban", article="a1"))  # what was queued is in the log now
+        units = newsroom.scorecard("holdout").units
+        assert units == {"held_out": len(held), "everyone": 300 - len(held)}
+        assert [one.experiment for one in newsroom.experiments("gazette")][-1] == "holdout"
+
+
+@pytest.mark.usefixtures("engine_down")
+def test_an_engine_that_is_down_keeps_no_reader_waiting(newsroom, gazette):
+    """Slates are served; only who asks for a scorecard is told that the engine named in the configuration fails."""
+    gazette.publish(newsroom)
+    assert newsroom.slate(gazette.request("r1")).slate_id
+    with pytest.raises(EngineError):
+        newsroom.scorecard("first-light")
