@@ -35,6 +35,7 @@ class Peer:
 
     library = ""
     days = 30.0
+    hours = 0  # between two fits; 0: as the benchmark is told
 
     def fit(self, readers, items, at, until):
         raise NotImplementedError
@@ -84,6 +85,7 @@ class ImplicitALS(Peer):
 
 class ImplicitBM25(Peer):
     library = "implicit"
+    hours = 1
 
     def fit(self, readers, items, at, until):
         from implicit.nearest_neighbours import BM25Recommender
@@ -131,6 +133,7 @@ class RecToolsEASE(Peer):
 
 class RecToolsPopular(RecToolsEASE):
     period = timedelta(days=1)
+    hours = 1
 
     def fit(self, readers, items, at, until):
         from rectools.dataset import Dataset
@@ -253,7 +256,9 @@ def run(name, job, out):
     peer = PEERS[name]()
     ranks = np.zeros(len(given["target_item"]), np.int64)
     fits, slates, fitted = [], [], -1
-    for number, refit in enumerate(given["refit"].tolist()):
+    starts = given["start"]
+    period = (peer.hours or int(given["refit_hours"])) * DAY // 24
+    for number, refit in enumerate((starts // period * period).tolist()):
         if refit != fitted:
             fitted = refit
             first = np.searchsorted(at, refit - peer.days * DAY)
