@@ -51,7 +51,7 @@ class Stories(Silent):
     def __init__(self) -> None:
         self._story: NDArray[np.int32] = np.zeros(64, np.int32)
         self._began = [0]
-        self._recent: dict[int, tuple[dict[int, int], int, int]] = {}
+        self._recent: dict[int, tuple[Mapping[int, int], int, int]] = {}
         self._having: dict[int, dict[int, None]] = {}
 
     def publish(self, row: int, article: Article, at: int) -> None:
@@ -78,7 +78,7 @@ class Stories(Silent):
             self._story[row] = self._story[twin]
         self._keep(row, terms, when, at)
 
-    def _keep(self, row: int, terms: dict[int, int], when: int, at: int) -> None:
+    def _keep(self, row: int, terms: Mapping[int, int], when: int, at: int) -> None:
         self._recent[row] = (terms, when, at)
         for term in terms:
             self._having.setdefault(term, {})[row] = None
