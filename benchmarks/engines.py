@@ -63,7 +63,9 @@ def measure(reader: object, connect: float, start: float) -> dict:
     for _ in range(2):
         timed.seconds = []
         began = time.perf_counter()
-        found = read_aggregates(timed, lakes.EXPERIMENT, lakes.METRICS, read_seconds=lakes.READ_SECONDS, site=lakes.SITE)
+        found = read_aggregates(
+            timed, lakes.EXPERIMENT, lakes.METRICS, read_seconds=lakes.READ_SECONDS, site=lakes.SITE
+        )
         runs.append((round(time.perf_counter() - began, 3), timed.seconds))
     sums = {
         variant: [moments.n, *(moments.mean(name).hex() for name in ("reads", "visits", "clicks"))]
