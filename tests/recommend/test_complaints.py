@@ -122,9 +122,11 @@ def test_everyone_sees_the_same_popular_list(serve, paper, gazette, name):
 @pytest.mark.parametrize("name", PERSONAL)
 def test_the_personal_list_is_just_the_latest(serve, paper, gazette, name):
     """gorse#1223: the "personal" list is just the latest. Here two readers of different tastes are shown different ones."""
-    for i in range(8):
-        paper.apply(gazette.read(f"a{4 * i}", 8, reader="fan"))
-        paper.apply(gazette.read(f"a{4 * i + 1}", 8, reader="voter"))
+    for section, reader in (("Sport", "fan"), ("Politics", "voter")):
+        for i in range(8):
+            title = f"{paper.article(gazette.site, f'a{4 * i + SECTIONS.index(section)}').title} once more"
+            paper.apply(gazette.publish(f"{section}{i}", -9 * DAY, title=title, section=section, language="en"))
+            paper.apply(gazette.read(f"{section}{i}", 8, reader=reader))
     fan, voter = serve(name, reader="fan", n=8), serve(name, reader="voter", n=8)
     for section, keen, other in (("Sport", fan, voter), ("Politics", voter, fan)):
         assert _count(keen, section, paper, gazette) > _count(other, section, paper, gazette)

@@ -138,8 +138,7 @@ class Diverse:
 
     def _likeness(self, rows: NDArray[np.int64], site: SiteState) -> Likeness:
         if self.by == "content":
-            cosines = site.signal(Texts).likeness(rows)
-            return lambda place: cosines[place]
+            return site.signal(Texts).likeness(rows)
         sections = site.shelf.section[rows]
         # Of an unknown section nothing is known to be alike.
         return lambda place: ((sections == sections[place]) & (sections != 0)).astype(np.float64)

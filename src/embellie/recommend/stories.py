@@ -38,7 +38,7 @@ class Stories(Silent):
     Alike is the cosine of the articles' terms (title, tags, section, summary) weighted by
     (1 + ln t) · ln((100 + N) / (1/2 + d)): N recent articles, d of them with the term, and a hundred others before them,
     without which a new site's second article would share only "common" terms with its first. Compared are the ten that share most of
-    the article's 24 rarest terms; of equally alike ones the earlier row. A story's articles lie at most `DAYS` from its first
+    the article's 24 rarest terms, a quarter of their weight at least; of equally alike ones the earlier row. A story's articles lie at most `DAYS` from its first
     one, so it cannot drift on for ever; languages share no terms, so no story. A changed text is judged anew. All of it
     depends on what was published and in which order, on nothing else.
 
@@ -51,7 +51,7 @@ class Stories(Silent):
     def __init__(self) -> None:
         self._story: NDArray[np.int32] = np.zeros(64, np.int32)
         self._began = [0]
-        self._recent: dict[int, tuple[dict[int, int], int, int]] = {}
+        self._recent: dict[int, tuple[Mapping[int, int], int, int]] = {}
         self._having: dict[int, dict[int, None]] = {}
 
     def publish(self, row: int, article: Article, at: int) -> None:
@@ -78,7 +78,7 @@ class Stories(Silent):
             self._story[row] = self._story[twin]
         self._keep(row, terms, when, at)
 
-    def _keep(self, row: int, terms: dict[int, int], when: int, at: int) -> None:
+    def _keep(self, row: int, terms: Mapping[int, int], when: int, at: int) -> None:
         self._recent[row] = (terms, when, at)
         for term in terms:
             self._having.setdefault(term, {})[row] = None
@@ -96,10 +96,16 @@ class Stories(Silent):
         """Find the recent article most alike whose story began near enough in time."""
         weights = self._weights(terms)
         shared: dict[int, float] = {}
-        for term in sorted(terms, key=lambda term: (-weights[term] / _damped(terms[term]), term))[:_RAREST]:
+        rarest = sorted(terms, key=lambda term: (-weights[term] / _damped(terms[term]), term))[:_RAREST]
+        for term in rarest:
             for row in self._having.get(term, ()):
                 shared[row] = shared.get(row, 0.0) + weights[term]
-        near = [row for row in shared if abs(when - self._began[int(self._story[row])]) <= _DAYS_MICROS]
+        enough = 0.25 * sum(weights[term] for term in rarest)
+        near = [
+            row
+            for row, weight in shared.items()
+            if weight >= enough and abs(when - self._began[int(self._story[row])]) <= _DAYS_MICROS
+        ]
         best, most = None, ALIKE
         for row in sorted(sorted(near, key=lambda row: (-shared[row], row))[:_CANDIDATES]):
             found = _cosine(weights, self._weights(self._recent[row][0]))

@@ -3,7 +3,8 @@
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,8 @@ _FEW = 32
 Numbers = NDArray[np.int32]
 
 
-def terms_of(article: Article) -> dict[int, int]:
+@lru_cache(maxsize=4)  # several folds hear of an article one after the other
+def terms_of(article: Article) -> Mapping[int, int]:
     """Return an article's terms (their numbers) and how often each comes, at most 15; title and tags count twice.
 
     Its language is the one it says, else the one its small words betray, so articles of two languages share no term.
@@ -192,17 +194,22 @@ class Texts(Silent):
         cosines: Floats = summed / (length * norms)
         return cosines
 
-    def likeness(self, rows: NDArray[np.int64]) -> Floats:
-        """Return the cosine of each of some articles with each other, as a square; with itself 1, without a text 0."""
+    def likeness(self, rows: NDArray[np.int64]) -> Callable[[int], Floats]:
+        """Return what gives the cosines of one of some articles (by its place among them) with each; 0 without a text."""
         known = np.where(rows < self._size, rows, 0)
         terms = np.where((rows < self._size)[:, None], self._terms[known], 0)
         weights = _DAMPED[self._times[known]] * self._idf[terms] * (terms != 0)
-        used, places = np.unique(terms, return_inverse=True)
-        vectors = np.zeros((len(rows), len(used)))
-        vectors[np.arange(len(rows))[:, None], places.reshape(terms.shape)] += weights
-        lengths = np.sqrt(np.square(vectors).sum(axis=1))
-        vectors /= np.where(lengths > 0.0, lengths, 1.0)[:, None]
-        alike: Floats = np.minimum(vectors @ vectors.T, 1.0)
+        lengths = np.sqrt(np.square(weights).sum(axis=1))
+        weights /= np.where(lengths > 0.0, lengths, 1.0)[:, None]
+        used, numbered = np.unique(terms, return_inverse=True)
+        places = numbered.reshape(terms.shape)
+
+        def alike(place: int) -> Floats:
+            one = np.zeros(len(used))
+            one[places[place]] = weights[place]
+            found: Floats = np.minimum((one[places] * weights).sum(axis=1), 1.0)
+            return found
+
         return alike
 
     def snapshot(self) -> Mapping[str, Any]:
