@@ -40,7 +40,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "release": set(),
     "stats": {"numpy", "scipy"},
     "frame": {"numpy"},
-    "recommend": {"numpy"},
+    "recommend": {"lightgbm", "numpy"},
     "measure": set(),
     "decide": {"numpy", "scipy"},
     "sandbox": {"numpy"},
