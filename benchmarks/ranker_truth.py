@@ -220,7 +220,7 @@ def verdict(true, hr_gain):
         return f"the ranker is worth having: {true['value']:+.2%} articles per visit; {promised}"
     if true["high"] < 0:
         return f"the heuristic is better: {true['value']:+.2%} articles per visit; {promised}"
-    return f"heuristics are enough: no gain to be told from nothing ({true['low']:+.2%} to {true['high']:+.2%}), though {promised}"
+    return f"heuristics are enough: no gain to be told from nothing ({true['low']:+.2%} to {true['high']:+.2%}); {promised}"
 
 
 def study(world, *, readers, log_days, days, epsilon):

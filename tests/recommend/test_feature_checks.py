@@ -17,9 +17,8 @@ SECTIONS = ("News", "Sport", "Culture")
 
 def recorded(gazette, features=FEATURES, *, late=0):
     """Serve `popular` while readers read, features noted; each slate is logged after `late` reads that it did not know."""
-    policy, state, log = build_policy("popular"), State(), []
-    for number in range(12):
-        log.append(gazette.publish(f"a{number}", number, section=SECTIONS[number % 3]))
+    policy, state = build_policy("popular"), State()
+    log = [gazette.publish(f"a{number}", number, section=SECTIONS[number % 3]) for number in range(12)]
     state.fold(log)
     waiting = []
     for number in range(40):

@@ -10,7 +10,7 @@ from embellie.domain.experiment import Experiment, Variant
 from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
 from embellie.domain.site import Placement, Site
-from embellie.domain.slate import Recommended, SlateRequest
+from embellie.domain.slate import Features, Recommended, SlateRequest
 from embellie.serve.handling import Snapshot, handle
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -157,3 +157,26 @@ def test_a_reader_without_an_id_is_in_no_holdout():
     """Who cannot be followed cannot be held out for good."""
     snapshot = replace(SNAPSHOT, holdout=HOLDOUT)
     assert handle(replace(REQUEST, reader="", consent="none"), snapshot, slate_id="s").exposures == ()
+
+
+def test_what_the_policy_looked_at_is_written_down():
+    """Names and moment once per slate, values per item; an item with none, or with other names, has none."""
+    noted = Features(("age", "reads"), (1.5, 2.0), as_of=7)
+    other = Features(("moon",), (0.5,), as_of=7)
+    ranking = [
+        Recommended("a2", "new", features=noted),
+        Recommended("a3", "pinned"),
+        Recommended("a4", "new", features=other),
+    ]
+    snapshot = replace(SNAPSHOT, rankers={"old": lambda request, placement: ranking})
+    request = replace(REQUEST, visit_articles=("a1", "a0"))
+    slate = handle(request, snapshot, slate_id="s").slate
+    assert [item.features for item in slate.items] == [(1.5, 2.0), (), ()]
+    assert (slate.feature_names, slate.as_of, slate.visit_articles) == (("age", "reads"), 7, ("a1", "a0"))
+    assert handle(replace(request, consent="none"), snapshot, slate_id="s").slate.visit_articles == ()
+
+
+def test_without_features_nothing_more_is_written():
+    """A slate of a policy that notes nothing does not say what its visit opened."""
+    slate = handle(replace(REQUEST, visit_articles=("a1",)), SNAPSHOT, slate_id="s").slate
+    assert (slate.feature_names, slate.as_of, slate.visit_articles) == ((), 0, ())

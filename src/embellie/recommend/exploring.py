@@ -71,8 +71,8 @@ class Exploring:
 
     @property
     def signals(self) -> tuple[type[Signal], ...]:
-        """What the policy looks at."""
-        return signals_of([getattr(self, "_followed")])  # noqa: B009 - set on a frozen class
+        """The signals that the policies in it look at."""
+        return signals_of(policy_named(name) for name in (self.policy,))
 
     @property
     def logs_features(self) -> bool:

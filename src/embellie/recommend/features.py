@@ -176,7 +176,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("visit_pages", lambda asked, _: float(len(asked.visit))),
     Feature("hour", _hour),
 )
-"""All features, in order; one more is one line here. Without the state's signals there are fewer reasons to look."""
+"""All features, in order; one more is one line here, and the signals it names are kept from then on."""
 
 
 def names_of(features: Iterable[Feature] = FEATURES) -> tuple[str, ...]:

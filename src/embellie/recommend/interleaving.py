@@ -161,8 +161,8 @@ class Interleaved:
 
     @property
     def signals(self) -> tuple[type[Signal], ...]:
-        """What the two policies look at."""
-        return signals_of(getattr(self, "_policies"))  # noqa: B009 - set on a frozen class
+        """The signals that the policies in it look at."""
+        return signals_of(policy_named(name) for name in (self.first, self.second))
 
     @property
     def logs_features(self) -> bool:

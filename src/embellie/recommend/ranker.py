@@ -77,7 +77,6 @@ class Ranker(RankedPolicy):
     name: ClassVar[str] = "ranker"
     signals: ClassVar[tuple[type[Signal], ...]] = signals_of_features()
     logs_features: ClassVar[bool] = True
-    needs_sections: ClassVar[bool] = True
 
     model: str = ""
     candidates: int = 300
@@ -109,6 +108,11 @@ class Ranker(RankedPolicy):
         """Why there is no model; empty when there is one."""
         found: str = getattr(self, "_missing")  # noqa: B009 - set on a frozen class
         return found
+
+    @property
+    def needs_sections(self) -> bool:
+        """Whether it ranks as `popular` where no section is known: only as long as it has no model."""
+        return bool(self.missing)
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score the shortlist by the model, all others below it by the default heuristic."""
