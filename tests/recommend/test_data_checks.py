@@ -155,7 +155,9 @@ def test_drift_needs_enough_lists_and_a_real_shift():
 @pytest.mark.parametrize("code", sorted(SENTENCES))
 def test_every_sentence_can_be_said_in_both_languages(code):
     """No figure a sentence needs is missing from its words, whatever is told."""
-    check = TrainingCheck(check="volumes", state="watch", code=code, figures={"what": "reads", "day": 1, "share": 0.123})
+    check = TrainingCheck(
+        check="volumes", state="watch", code=code, figures={"what": "reads", "day": 1, "share": 0.123}
+    )
     for language in ("en", "fr"):
         said_so = training_sentence(check, language)
         assert "{" not in said_so

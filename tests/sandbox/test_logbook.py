@@ -28,7 +28,9 @@ def test_it_holds_what_a_server_writes(events):
     """Articles, slates, impressions, clicks and reads; clicks only on what was shown; nobody named without consent."""
     kinds = Counter(event.kind for event in events)
     assert set(kinds) == {"article", "served", "impression", "click", "read"}
-    shown = {event.body.slate_id: {item.article for item in event.body.items} for event in events if event.kind == "served"}
+    shown = {
+        event.body.slate_id: {item.article for item in event.body.items} for event in events if event.kind == "served"
+    }
     assert all(event.body.article in shown[event.body.slate_id] for event in events if event.kind == "click")
     assert not any(event.consent == "none" and getattr(event.body, "reader", "") for event in events)
 

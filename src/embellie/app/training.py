@@ -363,4 +363,3 @@ def models_document(shop: Workshop) -> dict[str, Any]:
         "serving": _serving_document(shop.models.current()),
         "runs": [_run_document(run) for run in reversed(shop.models.runs())],
     }
-

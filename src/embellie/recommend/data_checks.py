@@ -44,9 +44,7 @@ class Usual:
     high: float
 
 
-def usual(
-    past: Sequence[float], *, day: int, recent: int, noise: float = 0.0, weekly: bool = True
-) -> Usual | None:
+def usual(past: Sequence[float], *, day: int, recent: int, noise: float = 0.0, weekly: bool = True) -> Usual | None:
     """Tell what a day would usually be, from the days before; None when there are too few.
 
         centre = median + effect of the weekday,  error² = max(1.4826 · MAD, floor)² (1 + π / 2n) + noise
@@ -270,7 +268,9 @@ def check_bots(profile: LogProfile, recent: int) -> TrainingCheck:
     """Readers tagged as bots (always left out), and those that read or click more than people do."""
     found = [TrainingCheck(check="bots", state="ok", code="people", figures={"share": _tagged(profile, recent)})]
     clicks, top, reads, heavy = (profile.of(name) for name in ("clicks", "top_clicks", "reads", "heavy"))
-    before_top = max((one / all_ for one, all_ in zip(top[recent:], clicks[recent:], strict=True) if all_ >= 50), default=0)
+    before_top = max(
+        (one / all_ for one, all_ in zip(top[recent:], clicks[recent:], strict=True) if all_ >= 50), default=0
+    )
     before_heavy = sum(heavy[recent:]) / max(sum(reads[recent:]), 1)
     for day in range(recent):
         share = top[day] / max(clicks[day], 1)
@@ -362,4 +362,3 @@ def check_drift(before: Spread | None, after: Spread | None) -> TrainingCheck:
             found.append(TrainingCheck(check="drift", state=state, code="drifted", figures=figures))
     found[1:] = sorted(found[1:], key=lambda check: -float(check.figures.get("index", 0.0)))
     return worst(found)
-

@@ -27,6 +27,8 @@ FAR_BELOW = 0.05
 """How much of nDCG a slice may lose against a heuristic, at least, before it counts as far below."""
 
 TOO_GOOD = 0.985
+_LEAK = 3.0
+"""So many times a heuristic's gain over chance, by one feature alone, is no taste of readers'."""
 
 
 def list_ndcg(scores: Numbers, labels: Numbers, lists: Integers) -> Floats:
@@ -229,9 +231,13 @@ def check_sanity(judged: Judged) -> TrainingCheck:
         most = max(drops, key=lambda name: drops[name])
         share = drops[most] / total
         if share > 0.95:
-            figures: dict[str, float | str] = {"what": most, "share": share}
-            state: CheckState = "alarm" if share > 0.99 else "watch"
-            return TrainingCheck(check="sanity", state=state, code="one_feature", figures=figures)
+            chance = float(np.nanmean(judged.by_chance))
+            best = max((float(np.nanmean(values)) for values in judged.heuristics.values()), default=1.0)
+            times = (ndcg - chance) / max(best - chance, 0.01)
+            figures: dict[str, float | str] = {"what": most, "share": share, "times": times}
+            if times > _LEAK and most not in judged.heuristics:
+                return TrainingCheck(check="sanity", state="alarm", code="leak", figures=figures)
+            return TrainingCheck(check="sanity", state="watch", code="one_feature", figures=figures)
     return TrainingCheck(check="sanity", state="ok", code="sane", figures={"flat": flat})
 
 
@@ -295,7 +301,9 @@ def check_yesterday(judged: Judged) -> TrainingCheck:
     if high < -0.01:
         return TrainingCheck(check="yesterday", state="alarm", code="fell_behind", figures=figures)
     state: CheckState = "watch" if high < 0 else "ok"
-    return TrainingCheck(check="yesterday", state=state, code="fell_behind" if high < 0 else "as_before", figures=figures)
+    return TrainingCheck(
+        check="yesterday", state=state, code="fell_behind" if high < 0 else "as_before", figures=figures
+    )
 
 
 def check_slices(judged: Judged) -> TrainingCheck:
@@ -350,7 +358,9 @@ class Calibration:
     @property
     def error(self) -> float:
         """The mean distance of foretold and found, by rows (expected calibration error)."""
-        return sum(n * abs(p - y) for p, y, n in zip(self.foretold, self.found, self.rows, strict=True)) / sum(self.rows)
+        return sum(n * abs(p - y) for p, y, n in zip(self.foretold, self.found, self.rows, strict=True)) / sum(
+            self.rows
+        )
 
 
 def calibrate(scores: Floats, labels: Floats, lists: Integers) -> Calibration | None:

@@ -201,4 +201,3 @@ def spread_of(
         counts = np.bincount(np.searchsorted(own, values, side="left"), minlength=len(own) + 1)
         bounds[name], shares[name] = own.tolist(), (counts / counts.sum()).tolist()
     return Spread(lists=len(kept.groups), edges=bounds, shares=shares)
-

@@ -5,7 +5,7 @@ policy put first.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -32,13 +32,12 @@ class LogbookSettings:
     slots: int = 4
     site: str = "gazette"
     placement: str = "article-bottom"
-    temperament: Temperament = Temperament()
+    temperament: Temperament = field(default_factory=Temperament)
 
 
 def logbook(settings: LogbookSettings) -> list[Event]:
     """Write a log: articles, slates, impressions, clicks and reads, in order of time; the same settings, the same events."""
-    events = sorted(_Press(settings).print(), key=lambda event: event.at)
-    return events
+    return sorted(_Press(settings).print(), key=lambda event: event.at)
 
 
 class _Press:
@@ -64,7 +63,9 @@ class _Press:
             coming = coming[len(due) :]
             yield from self._publish(due, begins)
             for offset, reader, number in self._readers.arrivals(tick, hour=begins.hour, hours=hours):
-                yield from self._visit(self._readers.visit(reader, number), micros(begins) + int(offset * 3600 * _SECOND))
+                yield from self._visit(
+                    self._readers.visit(reader, number), micros(begins) + int(offset * 3600 * _SECOND)
+                )
 
     def _publish(self, issues: list[Issue], now: datetime) -> Iterator[Event]:
         self._stand.put(issues, now=micros(now))
@@ -118,7 +119,9 @@ class _Press:
 
 def _told(turn: Turn, slate: str, chosen: list[str], *, reader: str, visit: str) -> Iterator[Body]:
     for place, article in enumerate(chosen[: turn.seen], start=1):
-        yield Impression(slate_id=slate, article=article, position=place, reader=reader, visit=visit, share=1.0, seconds=1.5)
+        yield Impression(
+            slate_id=slate, article=article, position=place, reader=reader, visit=visit, share=1.0, seconds=1.5
+        )
     yield Read(article=turn.article, reader=reader, visit=visit, engaged_seconds=round(turn.seconds, 1))
     if turn.clicked:
         article = chosen[turn.clicked - 1]

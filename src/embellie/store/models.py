@@ -78,7 +78,14 @@ class ModelStore:
             if self._read_model(model) is None:
                 self._write(self._model_file(model), data)
         run = self._free_name(now, model or hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest())
-        said = {"schema": _SCHEMA, "run": run, "created": iso(now), "state": state, "model": model, "about": dict(about)}
+        said = {
+            "schema": _SCHEMA,
+            "run": run,
+            "created": iso(now),
+            "state": state,
+            "model": model,
+            "about": dict(about),
+        }
         self._write(self._run_file(run), (json.dumps(said, ensure_ascii=False, indent=1) + "\n").encode())
         return self.run(run)
 
@@ -91,9 +98,13 @@ class ModelStore:
         """
         found = self.run(run)
         if found.state != "accepted":
-            raise InputError(f"Run `{run}` was refused: it is never served.", hint="`embellie recommend models` lists them.")
+            raise InputError(
+                f"Run `{run}` was refused: it is never served.", hint="`embellie recommend models` lists them."
+            )
         if self._read_model(found.model) is None:
-            raise InputError(f"The model of run `{run}` is gone or damaged.", hint="Train again: `embellie recommend train`.")
+            raise InputError(
+                f"The model of run `{run}` is gone or damaged.", hint="Train again: `embellie recommend train`."
+            )
         earlier = [one for one in self._pointed() if one != run][:_EARLIER]
         said = {"schema": "embellie/current-model/1", "run": run, "earlier": earlier}
         self._write(self.folder / "current.json", (json.dumps(said, indent=1) + "\n").encode())
@@ -120,7 +131,9 @@ class ModelStore:
             if run.state == "accepted" and data is not None:
                 return Current(run=run, data=data, passed_over=tuple(passed))
             gone = not self._model_file(run.model).is_file()
-            passed.append((name, "Its file is gone." if gone else "Its file is damaged: its bytes are not those of its name."))
+            passed.append(
+                (name, "Its file is gone." if gone else "Its file is damaged: its bytes are not those of its name.")
+            )
         return None
 
     def runs(self) -> list[Run]:
@@ -151,7 +164,9 @@ class ModelStore:
         """
         data = self._read_model(model)
         if data is None:
-            raise InputError(f"The model `{model[:12]}` is gone or damaged.", hint="`embellie recommend models` lists them.")
+            raise InputError(
+                f"The model `{model[:12]}` is gone or damaged.", hint="`embellie recommend models` lists them."
+            )
         return data
 
     def prune(self, *, keep: int, named: Collection[str] = ()) -> list[str]:
