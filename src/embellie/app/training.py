@@ -267,7 +267,7 @@ def _model_document(judged: Judged) -> dict[str, Any]:
     if not known.any() or not np.isfinite(judged.scores).all():
         return {"bytes": judged.bytes}
     scaled = calibrate(judged.scores, judged.labels, judged.lists)
-    mean = mean_by_reader(judged.ndcg[known], judged.readers[known])
+    mean = mean_by_reader(judged.ndcg[known], judged.readers[known], judged.counts[known])
     return {
         "bytes": judged.bytes,
         "ndcg": mean.value,

@@ -26,6 +26,10 @@ CANDIDATES = 200
 FAR_BELOW = 0.05
 """How much of nDCG a slice may lose against a heuristic, at least, before it counts as far below."""
 
+LAST_PLACE = 10
+MOST_WEIGHT = 4.0
+"""A choice far down counts for at most so many at the top."""
+
 TOO_GOOD = 0.985
 _LEAK = 3.0
 """So many times a heuristic's gain over chance, by one feature alone, is no taste of readers'."""
@@ -78,17 +82,20 @@ class Mean:
         return self.value - z * self.error, self.value + z * self.error
 
 
-def mean_by_reader(values: Floats, readers: Integers) -> Mean:
+def mean_by_reader(values: Floats, readers: Integers, weights: Floats | None = None) -> Mean:
     """Return the mean over lists and its standard error by the delta method, readers as units (Deng et al., KDD 2018).
 
-        var = R / (R - 1) · Σ (S_r - m n_r)² / N²
+        m = Σ w v / Σ w,  var = R / (R - 1) · Σ (S_r - m W_r)² / (Σ w)²
+
+    with S_r the sum of w v and W_r that of w over the lists of reader r, R readers.
 
     >>> found = mean_by_reader(np.array([0.5, 0.1, -0.2]), np.array([0, 0, 1]))
     >>> round(found.value, 3), round(found.error, 3), found.readers
     (0.133, 0.222, 2)
     """
+    weights = np.ones(len(values)) if weights is None else weights
     _, codes = np.unique(readers, return_inverse=True)
-    sums, sizes = np.bincount(codes, weights=values), np.bincount(codes)
+    sums, sizes = np.bincount(codes, weights=values * weights), np.bincount(codes, weights=weights)
     count = len(sizes)
     if not count:
         return Mean(math.nan, math.inf, 0)
@@ -97,6 +104,28 @@ def mean_by_reader(values: Floats, readers: Integers) -> Mean:
         return Mean(mean, math.inf, count)
     residuals = sums - mean * sizes
     return Mean(mean, math.sqrt(count / (count - 1) * float(residuals @ residuals)) / float(sizes.sum()), count)
+
+
+def attention(positions: Numbers, controls: Floats, labels: Floats) -> Floats:
+    """Tell how much each position is looked at, beside the first: from 1 on, those from `LAST_PLACE` on as one.
+
+    A logistic regression of choices on positions and on what the heuristics thought of the article: what a place does beyond what
+    stands there (as in Wang et al., Position bias estimation for unbiased learning to rank, WSDM 2018, with the heuristics for
+    relevance). Odds stand for chances, which are small.
+
+    Args:
+        positions: From 1 (n).
+        controls: Scores (n x any number).
+        labels: Above 0 is chosen (n).
+    """
+    places = np.minimum(np.asarray(positions, np.int64), LAST_PLACE) - 1
+    dummies = np.eye(LAST_PLACE)[places][:, 1:]
+    spread = controls.std(axis=0)
+    scaled = (controls - controls.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+    beta = _newton(np.column_stack([scaled, dummies, np.ones(len(places))]), (labels > 0).astype(np.float64))
+    effects = beta[scaled.shape[1] : -1]
+    found: Floats = np.concatenate([[1.0], np.exp(np.clip(effects, math.log(1 / MOST_WEIGHT), 0.0))])
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +143,9 @@ class Judged:
         bytes: How large the model is.
         milliseconds: To score the candidates of one slate.
         before: The nDCG of the model being served, on the same lists, when it can be had.
+        weights: How much each list counts: what was chosen where few look counts for more (inverse propensity weighting,
+            Joachims, Swaminathan & Schnabel, WSDM 2017), so that the order in which articles stood is not in favour of the policy
+            that made it. None where there was no order.
     """
 
     ndcg: Floats
@@ -128,6 +160,12 @@ class Judged:
     bytes: int
     milliseconds: float
     before: Floats | None = None
+    weights: Floats | None = None
+
+    @property
+    def counts(self) -> Floats:
+        """The weights of the lists; 1 each when there are none."""
+        return np.ones(len(self.ndcg)) if self.weights is None else self.weights
 
 
 def judge_model(
@@ -165,7 +203,21 @@ def judge_model(
         bytes=len(model.dump()),
         milliseconds=_milliseconds(model, part, timer),
         before=None if before is None else list_ndcg(np.asarray(before.score(part.features)), labels, lists),
+        weights=_weights(gathered, rows, labels, lists),
     )
+
+
+def _weights(gathered: Gathered, rows: NDArray[np.bool_], labels: Floats, lists: Integers) -> Floats | None:
+    """Weigh each list by how little its chosen articles' places are looked at."""
+    if gathered.positions is None or not gathered.heuristics:
+        return None
+    controls = np.column_stack([np.asarray(values, np.float64) for values in gathered.heuristics.values()])
+    looked_at = attention(gathered.positions, controls, np.asarray(gathered.lists.labels, np.float64))
+    own = 1.0 / looked_at[np.minimum(np.asarray(gathered.positions, np.int64)[rows], LAST_PLACE) - 1]
+    chosen = (labels > 0).astype(np.float64)
+    count = int(lists.max(initial=-1)) + 1
+    sums, sizes = (np.bincount(lists, weights=one, minlength=count) for one in (own * chosen, chosen))
+    return np.where(sizes > 0, sums / np.maximum(sizes, 1.0), 1.0)
 
 
 def _importance(model: Model, part: Lists, lists: Integers, *, seed: int, most: int = 20_000) -> dict[str, float]:
@@ -244,8 +296,9 @@ def check_sanity(judged: Judged) -> TrainingCheck:
 def check_floor(judged: Judged, floor: float) -> TrainingCheck:
     """Whether it ranks better than chance, and as well as was asked."""
     known = ~np.isnan(judged.ndcg)
-    mean = mean_by_reader(judged.ndcg[known], judged.readers[known])
-    gain = mean_by_reader((judged.ndcg - judged.by_chance)[known], judged.readers[known])
+    weights = judged.counts[known]
+    mean = mean_by_reader(judged.ndcg[known], judged.readers[known], weights)
+    gain = mean_by_reader((judged.ndcg - judged.by_chance)[known], judged.readers[known], weights)
     low, high = mean.reach()
     figures: dict[str, float | str] = {
         "ndcg": mean.value, "low": low, "high": high, "floor": floor, "chance": mean.value - gain.value,
@@ -270,7 +323,7 @@ def check_heuristics(judged: Judged) -> TrainingCheck:
         return TrainingCheck(check="heuristics", state="watch", code="no_heuristic")
     found = []
     for name, values in judged.heuristics.items():
-        low, high, value, _ = paired(judged.ndcg, values, judged.readers)
+        low, high, value, _ = paired(judged.ndcg, values, judged.readers, judged.counts)
         figures: dict[str, float | str] = {"what": name, "difference": value, "low": low, "high": high}
         if high < 0:
             found.append(TrainingCheck(check="heuristics", state="alarm", code="worse", figures=_finite(figures)))
@@ -283,11 +336,11 @@ def check_heuristics(judged: Judged) -> TrainingCheck:
 
 
 def paired(
-    one: Floats, other: Floats, readers: Integers, *, z: float = 1.959963984540054
+    one: Floats, other: Floats, readers: Integers, weights: Floats, *, z: float = 1.959963984540054
 ) -> tuple[float, float, float, int]:
     """Return the interval, the mean and the readers of the difference of two rankings of the same lists."""
     known = ~np.isnan(one) & ~np.isnan(other)
-    mean = mean_by_reader((one - other)[known], readers[known])
+    mean = mean_by_reader((one - other)[known], readers[known], weights[known])
     low, high = mean.reach(z)
     return low, high, mean.value, mean.readers
 
@@ -296,7 +349,7 @@ def check_yesterday(judged: Judged) -> TrainingCheck:
     """Against the model being served, on lists later than either learned from."""
     if judged.before is None:
         return TrainingCheck(check="yesterday", state="ok", code="first")
-    low, high, value, _ = paired(judged.ndcg, judged.before, judged.readers)
+    low, high, value, _ = paired(judged.ndcg, judged.before, judged.readers, judged.counts)
     figures = _finite({"difference": value, "low": low, "high": high})
     if high < -0.01:
         return TrainingCheck(check="yesterday", state="alarm", code="fell_behind", figures=figures)
@@ -321,7 +374,8 @@ def check_slices(judged: Judged) -> TrainingCheck:
     z = _bonferroni(len(parts))
     found = [TrainingCheck(check="slices", state="ok", code="even", figures={"n": len(parts)})]
     for dimension, value, inside in parts:
-        _, high, difference, _ = paired(judged.ndcg[inside], best[inside], judged.readers[inside], z=z)
+        kept = (judged.ndcg[inside], best[inside], judged.readers[inside], judged.counts[inside])
+        _, high, difference, _ = paired(*kept, z=z)
         figures = _finite(
             {"dimension": dimension, "value": value, "difference": difference, "high": high, "lists": int(inside.sum())}
         )
@@ -389,10 +443,19 @@ def calibrate(scores: Floats, labels: Floats, lists: Integers) -> Calibration | 
     )
 
 
-def _logistic(x: Floats, y: Floats, *, steps: int = 30) -> tuple[float, float]:
-    """Fit slope and level by Newton's method, a little held back so that a perfect separation has an answer."""
-    design = np.column_stack([x, np.ones(len(x))])
-    beta, ridge = np.zeros(2), np.diag([1e-3, 1e-6]) * len(x)
+def _logistic(x: Floats, y: Floats) -> tuple[float, float]:
+    """Fit slope and level."""
+    slope, level = _newton(np.column_stack([x, np.ones(len(x))]), y).tolist()
+    return float(slope), float(level)
+
+
+def _newton(design: Floats, y: Floats, *, steps: int = 30) -> Floats:
+    """Fit a logistic regression by Newton's method, a little held back so that a perfect separation has an answer.
+
+    The last column is the level.
+    """
+    beta = np.zeros(design.shape[1])
+    ridge = np.diag([1e-5] * (len(beta) - 1) + [1e-6]) * len(design)
     for _ in range(steps):
         p = 1.0 / (1.0 + np.exp(-np.clip(design @ beta, -30, 30)))
         gradient = design.T @ (y - p) - ridge @ beta
@@ -400,7 +463,7 @@ def _logistic(x: Floats, y: Floats, *, steps: int = 30) -> tuple[float, float]:
         beta = beta + step
         if float(np.abs(step).max()) < 1e-9:
             break
-    return float(beta[0]), float(beta[1])
+    return beta
 
 
 def check_calibration(judged: Judged) -> TrainingCheck:
