@@ -196,8 +196,13 @@ def test_who_made_the_order_gets_no_credit_for_it():
     looked_at = attention(positions.ravel(), heuristic.reshape(-1, 1), labels.ravel())
     chosen = labels.sum(axis=1)
     weights = np.where(chosen > 0, (labels / looked_at[positions - 1]).sum(axis=1) / np.maximum(chosen, 1), 1.0)
-    readers = np.arange(len(taste))
-    plain = paired(rank["t"], rank["h"], readers, np.ones(len(taste)))
-    weighed = paired(rank["t"], rank["h"], readers, weights)
-    assert weighed[2] > plain[2] + 0.03
-    assert weighed[0] > 0
+    one = replace(judged(), ndcg=rank["t"], readers=np.arange(len(taste)))
+    plain, weighed = (
+        mean_by_reader((one.ndcg - rank["h"])[chosen > 0], one.readers[chosen > 0], by[chosen > 0])
+        for by in (np.ones(len(taste)), weights)
+    )
+    assert weighed.value > plain.value + 0.03
+    assert weighed.reach()[0] > 0
+    low, high, _ = paired(replace(one, weights=weights), rank["h"])
+    assert low == pytest.approx(plain.reach()[0])  # neither way of counting alone decides
+    assert high == pytest.approx(weighed.reach()[1])

@@ -207,17 +207,29 @@ def judge_model(
     )
 
 
+def _plain(values: Numbers) -> Floats:
+    return np.asarray(values, np.float64)
+
+
 def _weights(gathered: Gathered, rows: NDArray[np.bool_], labels: Floats, lists: Integers) -> Floats | None:
     """Weigh each list by how little its chosen articles' places are looked at."""
     if gathered.positions is None or not gathered.heuristics:
         return None
-    controls = np.column_stack([np.asarray(values, np.float64) for values in gathered.heuristics.values()])
+    numbers = list_numbers(gathered.lists)
+    sizes = np.bincount(numbers)
+    # What differs between lists, such as how much is read at that hour, says nothing of an article among its neighbours.
+    controls = np.column_stack(
+        [
+            one - (np.bincount(numbers, weights=one) / sizes)[numbers]
+            for one in map(_plain, gathered.heuristics.values())
+        ]
+    )
     looked_at = attention(gathered.positions, controls, np.asarray(gathered.lists.labels, np.float64))
     own = 1.0 / looked_at[np.minimum(np.asarray(gathered.positions, np.int64)[rows], LAST_PLACE) - 1]
     chosen = (labels > 0).astype(np.float64)
     count = int(lists.max(initial=-1)) + 1
-    sums, sizes = (np.bincount(lists, weights=one, minlength=count) for one in (own * chosen, chosen))
-    return np.where(sizes > 0, sums / np.maximum(sizes, 1.0), 1.0)
+    sums, clicks = (np.bincount(lists, weights=one, minlength=count) for one in (own * chosen, chosen))
+    return np.where(clicks > 0, sums / np.maximum(clicks, 1.0), 1.0)
 
 
 def _importance(model: Model, part: Lists, lists: Integers, *, seed: int, most: int = 20_000) -> dict[str, float]:
@@ -323,7 +335,7 @@ def check_heuristics(judged: Judged) -> TrainingCheck:
         return TrainingCheck(check="heuristics", state="watch", code="no_heuristic")
     found = []
     for name, values in judged.heuristics.items():
-        low, high, value, _ = paired(judged.ndcg, values, judged.readers, judged.counts)
+        low, high, value = paired(judged, values)
         figures: dict[str, float | str] = {"what": name, "difference": value, "low": low, "high": high}
         if high < 0:
             found.append(TrainingCheck(check="heuristics", state="alarm", code="worse", figures=_finite(figures)))
@@ -336,20 +348,25 @@ def check_heuristics(judged: Judged) -> TrainingCheck:
 
 
 def paired(
-    one: Floats, other: Floats, readers: Integers, weights: Floats, *, z: float = 1.959963984540054
-) -> tuple[float, float, float, int]:
-    """Return the interval, the mean and the readers of the difference of two rankings of the same lists."""
-    known = ~np.isnan(one) & ~np.isnan(other)
-    mean = mean_by_reader((one - other)[known], readers[known], weights[known])
-    low, high = mean.reach(z)
-    return low, high, mean.value, mean.readers
+    judged: Judged, other: Floats, inside: NDArray[np.bool_] | None = None, *, z: float = 1.959963984540054
+) -> tuple[float, float, float]:
+    """Return the interval of the model's advantage over another ranking of the same lists, and its mean.
+
+    Weighed by how little places are looked at, and not: the first gives the policy that made the order too little credit where
+    places are held for worse than they are, the second too much. The interval covers both; the mean is the weighed one.
+    """
+    known = ~np.isnan(judged.ndcg) & ~np.isnan(other) & (True if inside is None else inside)
+    values, readers = (judged.ndcg - other)[known], judged.readers[known]
+    weighed = mean_by_reader(values, readers, judged.counts[known])
+    both = [weighed.reach(z), mean_by_reader(values, readers).reach(z)]
+    return min(low for low, _ in both), max(high for _, high in both), weighed.value
 
 
 def check_yesterday(judged: Judged) -> TrainingCheck:
     """Against the model being served, on lists later than either learned from."""
     if judged.before is None:
         return TrainingCheck(check="yesterday", state="ok", code="first")
-    low, high, value, _ = paired(judged.ndcg, judged.before, judged.readers, judged.counts)
+    low, high, value = paired(judged, judged.before)
     figures = _finite({"difference": value, "low": low, "high": high})
     if high < -0.01:
         return TrainingCheck(check="yesterday", state="alarm", code="fell_behind", figures=figures)
@@ -374,8 +391,7 @@ def check_slices(judged: Judged) -> TrainingCheck:
     z = _bonferroni(len(parts))
     found = [TrainingCheck(check="slices", state="ok", code="even", figures={"n": len(parts)})]
     for dimension, value, inside in parts:
-        kept = (judged.ndcg[inside], best[inside], judged.readers[inside], judged.counts[inside])
-        _, high, difference, _ = paired(*kept, z=z)
+        _, high, difference = paired(judged, best, inside, z=z)
         figures = _finite(
             {"dimension": dimension, "value": value, "difference": difference, "high": high, "lists": int(inside.sum())}
         )
