@@ -30,7 +30,7 @@ def poisoned():
 @pytest.fixture
 def log(poisoned, tmp_path, monkeypatch):
     monkeypatch.setattr(learned_ranker, "default_trainer", poisoned.SmallTrainer)
-    events = poisoned.healthy(readers=140, days=8, seed=4)
+    events = poisoned.healthy(readers=240, days=8, seed=4)
     since = poisoned.START + timedelta(days=7)
     return poisoned.write(tmp_path, POISONS["duplicated clicks"](events, since)), since
 

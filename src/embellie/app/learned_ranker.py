@@ -70,6 +70,7 @@ class LearnedRanker:
             readers=[slate.reader if slate else "" for slate in slates],
             visits=[slate.visit if slate else "" for slate in slates],
             heuristics=columns,
+            positions=getattr(lists, "positions", None),
             slices={
                 "section": [beside.sections.get(slate.article, "") if slate else "" for slate in slates],
                 "reader": [_kind(slate, row, names) for slate, row in zip(slates, _first_rows(lists), strict=True)],

@@ -106,6 +106,18 @@ def models_of(data: Path, site: str) -> ModelStore:
     return ModelStore(data / MODELS / quote(site, safe=""))
 
 
+def find_model(data: Path, model: str) -> bytes:
+    """Return a model that a release names, whichever site it is of.
+
+    Raises:
+        InputError: It is not in the data folder, or damaged.
+    """
+    stores = [
+        ModelStore(folder) for folder in sorted((data / MODELS).glob("*")) if (folder / f"{model}.model").is_file()
+    ]
+    return (stores[0] if stores else ModelStore(data / MODELS)).load(model)
+
+
 def train(
     shop: Workshop,
     trainer: Trainer,
@@ -267,7 +279,7 @@ def _model_document(judged: Judged) -> dict[str, Any]:
     if not known.any() or not np.isfinite(judged.scores).all():
         return {"bytes": judged.bytes}
     scaled = calibrate(judged.scores, judged.labels, judged.lists)
-    mean = mean_by_reader(judged.ndcg[known], judged.readers[known])
+    mean = mean_by_reader(judged.ndcg[known], judged.readers[known], judged.counts[known])
     return {
         "bytes": judged.bytes,
         "ndcg": mean.value,

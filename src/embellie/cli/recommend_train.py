@@ -45,9 +45,8 @@ _STEPS = {"profile": "looking at the log", "gather": "gathering lists", "fit": "
     "--lang", "language", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the text."
 )
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
-@click.pass_context
 def train(
-    context: click.Context, *, file: Path | None, project: Path, site: str, seed: int | None, at: str, keep: bool,
+    *, file: Path | None, project: Path, site: str, seed: int | None, at: str, keep: bool,
     despite: Sequence[str], language: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Train the learned ranker from the log; serve it only if every check passes.
@@ -71,7 +70,7 @@ def train(
     else:
         click.echo("\n".join(report(trained, language)))
     if not trained.accepted:
-        context.exit(1)
+        sys.exit(1)
 
 
 @click.command("models")

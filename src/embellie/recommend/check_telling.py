@@ -1,6 +1,6 @@
 """What the checks of a training say: what was found, what was expected, what to do; in English and in French."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from embellie.recommend.training_check import TrainingCheck
 
@@ -166,21 +166,31 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Un nDCG de {ndcg} est trop beau pour être vrai : une variable connaît l’avenir. Regardez celle qui compte le plus.",
     ),
     "one_feature": (
-        "The model rests on `{what}` alone ({share} of what it gains). A leak, or a rule would do.",
-        "Le modèle repose sur `{what}` seul ({share} de son gain). Une fuite, ou une règle suffirait.",
+        "The model rests on `{what}` alone ({share} of what it gains): a rule would do.",
+        "Le modèle repose sur `{what}` seul ({share} de son gain) : une règle suffirait.",
+    ),
+    "leak": (
+        (
+            "The model rests on `{what}` alone ({share} of what it gains), and gains {times} times what a heuristic does: that feature "
+            "knows the future. See how it is computed."
+        ),
+        (
+            "Le modèle repose sur `{what}` seul ({share} de son gain) et gagne {times} fois ce que gagne une heuristique : cette "
+            "variable connaît l’avenir. Voyez comment elle est calculée."
+        ),
     ),
     # floor
     "above_floor": (
-        "nDCG {ndcg} [{low}, {high}] on {lists} later lists; {chance} by chance.",
-        "nDCG {ndcg} [{low} ; {high}] sur {lists} listes ultérieures ; {chance} au hasard.",
+        "An nDCG of {ndcg} [{low}, {high}] on {lists} later lists; {chance} by chance.",
+        "Un nDCG de {ndcg} [{low} ; {high}] sur {lists} listes ultérieures ; {chance} au hasard.",
     ),
     "below_floor": (
-        "nDCG {ndcg} is below the floor of {floor}. Look at what changed, or set `floor` in `[training]`.",
-        "nDCG {ndcg}, sous le plancher de {floor}. Voyez ce qui a changé, ou réglez `floor` dans `[training]`.",
+        "An nDCG of {ndcg} is below the floor of {floor}. Look at what changed, or set `floor` in `[training]`.",
+        "Un nDCG de {ndcg}, sous le plancher de {floor}. Voyez ce qui a changé, ou réglez `floor` dans `[training]`.",
     ),
     "by_chance": (
-        "nDCG {ndcg} on later lists; any order has {chance}. Nothing was learned that lasts: a longer log is needed.",
-        "nDCG {ndcg} sur les listes ultérieures ; n’importe quel ordre donne {chance}. Rien de durable n’a été appris : il faut un journal plus long.",
+        "An nDCG of {ndcg} on later lists; any order has {chance}. Nothing was learned that lasts: a longer log is needed.",
+        "Un nDCG de {ndcg} sur les listes ultérieures ; n’importe quel ordre donne {chance}. Rien de durable n’a été appris : il faut un journal plus long.",
     ),
     "too_few": (
         "Only {lists} later lists with a choice, of {readers} readers: too few to judge by. Log longer.",
@@ -291,9 +301,6 @@ _WHATS: Mapping[str, tuple[str, str]] = {
     "device": ("device", "appareil"),
 }
 
-_SHARES = {"share", "before", "top", "bottom", "error"}
-_SIGNED = {"difference"}
-
 
 def training_sentence(check: TrainingCheck, language: str = "en") -> str:
     """Say what a check found, what was expected, and what to do.
@@ -323,27 +330,25 @@ class _Words(dict[str, str]):
 
 
 def _told(name: str, value: float | str, place: int) -> str:
-    if name in {"what", "dimension"}:
-        return _WHATS[str(value)][place] if value in _WHATS else str(value)
     if isinstance(value, str):
-        return value
-    if name == "day":
-        return _day(int(value), place)
-    if name in _SHARES:
-        text = f"{100 * value:.3g}" + (" %" if place or value else "%")
-        return _comma(text if place else text.replace(" %", "%"), place)
-    if name == "bytes":
-        return _size(float(value), place)
-    if name == "milliseconds":
-        return _comma(f"{value:.2g}", place)
-    if name in _SIGNED:
-        return _comma(f"{value:+.3f}", place)
-    whole = float(value).is_integer() or abs(value) >= 100
-    text = f"{value:,.0f}" if whole else f"{value:.3g}"
-    return _comma(text, place) if not whole else text.replace(",", "\u202f" if place else ",")
+        known = name in {"what", "dimension"} and value in _WHATS
+        return _WHATS[value][place] if known else value
+    form = _FORMS.get(name, _figure)
+    return form(float(value), place)
 
 
-def _day(day: int, place: int) -> str:
+def _figure(value: float, place: int) -> str:
+    if value.is_integer() or abs(value) >= 100:
+        return f"{value:,.0f}".replace(",", "\u202f" if place else ",")
+    return _comma(f"{value:.3g}", place)
+
+
+def _share(value: float, place: int) -> str:
+    return _comma(f"{100 * value:.3g}" + ("%", " %")[place], place)
+
+
+def _day(value: float, place: int) -> str:
+    day = int(value)
     if day == 0:
         return ("in the last 24 hours", "ces dernières 24 heures")[place]
     return (f"{day} days before the last" if day > 1 else "the day before the last", f"{day} j avant le dernier")[place]
@@ -357,3 +362,13 @@ def _size(value: float, place: int) -> str:
 
 def _comma(text: str, place: int) -> str:
     return text.replace(".", ",") if place else text
+
+
+_FORMS: Mapping[str, Callable[[float, int], str]] = {
+    **dict.fromkeys(("share", "before", "top", "bottom", "error"), _share),
+    "day": _day,
+    "bytes": _size,
+    "milliseconds": lambda value, place: _comma(f"{value:.2g}", place),
+    "difference": lambda value, place: _comma(f"{value:+.3f}", place),
+}
+"""How figures are written, by name; others as plain numbers."""

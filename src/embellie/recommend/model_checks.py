@@ -26,7 +26,13 @@ CANDIDATES = 200
 FAR_BELOW = 0.05
 """How much of nDCG a slice may lose against a heuristic, at least, before it counts as far below."""
 
+LAST_PLACE = 10
+MOST_WEIGHT = 4.0
+"""A choice far down counts for at most so many at the top."""
+
 TOO_GOOD = 0.985
+_LEAK = 3.0
+"""So many times a heuristic's gain over chance, by one feature alone, is no taste of readers'."""
 
 
 def list_ndcg(scores: Numbers, labels: Numbers, lists: Integers) -> Floats:
@@ -76,17 +82,20 @@ class Mean:
         return self.value - z * self.error, self.value + z * self.error
 
 
-def mean_by_reader(values: Floats, readers: Integers) -> Mean:
+def mean_by_reader(values: Floats, readers: Integers, weights: Floats | None = None) -> Mean:
     """Return the mean over lists and its standard error by the delta method, readers as units (Deng et al., KDD 2018).
 
-        var = R / (R - 1) · Σ (S_r - m n_r)² / N²
+        m = Σ w v / Σ w,  var = R / (R - 1) · Σ (S_r - m W_r)² / (Σ w)²
+
+    with S_r the sum of w v and W_r that of w over the lists of reader r, R readers.
 
     >>> found = mean_by_reader(np.array([0.5, 0.1, -0.2]), np.array([0, 0, 1]))
     >>> round(found.value, 3), round(found.error, 3), found.readers
     (0.133, 0.222, 2)
     """
+    weights = np.ones(len(values)) if weights is None else weights
     _, codes = np.unique(readers, return_inverse=True)
-    sums, sizes = np.bincount(codes, weights=values), np.bincount(codes)
+    sums, sizes = np.bincount(codes, weights=values * weights), np.bincount(codes, weights=weights)
     count = len(sizes)
     if not count:
         return Mean(math.nan, math.inf, 0)
@@ -95,6 +104,28 @@ def mean_by_reader(values: Floats, readers: Integers) -> Mean:
         return Mean(mean, math.inf, count)
     residuals = sums - mean * sizes
     return Mean(mean, math.sqrt(count / (count - 1) * float(residuals @ residuals)) / float(sizes.sum()), count)
+
+
+def attention(positions: Numbers, controls: Floats, labels: Floats) -> Floats:
+    """Tell how much each position is looked at, beside the first: from 1 on, those from `LAST_PLACE` on as one.
+
+    A logistic regression of choices on positions and on what the heuristics thought of the article: what a place does beyond what
+    stands there (as in Wang et al., Position bias estimation for unbiased learning to rank, WSDM 2018, with the heuristics for
+    relevance). Odds stand for chances, which are small.
+
+    Args:
+        positions: From 1 (n).
+        controls: Scores (n x any number).
+        labels: Above 0 is chosen (n).
+    """
+    places = np.minimum(np.asarray(positions, np.int64), LAST_PLACE) - 1
+    dummies = np.eye(LAST_PLACE)[places][:, 1:]
+    spread = controls.std(axis=0)
+    scaled = (controls - controls.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+    beta = _newton(np.column_stack([scaled, dummies, np.ones(len(places))]), (labels > 0).astype(np.float64))
+    effects = beta[scaled.shape[1] : -1]
+    found: Floats = np.concatenate([[1.0], np.exp(np.clip(effects, math.log(1 / MOST_WEIGHT), 0.0))])
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +143,9 @@ class Judged:
         bytes: How large the model is.
         milliseconds: To score the candidates of one slate.
         before: The nDCG of the model being served, on the same lists, when it can be had.
+        weights: How much each list counts: what was chosen where few look counts for more (inverse propensity weighting,
+            Joachims, Swaminathan & Schnabel, WSDM 2017), so that the order in which articles stood is not in favour of the policy
+            that made it. None where there was no order.
     """
 
     ndcg: Floats
@@ -126,6 +160,12 @@ class Judged:
     bytes: int
     milliseconds: float
     before: Floats | None = None
+    weights: Floats | None = None
+
+    @property
+    def counts(self) -> Floats:
+        """The weights of the lists; 1 each when there are none."""
+        return np.ones(len(self.ndcg)) if self.weights is None else self.weights
 
 
 def judge_model(
@@ -163,7 +203,33 @@ def judge_model(
         bytes=len(model.dump()),
         milliseconds=_milliseconds(model, part, timer),
         before=None if before is None else list_ndcg(np.asarray(before.score(part.features)), labels, lists),
+        weights=_weights(gathered, rows, labels, lists),
     )
+
+
+def _plain(values: Numbers) -> Floats:
+    return np.asarray(values, np.float64)
+
+
+def _weights(gathered: Gathered, rows: NDArray[np.bool_], labels: Floats, lists: Integers) -> Floats | None:
+    """Weigh each list by how little its chosen articles' places are looked at."""
+    if gathered.positions is None or not gathered.heuristics:
+        return None
+    numbers = list_numbers(gathered.lists)
+    sizes = np.bincount(numbers)
+    # What differs between lists, such as how much is read at that hour, says nothing of an article among its neighbours.
+    controls = np.column_stack(
+        [
+            one - (np.bincount(numbers, weights=one) / sizes)[numbers]
+            for one in map(_plain, gathered.heuristics.values())
+        ]
+    )
+    looked_at = attention(gathered.positions, controls, np.asarray(gathered.lists.labels, np.float64))
+    own = 1.0 / looked_at[np.minimum(np.asarray(gathered.positions, np.int64)[rows], LAST_PLACE) - 1]
+    chosen = (labels > 0).astype(np.float64)
+    count = int(lists.max(initial=-1)) + 1
+    sums, clicks = (np.bincount(lists, weights=one, minlength=count) for one in (own * chosen, chosen))
+    return np.where(clicks > 0, sums / np.maximum(clicks, 1.0), 1.0)
 
 
 def _importance(model: Model, part: Lists, lists: Integers, *, seed: int, most: int = 20_000) -> dict[str, float]:
@@ -229,17 +295,22 @@ def check_sanity(judged: Judged) -> TrainingCheck:
         most = max(drops, key=lambda name: drops[name])
         share = drops[most] / total
         if share > 0.95:
-            figures: dict[str, float | str] = {"what": most, "share": share}
-            state: CheckState = "alarm" if share > 0.99 else "watch"
-            return TrainingCheck(check="sanity", state=state, code="one_feature", figures=figures)
+            chance = float(np.nanmean(judged.by_chance))
+            best = max((float(np.nanmean(values)) for values in judged.heuristics.values()), default=1.0)
+            times = (ndcg - chance) / max(best - chance, 0.01)
+            figures: dict[str, float | str] = {"what": most, "share": share, "times": times}
+            if times > _LEAK and most not in judged.heuristics:
+                return TrainingCheck(check="sanity", state="alarm", code="leak", figures=figures)
+            return TrainingCheck(check="sanity", state="watch", code="one_feature", figures=figures)
     return TrainingCheck(check="sanity", state="ok", code="sane", figures={"flat": flat})
 
 
 def check_floor(judged: Judged, floor: float) -> TrainingCheck:
     """Whether it ranks better than chance, and as well as was asked."""
     known = ~np.isnan(judged.ndcg)
-    mean = mean_by_reader(judged.ndcg[known], judged.readers[known])
-    gain = mean_by_reader((judged.ndcg - judged.by_chance)[known], judged.readers[known])
+    weights = judged.counts[known]
+    mean = mean_by_reader(judged.ndcg[known], judged.readers[known], weights)
+    gain = mean_by_reader((judged.ndcg - judged.by_chance)[known], judged.readers[known], weights)
     low, high = mean.reach()
     figures: dict[str, float | str] = {
         "ndcg": mean.value, "low": low, "high": high, "floor": floor, "chance": mean.value - gain.value,
@@ -264,7 +335,7 @@ def check_heuristics(judged: Judged) -> TrainingCheck:
         return TrainingCheck(check="heuristics", state="watch", code="no_heuristic")
     found = []
     for name, values in judged.heuristics.items():
-        low, high, value, _ = paired(judged.ndcg, values, judged.readers)
+        low, high, value = paired(judged, values)
         figures: dict[str, float | str] = {"what": name, "difference": value, "low": low, "high": high}
         if high < 0:
             found.append(TrainingCheck(check="heuristics", state="alarm", code="worse", figures=_finite(figures)))
@@ -277,20 +348,25 @@ def check_heuristics(judged: Judged) -> TrainingCheck:
 
 
 def paired(
-    one: Floats, other: Floats, readers: Integers, *, z: float = 1.959963984540054
-) -> tuple[float, float, float, int]:
-    """Return the interval, the mean and the readers of the difference of two rankings of the same lists."""
-    known = ~np.isnan(one) & ~np.isnan(other)
-    mean = mean_by_reader((one - other)[known], readers[known])
-    low, high = mean.reach(z)
-    return low, high, mean.value, mean.readers
+    judged: Judged, other: Floats, inside: NDArray[np.bool_] | None = None, *, z: float = 1.959963984540054
+) -> tuple[float, float, float]:
+    """Return the interval of the model's advantage over another ranking of the same lists, and its mean.
+
+    Weighed by how little places are looked at, and not: the first gives the policy that made the order too little credit where
+    places are held for worse than they are, the second too much. The interval covers both; the mean is the weighed one.
+    """
+    known = ~np.isnan(judged.ndcg) & ~np.isnan(other) & (True if inside is None else inside)
+    values, readers = (judged.ndcg - other)[known], judged.readers[known]
+    weighed = mean_by_reader(values, readers, judged.counts[known])
+    both = [weighed.reach(z), mean_by_reader(values, readers).reach(z)]
+    return min(low for low, _ in both), max(high for _, high in both), weighed.value
 
 
 def check_yesterday(judged: Judged) -> TrainingCheck:
     """Against the model being served, on lists later than either learned from."""
     if judged.before is None:
         return TrainingCheck(check="yesterday", state="ok", code="first")
-    low, high, value, _ = paired(judged.ndcg, judged.before, judged.readers)
+    low, high, value = paired(judged, judged.before)
     figures = _finite({"difference": value, "low": low, "high": high})
     if high < -0.01:
         return TrainingCheck(check="yesterday", state="alarm", code="fell_behind", figures=figures)
@@ -315,7 +391,7 @@ def check_slices(judged: Judged) -> TrainingCheck:
     z = _bonferroni(len(parts))
     found = [TrainingCheck(check="slices", state="ok", code="even", figures={"n": len(parts)})]
     for dimension, value, inside in parts:
-        _, high, difference, _ = paired(judged.ndcg[inside], best[inside], judged.readers[inside], z=z)
+        _, high, difference = paired(judged, best, inside, z=z)
         figures = _finite(
             {"dimension": dimension, "value": value, "difference": difference, "high": high, "lists": int(inside.sum())}
         )
@@ -383,10 +459,19 @@ def calibrate(scores: Floats, labels: Floats, lists: Integers) -> Calibration | 
     )
 
 
-def _logistic(x: Floats, y: Floats, *, steps: int = 30) -> tuple[float, float]:
-    """Fit slope and level by Newton's method, a little held back so that a perfect separation has an answer."""
-    design = np.column_stack([x, np.ones(len(x))])
-    beta, ridge = np.zeros(2), np.diag([1e-3, 1e-6]) * len(x)
+def _logistic(x: Floats, y: Floats) -> tuple[float, float]:
+    """Fit slope and level."""
+    slope, level = _newton(np.column_stack([x, np.ones(len(x))]), y).tolist()
+    return float(slope), float(level)
+
+
+def _newton(design: Floats, y: Floats, *, steps: int = 30) -> Floats:
+    """Fit a logistic regression by Newton's method, a little held back so that a perfect separation has an answer.
+
+    The last column is the level.
+    """
+    beta = np.zeros(design.shape[1])
+    ridge = np.diag([1e-5] * (len(beta) - 1) + [1e-6]) * len(design)
     for _ in range(steps):
         p = 1.0 / (1.0 + np.exp(-np.clip(design @ beta, -30, 30)))
         gradient = design.T @ (y - p) - ridge @ beta
@@ -394,7 +479,7 @@ def _logistic(x: Floats, y: Floats, *, steps: int = 30) -> tuple[float, float]:
         beta = beta + step
         if float(np.abs(step).max()) < 1e-9:
             break
-    return float(beta[0]), float(beta[1])
+    return beta
 
 
 def check_calibration(judged: Judged) -> TrainingCheck:

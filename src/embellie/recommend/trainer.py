@@ -80,6 +80,7 @@ class Gathered:
         visits: Of each list, in order; `""` where unknown.
         heuristics: Scores of the rows by the policies without learning, by name.
         slices: A value per list, by dimension (`section`, `reader`, `hour`).
+        positions: Where each row stood, from 1; None where that is not known, or lists were in no order.
     """
 
     lists: Lists
@@ -88,6 +89,7 @@ class Gathered:
     visits: Sequence[str]
     heuristics: Mapping[str, Numbers] = field(default_factory=dict)
     slices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    positions: Numbers | None = None
 
 
 class Trainer(Protocol):

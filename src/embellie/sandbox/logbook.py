@@ -5,7 +5,7 @@ policy put first.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -32,13 +32,12 @@ class LogbookSettings:
     slots: int = 4
     site: str = "gazette"
     placement: str = "article-bottom"
-    temperament: Temperament = Temperament()
+    temperament: Temperament = field(default_factory=Temperament)
 
 
 def logbook(settings: LogbookSettings) -> list[Event]:
     """Write a log: articles, slates, impressions, clicks and reads, in order of time; the same settings, the same events."""
-    events = sorted(_Press(settings).print(), key=lambda event: event.at)
-    return events
+    return sorted(_Press(settings).print(), key=lambda event: event.at)
 
 
 class _Press:

@@ -13,15 +13,14 @@ from embellie.domain.slate import Slate
 def flooded_by_bots(events: Sequence[Event], since: datetime, *, bots: int = 12) -> list[Event]:
     """A dozen crawlers follow every link of the slates shown to others, each under one reader's name, with no second of attention."""
     found = list(events)
-    slates = [event for event in events if isinstance(event.body, Slate) and event.at >= since and event.body.items]
-    for number, event in enumerate(slates):
-        assert isinstance(event.body, Slate)
+    slates = [(one, one.body) for one in events if isinstance(one.body, Slate) and one.at >= since and one.body.items]
+    for number, (event, shown) in enumerate(slates):
         bot = f"crawler-{number % bots}"
         visit = f"{bot}-{event.at:%d}"
-        for item in event.body.items:
+        for item in shown.items:
             at = event.at + timedelta(seconds=item.position)
             own: dict[str, str] = {"reader": bot, "visit": visit, "article": item.article}
-            slate = {"slate_id": event.body.slate_id + bot, "position": item.position}
+            slate = {"slate_id": shown.slate_id + bot, "position": item.position}
             for body in (Impression(**own, **slate), Click(**own, **slate), Read(**own)):  # type: ignore[arg-type]
                 name = fact_id(event.id, bot, body.kind, item.article)
                 found.append(replace(event, id=name, at=at, received_at=at, consent="measurement", body=body))
