@@ -213,18 +213,20 @@ def exploring(policy: str = "popular", epsilon: float = 0.05, pool: int = 20, sa
 
 
 def covisitation(
-    pseudo_visits: float = 5.0, fade: float = 0.8, history: float = 0.1, remembered: int = 10
+    pseudo_visits: float = 5.0, fade: float = 0.8, history: float = 0.1, remembered: int = 10, currency: float = 1.0
 ) -> Policy[State]:
     """Build the policy of articles opened in the same visits (`covisitation.Covisitation`)."""
     from embellie.recommend.covisitation import Covisitation  # it is a `Popular` itself
 
-    return Covisitation(pseudo_visits=pseudo_visits, fade=fade, history=history, remembered=remembered)
+    return Covisitation(
+        pseudo_visits=pseudo_visits, fade=fade, history=history, remembered=remembered, currency=currency
+    )
 
 
 def sessions(
     neighbours: int = 100,
     fade: float = 0.6,
-    visit_half_life: float = 168.0,
+    visit_half_life: float = 0.0,
     pseudo_visits: float = 20.0,
     rarity: float = 0.3,
 ) -> Policy[State]:
