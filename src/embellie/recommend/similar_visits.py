@@ -22,9 +22,11 @@ VISITS = 200_000
 LONGEST = 20
 """Articles kept of one visit: its first ones."""
 
-_LONGER = 12.0
 RECENT = 500
 """Visits listed per article: the latest that opened it."""
+
+_LONGER = 12.0
+"""How many of popularity's half-lives a visit's is."""
 
 
 class Visits(Silent):
