@@ -23,6 +23,7 @@ from embellie.measure.off_policy_values import (
     values_picture,
 )
 from embellie.recommend.editorial import apply_rules
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.stats.off_policy import ClusteredMean
 from embellie.store.log import SqliteLog
@@ -175,7 +176,7 @@ def value_from_log(
     site = choose("site", site, places)
     spot = places[site].placements[choose("placement", placement, places[site].placements)]
     asked = policy_of(policy, editors_list=places[site].editors_list)
-    state, operations = State(), Operations(places, stable="")
+    state, operations = State(signals=signals_of([asked])), Operations(places, stable="")
     book = CreditBook(reward=reward, read_seconds=config.read_seconds)
     slots: list[_Slot] = []
     with SqliteLog(log) as events:
