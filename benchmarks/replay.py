@@ -6,8 +6,8 @@
 The newspaper is synthetic: articles appear evenly over four weeks and fade with a half-life of 12 h, a tenth of them
 with a tail of weeks; readers come back by a heavy-tailed law, like some sections, and open two articles a visit on
 average, each after the first by its section or by what is popular. Each policy is evaluated in a process of its own,
-by the public function, from a Parquet file; targets are sampled, so the clicks a second are those of folding every
-click and ranking for the targets said.
+by the public functions, from a Parquet file that is read anew; targets are sampled, so the clicks a second are those
+of reading and folding every click and ranking for the targets said. Milliseconds per slate are CPU time.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from embellie.app.recommending import Source, evaluate_source, protocol_of
+from embellie.app.recommending import Source, policy_of, protocol_of, read_source
+from embellie.recommend.evaluation import evaluate
 
 START = 1_767_225_600
 SPAN = 28 * 86_400
@@ -89,10 +90,13 @@ def write(folder, clicks):
 def measured(log, catalogue, policy, sample):
     """Evaluate one policy; its figures and the peak memory of this process."""
     source = Source(log=log, reader="reader", visit="visit", article="article", at="at", unit="ms", catalogue=catalogue)
-    began = time.perf_counter()
-    found = evaluate_source(source, [policy], protocol=protocol_of(sample=sample))
-    seconds = time.perf_counter() - began
-    evaluation, result = found.evaluation, found.evaluation.policies[policy]
+    built = policy_of(policy)
+    began, began_cpu = time.perf_counter(), time.process_time()
+    log, _, _ = read_source(source)
+    # Slates are timed in CPU time: on a shared machine the clock on the wall tells of others.
+    evaluation = evaluate(log, {policy: built}, protocol=protocol_of(sample=sample), timer=time.process_time)
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu
+    result = evaluation.policies[policy]
     return {
         "policy": policy,
         "clicks": evaluation.clicks,
@@ -101,6 +105,7 @@ def measured(log, catalogue, policy, sample):
         "targets": len(evaluation.targets),
         "seconds": seconds,
         "clicks_per_second": evaluation.clicks / seconds,
+        "clicks_per_cpu_second": evaluation.clicks / cpu_seconds,
         "fold_per_second": evaluation.clicks / result.fit_seconds,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "p50_ms": result.p50_ms,
@@ -124,7 +129,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         files = write(Path(folder), asked.clicks)
         print(
-            f"{'policy':14} {'clicks':>9} {'articles':>8} {'targets':>8} {'clicks/s':>9} {'folded/s':>9} {'peak MB':>8}"
+            f"{'policy':14} {'clicks':>9} {'articles':>8} {'targets':>8} {'clicks/s':>9} {'per CPU s':>9} {'peak MB':>8}"
             f" {'p50 ms':>7} {'p99 ms':>7} {'HR@20':>6}"
         )
         for policy in asked.policy or POLICIES:
@@ -134,7 +139,7 @@ def main():
             rows.append(row)
             print(
                 f"{policy:14} {row['clicks']:9,} {row['articles']:8,} {row['targets']:8,} {row['clicks_per_second']:9,.0f}"
-                f" {row['fold_per_second']:9,.0f} {row['peak_mb']:8,.0f} {row['p50_ms']:7.2f} {row['p99_ms']:7.2f}"
+                f" {row['clicks_per_cpu_second']:9,.0f} {row['peak_mb']:8,.0f} {row['p50_ms']:7.2f} {row['p99_ms']:7.2f}"
                 f" {row['hr']:6.3f}",
                 flush=True,
             )

@@ -76,6 +76,16 @@ class TestEvergreen(Folded):
         return build_policy("evergreen")
 
 
+class TestExploringSessions(Folded):
+    def policy(self):
+        return build_policy("exploring", {"policy": "sessions"})
+
+
+class TestInterleavedVisits(Folded):
+    def policy(self):
+        return build_policy("interleaved", {"first": "covisitation", "second": "sessions"})
+
+
 class TestExample(Folded):
     def policy(self):
         return runpy.run_path(str(EXAMPLE))["Evening"]()

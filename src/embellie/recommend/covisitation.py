@@ -143,7 +143,8 @@ class Covisitation(Popular):
         P(j | i) = (c(i, j) + k p(j)) / (C(i) + k)        score(j) = Σ w(i) P(j | i)
 
     over the articles i of the context: the page weighs 1, earlier articles of the visit `fade` less each, and with
-    consent to profiling the reader's latest other articles `history` each. The k pseudo-visits (a Dirichlet prior;
+    consent to profiling the reader's latest other articles `history` each. Counts were made over days: each is first
+    multiplied by what share of the reads j has now over its share then, at most 1. The k pseudo-visits (a Dirichlet prior;
     Zhai & Lafferty, SIGIR 2001) make a little-read page recommend what is popular, and nothing is ever empty.
 
     Args:
@@ -151,6 +152,7 @@ class Covisitation(Popular):
         fade: What each earlier article of the visit weighs, as a share of the next.
         history: What an article of the reader's history weighs.
         remembered: How many of them are looked at.
+        currency: The exponent of that ratio of shares; 0 counts all days alike.
     """
 
     name: ClassVar[str] = "covisitation"
@@ -160,6 +162,7 @@ class Covisitation(Popular):
     fade: float = 0.8
     history: float = 0.1
     remembered: int = 10
+    currency: float = 1.0
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by how likely each article is the next of a visit such as this one."""
@@ -173,9 +176,11 @@ class Covisitation(Popular):
             return popular
         covisits, now = site.signal(Covisits), micros(request.now)
         together = np.zeros(len(popular.values))
+        still = self._still(site, now)
         beneath = 0.0
         for row, weight in context.items():
             others, counts = covisits.neighbours(row, now)
+            counts = counts * still[others]
             trust = weight / (float(counts.sum()) + self.pseudo_visits)
             together[others] += trust * counts
             beneath += trust * self.pseudo_visits
@@ -185,3 +190,13 @@ class Covisitation(Popular):
             return "read_together" if together[row] > by_popularity[row] else popular.reason(row)
 
         return Scored(together + by_popularity, reason)
+
+    def _still(self, site: SiteState, now: int) -> Floats:
+        """Tell how much each article is read now beside what it was while pairs were counted: its share over its share."""
+        counters = site.counters
+        short = counters.reads(now, counters.step(now, self.enough_reads))
+        long = counters.reads(now, counters.nearest(HALF_LIFE))
+        smooth = 1.0 / max(1, len(short))
+        ratio = (short / max(float(short.sum()), 1e-9) + smooth) / (long / max(float(long.sum()), 1e-9) + smooth)
+        still: Floats = np.minimum(ratio, 1.0) ** self.currency
+        return still

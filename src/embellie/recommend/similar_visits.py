@@ -25,6 +25,9 @@ LONGEST = 20
 RECENT = 500
 """Visits listed per article: the latest that opened it."""
 
+_LONGER = 12.0
+"""How many of popularity's half-lives a visit's is."""
+
 
 class Visits(Silent):
     """Which visits opened which articles, both ways: a visit's articles in order, an article's latest visits.
@@ -205,7 +208,7 @@ class Sessions(Popular):
     """What the visits most like this one opened: nearest neighbours among the latest visits, popularity beneath.
 
     A visit is like this one by the articles they share, the page weighing 1 and each earlier article `fade` times
-    the next; it counts half after `visit_half_life` hours. Of the `neighbours` most alike, each gives its other
+    the next; it fades with age. Of the `neighbours` most alike, each gives its other
     articles its likeness over the distance to the shared one (half before it), times how rare an article is (idf). The
     scores, as shares, are mixed with the shares of popularity:
 
@@ -218,7 +221,7 @@ class Sessions(Popular):
     Args:
         neighbours: How many visits are followed.
         fade: What each earlier article of the visit weighs, as a share of the next.
-        visit_half_life: Hours in which a visit counts half.
+        visit_half_life: Hours in which a visit counts half; 0 adapts it to the traffic: twelve times popularity's.
         pseudo_visits: k, how much popularity there is in the mix.
         rarity: The exponent of idf; 0 leaves it out.
     """
@@ -228,7 +231,7 @@ class Sessions(Popular):
 
     neighbours: int = 100
     fade: float = 0.6
-    visit_half_life: float = 168.0
+    visit_half_life: float = 0.0
     pseudo_visits: float = 20.0
     rarity: float = 0.3
 
@@ -238,9 +241,9 @@ class Sessions(Popular):
         visits = site.signal(Visits)
         context = context_of(request, site, fade=self.fade, most=REACH)
         total = float(popular.values.sum())
-        places, likeness = visits.alike(
-            context, besides=request.visit, now=micros(request.now), half_life=self.visit_half_life
-        )
+        now, counters = micros(request.now), site.counters
+        half_life = self.visit_half_life or _LONGER * counters.half_lives[counters.step(now, self.enough_reads)]
+        places, likeness = visits.alike(context, besides=request.visit, now=now, half_life=half_life)
         if len(places) > self.neighbours:
             # Of equals the later visit: sorted, not partitioned, so that the choice is always the same.
             order = np.lexsort((-places, -likeness))[: self.neighbours]
