@@ -9,7 +9,7 @@ from embellie.domain.errors import InputError
 from embellie.domain.slate import Slate, SlateItem
 from embellie.recommend.built_in import build_policy
 from embellie.recommend.feature_checks import check_features
-from embellie.recommend.features import FEATURES, Feature, with_features
+from embellie.recommend.features import FEATURES, Feature, signals_of_features, with_features
 from embellie.recommend.state import State
 
 SECTIONS = ("News", "Sport", "Culture")
@@ -17,7 +17,7 @@ SECTIONS = ("News", "Sport", "Culture")
 
 def recorded(gazette, features=FEATURES, *, late=0):
     """Serve `popular` while readers read, features noted; each slate is logged after `late` reads that it did not know."""
-    policy, state = build_policy("popular"), State()
+    policy, state = build_policy("popular"), State(signals=signals_of_features())
     log = [gazette.publish(f"a{number}", number, section=SECTIONS[number % 3]) for number in range(12)]
     state.fold(log)
     waiting = []
@@ -69,7 +69,7 @@ def test_a_slate_is_compared_as_of_what_it_knew(gazette):
 def test_a_leak_is_caught(gazette):
     """A feature that, when serving, knew the reads of the hours to come differs, and it alone."""
     log = recorded(gazette)
-    future = State().fold(log)
+    future = State(signals=signals_of_features()).fold(log)
 
     def leak(asked, rows):
         return future.site(gazette.site).counters.reads(asked.now, 0)[rows]

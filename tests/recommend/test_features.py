@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from embellie.domain.slate import Recommended
-from embellie.recommend.features import Asked, feature_matrix, names_of, with_features
+from embellie.recommend.features import Asked, feature_matrix, names_of, signals_of_features, with_features
 from embellie.recommend.state import State
 
 STATELESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -14,7 +14,7 @@ READS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), st.floats(0, 50
 
 
 def newspaper(gazette, reads=(), articles=10):
-    state = State()
+    state = State(signals=signals_of_features())
     for number in range(articles):
         state.apply(gazette.publish(f"a{number}", number, section=("", "News", "Sport")[number % 3]))
     for article, reader, minute in sorted(reads, key=lambda one: one[2]):
@@ -47,7 +47,9 @@ def test_an_article_is_judged_by_itself(gazette, reads, chosen):
 
 def test_no_article_and_an_unknown_site_give_no_rows(gazette):
     """Nothing asked, nothing computed, and no error."""
-    matrix, names = feature_matrix(gazette.request(0), State().site("elsewhere"), np.zeros(0, np.int64))
+    matrix, names = feature_matrix(
+        gazette.request(0), State(signals=signals_of_features()).site("elsewhere"), np.zeros(0, np.int64)
+    )
     assert matrix.shape == (0, len(names))
 
 

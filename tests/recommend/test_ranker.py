@@ -7,7 +7,7 @@ import pytest
 
 from embellie.domain.errors import InputError
 from embellie.recommend.built_in import build_policy
-from embellie.recommend.features import Asked, names_of
+from embellie.recommend.features import Asked, names_of, signals_of_features
 from embellie.recommend.ranker import Ranker, load_models_with
 from embellie.recommend.shortlist import shortlist
 from embellie.recommend.signals import signals_of
@@ -45,7 +45,7 @@ def _models():
 
 class TestWithAModel(PolicyContract):
     def fold(self, events):
-        return State().fold(events)
+        return State(signals=signals_of_features()).fold(events)
 
     def policy(self):
         return build_policy("ranker", {"model": "oldest"})
@@ -53,7 +53,7 @@ class TestWithAModel(PolicyContract):
 
 class TestWithoutAModel(PolicyContract):
     def fold(self, events):
-        return State().fold(events)
+        return State(signals=signals_of_features()).fold(events)
 
     def policy(self):
         return build_policy("ranker")
@@ -62,7 +62,7 @@ class TestWithoutAModel(PolicyContract):
 def newspaper(gazette, count=40):
     events = [gazette.publish(f"a{n:02}", n, section=("News", "Sport")[n % 2]) for n in range(count)]
     events += [gazette.read(f"a{n % 7:02}", 50 + n, reader=f"r{n % 5}", visit=f"v{n}") for n in range(30)]
-    return State().fold(events)
+    return State(signals=signals_of_features()).fold(events)
 
 
 def test_the_model_decides(gazette, names):

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_through_time
 from embellie.app.analysing import open_analysis, scorecards_from
-from embellie.app.building import scenario_releases
+from embellie.app.building import scenario_releases, serve_models_from
 from embellie.app.catalogue import Catalogue
 from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.declaring import declared
@@ -60,6 +60,7 @@ class Newsroom:
         self.analysis = open_analysis(config, log, self.data, threads=threads)
         self.scored: AggregateReader = scorecards_from(config, self.data, here=self.analysis)
         """What scorecards are computed from."""
+        serve_models_from(self.data)
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
         self._live = LiveFolds(log, self.sites, stable=stable, clock=clock)
@@ -72,7 +73,7 @@ class Newsroom:
             self.scored, metrics=metrics, read_seconds=config.read_seconds, clock=clock, priors=self._past.priors
         )
         self._experiments = Experiments(self._live, self._observatory, question=self._question.read)
-        self._rollouts = Rollouts(self._live, self._experiments, steps=config.rollout.steps)
+        self._rollouts = Rollouts(self._live, self._experiments, steps=config.rollout.steps, data=self.data)
 
     @classmethod
     def open(cls, folder: Path, *, clock: Clock = utc_now, simulated: bool = False, threads: int = 1) -> "Newsroom":

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-from embellie.app.building import built
+from embellie.app.building import built, with_model
 from embellie.app.experimenting import Experiments
 from embellie.app.live_folds import LiveFolds
 from embellie.domain.errors import Conflict, unknown_name
@@ -19,10 +20,11 @@ class Rollouts:
         live: What is released where; and the way to the log.
         experiments: One that runs where a rollout starts ends.
         steps: The steps of a rollout that names none.
+        data: The data folder, where models are kept.
     """
 
-    def __init__(self, live: LiveFolds, experiments: Experiments, *, steps: Sequence[float]) -> None:
-        self._live, self._experiments, self._steps = live, experiments, steps
+    def __init__(self, live: LiveFolds, experiments: Experiments, *, steps: Sequence[float], data: Path) -> None:
+        self._live, self._experiments, self._steps, self._data = live, experiments, steps, data
         self._starting = threading.Lock()
         """Held for seconds: the experiment that ends is scored. No change of a rollout waits for it."""
         self._changing = threading.Lock()
@@ -35,11 +37,13 @@ class Rollouts:
     def build(self, site: str, policy: str, settings: Mapping[str, Setting], *, note: str = "") -> Release:
         """Build a release: a policy with its settings, named by its content; what is built already stays as it is.
 
+        A `ranker` that names no model takes the site's current one.
+
         Raises:
             UnknownName: The policy, or one of the settings, does not exist.
-            InputError: A setting's value is wrong.
+            InputError: A setting's value is wrong, or a model cannot be served.
         """
-        release = built(policy, settings, note=note)
+        release = built(policy, with_model(policy, settings, data=self._data, site=site), note=note)
         known = self._live.operations(site).releases.get(release.release)
         if known is not None:
             return known

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from embellie import __version__
 from embellie.app.choosing import choose
 from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import Config, TrainingConfig, read_config
+from embellie.app.kept_models import models_of
 from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Event
 from embellie.domain.moment import iso, micros
@@ -29,7 +29,6 @@ from embellie.store.clicks import is_log
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import SqliteLog
-from embellie.store.models import FOLDER as MODELS
 from embellie.store.models import Current, ModelStore, Run
 
 Progress = Callable[[str, int, int], None]
@@ -99,23 +98,6 @@ def workshop_of(project: Path, *, log: Path | None = None, site: str = "") -> Wo
     chosen = choose("site", site, known)
     training = config.training if config else TrainingConfig()
     return Workshop(site=chosen, log=file, models=models_of(file.parent, chosen), training=training)
-
-
-def models_of(data: Path, site: str) -> ModelStore:
-    """Return the store of one site's models in a data folder."""
-    return ModelStore(data / MODELS / quote(site, safe=""))
-
-
-def find_model(data: Path, model: str) -> bytes:
-    """Return a model that a release names, whichever site it is of.
-
-    Raises:
-        InputError: It is not in the data folder, or damaged.
-    """
-    stores = [
-        ModelStore(folder) for folder in sorted((data / MODELS).glob("*")) if (folder / f"{model}.model").is_file()
-    ]
-    return (stores[0] if stores else ModelStore(data / MODELS)).load(model)
 
 
 def train(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from embellie.app.config import Config
+from embellie.app.kept_models import models_of
 from embellie.app.own_process import run_aside
 from embellie.app.recommending import duration_seconds
-from embellie.app.training import models_of
 from embellie.domain.errors import ConfigError, EmbellieError, InputError
 
 LEARNED = ("ranker",)

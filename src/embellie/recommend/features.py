@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from embellie.domain.moment import micros
 from embellie.domain.slate import Features, Recommended, SlateRequest
 from embellie.recommend.affinity import section_lift, section_shares, section_weights
+from embellie.recommend.covisitation import Covisits
 from embellie.recommend.policies import Affinity, Popular, Scored
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 from embellie.recommend.signals import Signal
@@ -26,6 +27,7 @@ _POPULAR = Popular()
 _AFFINITY = Affinity()
 _HABIT_DAYS = 30.0
 _LEAST = 0.05
+_VISIT, _FADE = 10, 0.8
 
 
 class Asked:
@@ -67,6 +69,17 @@ class Asked:
     def visit(self) -> list[int]:
         """The rows opened in this visit, oldest first."""
         return self.site.visit_rows(self.request)
+
+    @cached_property
+    def together(self) -> Floats:
+        """How often each article was opened together with the page, or, less and less, with what the visit opened before."""
+        covisits, shelf = self.site.signal(Covisits), self.site.shelf
+        found = np.zeros(len(shelf))
+        before = [row for row in self.visit if row not in shelf.rows((self.request.article,))]
+        for distance, row in enumerate([*shelf.rows((self.request.article,)), *reversed(before[-_VISIT:])]):
+            others, counts = covisits.neighbours(row, self.now)
+            found[others] += _FADE**distance * counts
+        return found
 
     @cached_property
     def page_section(self) -> int:
@@ -172,6 +185,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("visit_lift", lambda asked, rows: asked.visit_lift(rows)),
     Feature("section_share", lambda asked, rows: asked.shares[asked.site.shelf.section[rows]]),
     Feature("same_section", _same_section),
+    Feature("covisits", lambda asked, rows: np.log1p(asked.together[rows]), (Covisits,)),
     Feature("reader_reads", lambda asked, _: float(np.log1p(len(asked.history)))),
     Feature("visit_pages", lambda asked, _: float(len(asked.visit))),
     Feature("hour", _hour),

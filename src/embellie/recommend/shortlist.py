@@ -25,6 +25,7 @@ def shortlist(asked: Asked, rows: Integers, *, most: int) -> Integers:
         asked.reads(rows, 2.0),
         asked.reads(rows, 24.0),
         published.astype(np.float64),
+        asked.together[rows],
     )
     share = max(1, most // len(scores))
     chosen = np.zeros(len(rows), np.bool_)
