@@ -1,4 +1,4 @@
-"""Training on a healthy log, then on poisoned ones: what each check says, and which model goes on serving. Then, of each check, how
+"""Training on a healthy log, then on poisoned ones: what each check says, and which model stays current. Then, of each check, how
 often it is in alarm on healthy logs.
 
     python benchmarks/poisoned_log.py [--readers N] [--days N] [--logs N] [--seed N] [--out FILE]

@@ -19,10 +19,10 @@ _WORDS = {
         "Learned from {lists} lists ({chosen} choices, {readers} readers); data {fingerprint}.",
         "Appris de {lists} listes ({chosen} choix, {readers} lecteurs) ; données {fingerprint}.",
     ),
-    "accepted": ("Accepted: run {run} serves from now on.", "Accepté : l’exécution {run} sert désormais."),
+    "accepted": ("Accepted: run {run} is current. `embellie release build ranker` makes a release of it.", "Accepté : l’exécution {run} est la courante. `embellie release build ranker` en fait une version."),
     "refused": ("Refused ({reasons}): run {run} is kept, and never served.", "Refusé ({reasons}) : l’exécution {run} est gardée, jamais servie."),
-    "goes_on": ("Run {run} goes on serving.", "L’exécution {run} continue de servir."),
-    "nothing": ("No model is served; heuristics answer.", "Aucun modèle n’est servi ; les heuristiques répondent."),
+    "goes_on": ("Run {run} stays current.", "L’exécution {run} reste la courante."),
+    "nothing": ("No model is current; heuristics answer.", "Aucun modèle n’est courant ; les heuristiques répondent."),
     "passed_over": ("Run {run} is passed over. {reason}", "L’exécution {run} est laissée de côté. {reason}"),
 }  # fmt: skip
 
@@ -49,10 +49,10 @@ def train(
     *, file: Path | None, project: Path, site: str, seed: int | None, at: str, keep: bool,
     despite: Sequence[str], language: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Train the learned ranker from the log; serve it only if every check passes.
+    """Train the learned ranker from the log; it becomes current only if every check passes.
 
     The log is checked before, the model after, on lists later than those it learned from and against the heuristics on
-    those same lists. Exit 1: trained or checked, and refused; the last good model goes on serving.
+    those same lists. Exit 1: trained or checked, and refused; the last good model stays current.
     """
     from embellie.app.learned_ranker import default_trainer
     from embellie.app.training import as_of, training_document, workshop_of
@@ -79,7 +79,7 @@ def train(
 @click.option("--site", default="", help="The site; not needed when there is one.")
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def models(*, project: Path, file: Path | None, site: str, as_json: bool) -> None:
-    """List the runs of `recommend train`, the newest first: what serves, what was refused, and why."""
+    """List the runs of `recommend train`, the newest first: which is current, what was refused, and why."""
     from embellie.app.training import models_document, workshop_of
 
     document = models_document(workshop_of(project, log=file, site=site))
@@ -90,7 +90,7 @@ def models(*, project: Path, file: Path | None, site: str, as_json: bool) -> Non
     for passed in serving["passed_over"] if serving else ():
         click.echo(_say("passed_over", "en", **passed))
     for run in document["runs"]:
-        mark = "serves" if serving and run["run"] == serving["run"] else ""
+        mark = "current" if serving and run["run"] == serving["run"] else ""
         ndcg = f"{run['ndcg']:.4f}" if run["ndcg"] is not None else "·"
         why = f"for {', '.join(run['refused_for'])}" if run["state"] == "refused" else ""
         click.echo(f"{run['run']:28} {run['state']:9} ndcg {ndcg:7} {mark or why}".rstrip())
