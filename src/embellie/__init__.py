@@ -84,7 +84,8 @@ _HOMES = {
     "measure.planning": ("ExperimentPlan", "plan_experiment"),
     "measure.telling": ("sentences",),
     "ports": ("Policy",),
-    "recommend.policies": ("Popular", "RankedPolicy", "Scored", "build_policy"),
+    "recommend.built_in": ("build_policy",),
+    "recommend.policies": ("Popular", "RankedPolicy", "Scored"),
     "recommend.state": ("State",),
 }
 _HOME = {name: f"embellie.{home}" for home, names in _HOMES.items() for name in names}

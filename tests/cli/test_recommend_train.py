@@ -53,9 +53,9 @@ def test_train_and_models_tell_what_serves_and_why(log):
     assert "duplicates" in document["refused_for"]
     told = run("train", "--log", file, "--lang", "fr")
     assert told.exit_code == 1
-    assert "continue de servir" in told.stdout
+    assert "reste la courante" in told.stdout
     listed = run("models", "--log", file)
-    assert "serves" in listed.stdout
+    assert "current" in listed.stdout
     assert "for duplicates" in listed.stdout
     runs = json.loads(run("models", "--log", file, "--json").stdout)["runs"]
     assert [one["state"] for one in runs] == ["refused", "refused", "accepted"]

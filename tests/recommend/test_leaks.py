@@ -131,8 +131,6 @@ def test_a_policy_that_learns_from_others_requests_is_caught(log):
 @pytest.mark.parametrize("name", [name for name in POLICIES if name != "factors"])
 def test_the_built_in_policies_do_not_leak(log, name):
     """Every policy ranks as it did, cut or renamed; those whose draws or lists go by name are told apart."""
-    if name == "ranker":
-        pytest.skip("It needs a trained model.")
     found = check(log, lambda: {name: build_policy(name)})
     assert found.targets > 50
     assert found.cuts == 6

@@ -1,7 +1,7 @@
 """The JSON form of an evaluation (`embellie/evaluation/1`), and what stands in it beside the figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 from embellie.domain.moment import iso, moment
@@ -72,8 +72,9 @@ def settings_of(policy: object) -> dict[str, Any]:
     >>> settings_of(Popular(half_life=6.0))["half_life"], settings_of(Latest()), settings_of(len)
     (6.0, {}, {})
     """
-    known = getattr(policy, "__dataclass_fields__", {})
-    return {name: getattr(policy, name) for name, one in known.items() if one.init and one.repr}
+    if not is_dataclass(policy):
+        return {}
+    return {one.name: getattr(policy, one.name) for one in fields(policy) if one.init and one.repr}
 
 
 def configurations_differ(one: object, other: object) -> dict[str, Mapping[str, Any]]:

@@ -17,7 +17,6 @@ class ImpossibleFigure(EmbellieError):
 
     code = "impossible_figure"
     exit_code = 1
-    status = 500
 
 
 def within(value: float, low: float, high: float, *, name: str) -> float:

@@ -40,7 +40,7 @@ def rises(short: Floats, long: Floats, ages: Floats, *, half_lives: tuple[float,
     >>> half_lives = (1.0, 24.0)
     >>> short, long = np.array([40.0, 10.0, 2.0]), np.array([60.0, 240.0, 2.0])
     >>> rises(short, long, np.array([100.0, 100.0, 100.0]), half_lives=half_lives, pseudo_reads=10.0).round(1).tolist()
-    [2.4, 0.4, 1.1]
+    [2.5, 0.4, 1.2]
     """
     young, old = half_lives
     since = np.maximum(ages, 1.0 / 60.0)
