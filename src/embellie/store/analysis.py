@@ -22,7 +22,8 @@ READY = 0.8
 
 _BATCH = 50_000
 _PARAMETER = re.compile(r"\$(\w+)")
-_TRIES = 5
+_TRIES = 20
+"""How often a lake that is written anew meanwhile is looked at again."""
 
 _FORGET = """
 DELETE FROM {tail} WHERE kind <> 'erasure' AND reader <> ''
