@@ -56,9 +56,10 @@ def log(tmp_path_factory):
     before, _, rest = text.partition("[scenarios.heuristic]")
     text = before + SCENARIOS + rest[rest.index("[experiments") :]
     file.write_text(text.replace("{ status_quo = 1, heuristic = 1 }", VARIANTS), encoding="utf-8")
-    load_models_with(lambda _: ByHand())
     clock, rng = SimulatedClock(START), np.random.default_rng(5)
-    newsroom = Newsroom.open(folder, clock=clock, simulated=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embellie.app.newsroom.serve_models_from", lambda _: load_models_with(lambda _: ByHand()))
+        newsroom = Newsroom.open(folder, clock=clock, simulated=True)
     traffic = Traffic(
         newsroom,
         clock,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from embellie.app.kept_models import find_model
 from embellie.app.training import (
     as_of,
-    find_model,
     models_document,
     released_models,
     train,
