@@ -43,7 +43,7 @@ class Timed:
     """A reader that remembers how long each query took."""
 
     def __init__(self, reader: object) -> None:
-        self.reader, self.seconds, self.ready = reader, [], reader.ready
+        self.reader, self.seconds, self.ready, self.elsewhere = reader, [], reader.ready, reader.elsewhere
 
     def rows(self, sql, parameters=None):
         began = time.perf_counter()

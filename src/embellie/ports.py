@@ -96,6 +96,11 @@ class AggregateReader(Protocol):
     """Runs SQL in DuckDB's dialect over the log (table `events`), so that only sums come back."""
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether another process computes, and finds room for what it computes by itself."""
+        ...
+
+    @property
     def ready(self) -> Collection[DailyView]:
         """Relations beside `events` that lie ready, or nearly: asking them is quicker than asking `events`."""
         ...

@@ -69,7 +69,7 @@ class InMemory:
         self.connection.execute(f"CREATE TABLE events ({DEFINED})")
         self.connection.execute(EVENTS)
 
-    ready = ()
+    ready, elsewhere = (), False
 
     def rows(self, sql, parameters=None):
         return fetch(self.connection, sql, parameters)

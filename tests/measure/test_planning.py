@@ -68,7 +68,7 @@ class Site:
         names = ", ".join(f'"{name}"' for name in EVENT_COLUMNS)
         self.connection.execute(f"INSERT INTO events SELECT {names} FROM batch")
 
-    ready = ()
+    ready, elsewhere = (), False
 
     def rows(self, sql, parameters=None):
         return fetch(self.connection, sql, parameters)

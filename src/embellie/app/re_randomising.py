@@ -381,6 +381,11 @@ class _History:
     site: bool
 
     @property
+    def elsewhere(self) -> bool:
+        """Where the log as it is is computed."""
+        return self.reader.elsewhere
+
+    @property
     def ready(self) -> Collection[DailyView]:
         """What lies ready of the log as it is."""
         return self.reader.ready

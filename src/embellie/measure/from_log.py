@@ -124,7 +124,7 @@ def read_aggregates(
         now: What is not over by then is not due; the last exposure's time when left out.
         dimensions: Slices wanted: `consent`, `day`, `bot`, `returning`, `since`.
         prior: Also sum up what each metric was in the `pre_days` before the exposure.
-        part: About so many events, or visits, at a time; by default what fits into memory.
+        part: About so many events, or visits, at a time; by default what fits into the memory of this process.
 
     Raises:
         UnknownName: A metric or a dimension asks for what the log does not have.
@@ -159,8 +159,7 @@ def read_aggregates(
     source = _Source(reader, query, parameters, tuple(variant.name for variant in experiment.variants))
     if needs.capped:
         source = _with_caps(source)
-    (volume,) = source.rows(volume_sql(site=query.site, rolled=query.rolled))
-    cube = source.cube(parts=-(-int(volume["n"]) // (part or (PART_OF_VISITS if query.rolled else PART))))
+    cube = source.cube(parts=_parts(source, part))
     _refuse_mixed_money(metrics, cube)
     found = cube.aggregates(source)
     slices = dict(found.slices)
@@ -249,6 +248,14 @@ class _Source:
             query = replace(self.query, part=(low is not None, high is not None))
             cube.add(self.rows(sums_sql(query), part_from=low, part_to=high), money_columns(query))
         return cube
+
+
+def _parts(source: _Source, part: int) -> int:
+    """Count the parts in which to sum up: what is computed in this process must fit into its memory."""
+    if source.reader.elsewhere and not part:
+        return 1
+    (volume,) = source.rows(volume_sql(site=source.query.site, rolled=source.query.rolled))
+    return -(-int(volume["n"]) // (part or (PART_OF_VISITS if source.query.rolled else PART)))
 
 
 def _asks_for_time(query: LogQuery) -> bool:

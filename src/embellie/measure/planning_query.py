@@ -42,6 +42,11 @@ class AsIfExposed:
 ) AS events WHERE kind = 'exposure'"""
 
     @property
+    def elsewhere(self) -> bool:
+        """Where the log as it is is computed."""
+        return self._reader.elsewhere
+
+    @property
     def ready(self) -> Collection[DailyView]:
         """What lies ready of the log as it is."""
         return self._reader.ready

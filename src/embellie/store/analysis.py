@@ -126,6 +126,11 @@ class Analysis:
             return self._last
 
     @property
+    def elsewhere(self) -> bool:
+        """It computes here."""
+        return False
+
+    @property
     def ready(self) -> Collection[DailyView]:
         """The views of which most lies ready: what is to be computed yet is a small part of the log."""
         self.refresh()

@@ -64,6 +64,11 @@ class EngineOnUse:
         return self._opened().rows(sql, parameters)
 
     @property
+    def elsewhere(self) -> bool:
+        """Every engine is a server."""
+        return True
+
+    @property
     def ready(self) -> Collection[DailyView]:
         """What lies ready there; opens the engine first."""
         return self._opened().ready

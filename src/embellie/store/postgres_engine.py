@@ -73,6 +73,11 @@ class PostgresReader:
         self._booleans = frozenset(name for name, type_ in types.items() if type_ == "bool")
 
     @property
+    def elsewhere(self) -> bool:
+        """The server computes."""
+        return True
+
+    @property
     def ready(self) -> Collection[DailyView]:
         """Nothing: what is asked is computed from the events."""
         return ()

@@ -74,6 +74,11 @@ class SparkReader:
         return f"{self._host}:{self._port}"
 
     @property
+    def elsewhere(self) -> bool:
+        """The server computes."""
+        return True
+
+    @property
     def ready(self) -> Collection[DailyView]:
         """The views that the lake keeps of all its days, where its manifest can be read from here."""
         with self._lock:
