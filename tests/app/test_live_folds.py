@@ -1,5 +1,6 @@
 """What is in memory is what is in the log, whoever wrote it."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -107,6 +108,15 @@ def test_a_release_whose_policy_needs_another_fold_gets_it_with_all_that_came_be
             float(opened().state.site("gazette").counters.totals(0)[-1])
         )
     assert live.snapshot("gazette").rankers["counting-1"](REQUEST, SITES["gazette"].placements["bottom"])
+
+
+def test_closing_gives_up_a_fold_under_way(live, monkeypatch):
+    """A command that builds a release and ends does not leave a thread behind that reads the log."""
+    monkeypatch.setitem(POLICIES, "counting", Counting)
+    live.submit(reads(0, 200)).result()
+    live.submit([event("c", Release(release="counting-1", policy="counting"))]).result()
+    live.close()
+    assert "embellie-refold" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_what_is_submitted_is_live_when_it_is_durable(live):

@@ -82,8 +82,11 @@ class LiveFolds:
         threading.Thread(target=self._follow, name="embellie-follow", daemon=True).start()
 
     def close(self) -> None:
-        """Follow no longer."""
+        """Follow no longer; a fold under way is given up."""
         self._closing.set()
+        refolding = self._refolding
+        if refolding is not None:
+            refolding.join()
 
     def submit(self, events: Sequence[Event], rejected: Sequence[Rejected] = ()) -> "Future[Receipt]":
         """Put events in the log, and what could not be read aside; what is accepted is live when the future resolves.
@@ -193,6 +196,8 @@ class LiveFolds:
 
             def fold(after: int) -> int:
                 for sequence, event in self._log.scan(after=after):
+                    if self._closing.is_set():
+                        break
                     if event.site in self.sites:
                         state.apply(event)
                         recent.append(event.id)
@@ -202,6 +207,8 @@ class LiveFolds:
             last = fold(0)
             with self.lock:  # no slate is made meanwhile: what came since is little
                 fold(last)
+                if self._closing.is_set():
+                    return
                 # What is written but not yet told to us is in the state already: it is not to be counted twice.
                 self.state, self._refolded, self._refolding = state, frozenset(recent), None
                 for site in self.sites:
