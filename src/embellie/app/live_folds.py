@@ -58,6 +58,9 @@ class LiveFolds:
         """Held by whoever reads the state or the exposed: they stand still meanwhile."""
         self.state = State()
         self.exposed: set[Exposed] = set()
+        self._giving, self._settling = threading.Lock(), threading.RLock()
+        self._given = self._settled = 0
+        self._written: dict[int, tuple[Future[Receipt], Future[Receipt]]] = {}
         self._log = log
         self._operations = Operations(sites, stable=stable)
         self._snapshots: dict[str, Snapshot] = {}
@@ -94,12 +97,27 @@ class LiveFolds:
         Raises:
             Busy: The log cannot keep up.
         """
+        done: Future[Receipt] = Future()
+        with self._giving:  # the log keeps the order in which it is given batches
+            written = self._log.submit(events, received_at=self.clock(), rejected=rejected)
+            place, self._given = self._given, self._given + 1
+        written.add_done_callback(lambda finished: self._settle(place, finished, done))
+        return done
 
-        def applied(receipt: Receipt) -> Receipt:
-            self._apply(receipt.accepted)
-            return receipt
-
-        return after(self._log.submit(events, received_at=self.clock(), rejected=rejected), applied)
+    def _settle(self, place: int, finished: "Future[Receipt]", done: "Future[Receipt]") -> None:
+        """Fold what is written in the order of the log, whichever thread is told of it first."""
+        with self._settling:
+            self._written[place] = (finished, done)
+            while self._settled in self._written:
+                one, waiting = self._written.pop(self._settled)
+                self._settled += 1
+                try:
+                    receipt = one.result()
+                    self._apply(receipt.accepted)
+                except Exception as error:  # noqa: BLE001 -- whatever failed belongs to the one who waits
+                    waiting.set_exception(error)
+                else:
+                    waiting.set_result(receipt)
 
     def file(self, site: str, body: Body, *, id_: str = "") -> Event:
         """Put an operator's record in the log; it is live when this returns."""
