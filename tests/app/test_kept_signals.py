@@ -1,23 +1,35 @@
-"""Kept signals: a newsroom remembers what its scenarios and rules look at, and no more."""
+"""Kept signals: a newsroom remembers what its scenarios and rules look at, from the start, and no more."""
 
-from embellie.app.config import parse_config
-from embellie.app.kept_signals import kept_signals
+import pytest
+
+from embellie.app.building import built
+from embellie.app.kept_signals import signals_for
+from embellie.app.live_folds import LiveFolds
+from embellie.domain.site import Placement, Site
+from embellie.recommend.built_in import build_policy
 from embellie.recommend.stories import Stories
 from embellie.recommend.texts import Texts
+from embellie.store.log import SqliteLog
 
-SITE = {"sites": {"gazette": {"placements": {"bottom": {}}}}}
-QUIET = {"sites": {"gazette": {"placements": {"bottom": {"one_per_story": False}}}}}
+TOLD_ONCE, QUIET = Placement(placement="bottom"), Placement(placement="bottom", one_per_story=False)
 
 
 def test_stories_are_kept_unless_every_placement_turns_them_off():
     """On by default; a setting of each placement."""
-    assert kept_signals(parse_config(SITE)) == (Stories,)
-    assert kept_signals(parse_config(QUIET)) == ()
+    assert signals_for([], [TOLD_ONCE, QUIET]) == (Stories,)
+    assert signals_for([], [QUIET]) == ()
 
 
-def test_a_scenario_brings_its_policys_signals():
+@pytest.mark.parametrize(("policy", "settings"), [("content", {}), ("diverse", {"policy": "content"})])
+def test_a_policy_brings_what_it_looks_at(policy, settings):
     """`content` needs texts; so does what is made of it."""
-    for policy, settings in (("content", {}), ("diverse", {"policy": "content"})):
-        scenarios = {"status_quo": {"policy": "status_quo"}, "heuristic": {"policy": policy, "settings": settings}}
-        config = parse_config(QUIET | {"scenarios": scenarios})
-        assert kept_signals(config) == (Texts,)
+    assert signals_for([build_policy(policy, settings)], [QUIET]) == (Texts,)
+
+
+def test_a_scenario_not_yet_declared_is_looked_after_from_the_start(tmp_path):
+    """A new project does not fold its log twice."""
+    sites = {"gazette": Site(site="gazette", name="Gazette", placements={"bottom": QUIET})}
+    with SqliteLog(tmp_path / "log.sqlite") as log:
+        live = LiveFolds(log, sites, stable="x", clock=lambda: None, scenarios=[built("content", {})])
+        live.replay()
+        assert live.state.signals == (Texts,)

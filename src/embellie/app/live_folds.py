@@ -50,10 +50,19 @@ class LiveFolds:
         sites: The sites; what the log holds of others is left alone.
         stable: The release that answers on every placement until a rollout completes.
         clock: Tells the time.
+        scenarios: The releases that the configuration is about to declare: the state keeps what they look at from the start.
     """
 
-    def __init__(self, log: EventLog, sites: Mapping[str, Site], *, stable: str, clock: Clock) -> None:
-        self.sites, self.clock = sites, clock
+    def __init__(
+        self,
+        log: EventLog,
+        sites: Mapping[str, Site],
+        *,
+        stable: str,
+        clock: Clock,
+        scenarios: Iterable[Release] = (),
+    ) -> None:
+        self.sites, self.clock, self._scenarios = sites, clock, tuple(scenarios)
         self.lock = threading.RLock()
         """Held by whoever reads the state or the exposed: they stand still meanwhile."""
         self.state = State()
@@ -73,7 +82,8 @@ class LiveFolds:
         """Fold the whole log."""
         with self.lock:
             released = [event.body for _, event in self._log.scan(kinds=(Release.kind,))]
-            self.state = State(signals=self._looked_at([one for one in released if isinstance(one, Release)]))
+            known = [*self._scenarios, *(one for one in released if isinstance(one, Release))]
+            self.state = State(signals=self._looked_at(known))
             for sequence, event in self._log.scan():
                 self._followed = sequence
                 self._fold(event)

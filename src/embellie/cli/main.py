@@ -4,6 +4,7 @@ import difflib
 import importlib
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,21 @@ def cli() -> None:
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def moment_option(text: str) -> datetime:
+    """Read the time given to `--at`.
+
+    Raises:
+        InputError: It is no time, or has no time zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"`{text}` is no time.", hint="Write for example `2026-03-02T12:00:00Z`.", at="--at") from None
+    if moment.tzinfo is None:
+        raise InputError(f"`{text}` has no time zone.", hint="End it in `Z` for UTC.", at="--at")
+    return moment
 
 
 def main() -> None:

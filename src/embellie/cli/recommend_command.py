@@ -27,7 +27,7 @@ from embellie.cli.click_log_options import (
     source_options,
 )
 from embellie.cli.comparing_command import compare, tune
-from embellie.cli.main import JSON_HELP, print_json, project_option
+from embellie.cli.main import JSON_HELP, moment_option, print_json, project_option
 from embellie.cli.recommend_train import models, train
 from embellie.domain.errors import InputError
 
@@ -72,7 +72,7 @@ def try_(
         site=site,
         placement=placement,
         n=count,
-        now=_moment(at) if at else datetime.now(UTC),
+        now=moment_option(at) if at else datetime.now(UTC),
         consent="profiling" if asked["reader"] else "none",
         **asked,
     )
@@ -80,16 +80,6 @@ def try_(
         print_json(trial_document(trial))
     else:
         _print_trial(trial)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"`{text}` is no time.", hint="Write for example `2026-03-02T12:00:00Z`.", at="--at") from None
-    if moment.tzinfo is None:
-        raise InputError(f"`{text}` has no time zone.", hint="End it in `Z` for UTC.", at="--at")
-    return moment
 
 
 def _print_trial(trial: Trial) -> None:

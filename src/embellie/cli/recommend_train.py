@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from embellie.cli.main import JSON_HELP, print_json, project_option
-from embellie.domain.errors import InputError
+from embellie.cli.main import JSON_HELP, moment_option, print_json, project_option
 
 _WORDS = {
     "before": ("Before training", "Avant l’entraînement"),
@@ -59,7 +58,7 @@ def train(
     from embellie.app.training import train as run_training
 
     shop = workshop_of(project, log=file, site=site)
-    until = as_of(shop, _moment(at) if at else None, own=file is None)
+    until = as_of(shop, moment_option(at) if at else None, own=file is None)
     with _bar() as progress:
         trained = run_training(
             shop, default_trainer(), now=datetime.now(UTC), until=until, seed=seed, keep=keep, despite=despite,
@@ -138,16 +137,6 @@ def _say(name: str, language: str, **words: Any) -> str:
 
 def _count(number: int, language: str) -> str:
     return f"{number:,}".replace(",", "\u202f" if language == "fr" else ",")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"`{text}` is no time.", hint="Write for example `2026-03-02T12:00:00Z`.", at="--at") from None
-    if moment.tzinfo is None:
-        raise InputError(f"`{text}` has no time zone.", hint="End it in `Z` for UTC.", at="--at")
-    return moment
 
 
 @contextmanager
