@@ -71,7 +71,10 @@ class TrainingSet:
 
     def where(self, keep: NDArray[np.bool_]) -> "TrainingSet":
         """Keep some lists."""
-        rows = np.repeat(keep, self.groups)
+        return self.taken(np.repeat(keep, self.groups), keep)
+
+    def taken(self, rows: NDArray[Any], lists: NDArray[Any]) -> "TrainingSet":
+        """Take these rows, which are those of these lists, in this order."""
         return replace(
             self,
             features=self.features[rows],
@@ -79,8 +82,8 @@ class TrainingSet:
             positions=self.positions[rows],
             propensities=self.propensities[rows],
             weights=self.weights[rows],
-            groups=self.groups[keep],
-            at=self.at[keep],
+            groups=self.groups[lists],
+            at=self.at[lists],
         )
 
 
@@ -143,15 +146,7 @@ class Lists:
             return found
         bounds = list(bounds_of(found.groups))
         rows = np.concatenate([np.arange(*bounds[one]) for one in order.tolist()])
-        return replace(
-            found,
-            features=found.features[rows],
-            labels=found.labels[rows],
-            positions=found.positions[rows],
-            propensities=found.propensities[rows],
-            groups=found.groups[order],
-            at=found.at[order],
-        )
+        return found.taken(rows, order)
 
 
 @dataclass(slots=True)
