@@ -279,17 +279,17 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             bad_days = 3.0 if poison == "vanished section" else 1.0
             first, second = train_then_poison(Path(folder), events, poison, days=asked.days, bad_days=bad_days)
-            serving = second.serving.run.run if second.serving else ""
+            current = second.current.run.run if second.current else ""
             says = loudest(second)
             print(f"\n== {poison or 'healthy'}: {second.run.state}"
                   f"{' for ' + ', '.join(second.refused_for) if second.refused_for else ''}")  # fmt: skip
             print("\n".join(f"   {line}" for line in says) or "   every check is fine")
             print(
-                f"   first run {first.run.state}; serving: {'the first run' if serving == first.run.run else 'this run' if serving else 'nothing'}"
+                f"   first run {first.run.state}; current: {'the first run' if current == first.run.run else 'this run' if current else 'nothing'}"
             )
             found[poison or "healthy"] = {
                 "first": first.run.state, "state": second.run.state, "refused_for": list(second.refused_for),
-                "serves_first": serving == first.run.run, "says": says, "ndcg": second.run.about.get("ndcg"),
+                "serves_first": current == first.run.run, "says": says, "ndcg": second.run.about.get("ndcg"),
             }  # fmt: skip
     rates = {f"{days} days": false_alarms(asked.logs, seed=asked.seed, days=days) for days in (42, 14, 7)}
     print(f"\nAlarms (and watches) on {asked.logs} healthy logs:")

@@ -71,7 +71,7 @@ def test_a_healthy_log_gives_a_model_that_serves(shop, poisoned, until):
     """Every check is told, none is in alarm, and the run becomes the current one."""
     trained = train(shop, poisoned.SmallTrainer(), now=until, until=until)
     assert trained.accepted
-    assert trained.serving.run == trained.run
+    assert trained.current.run == trained.run
     assert list(by_name(trained.before)) == [
         "volumes", "schema", "freshness", "labels", "duplicates", "bots", "sections", "drift",
     ]  # fmt: skip
@@ -99,7 +99,7 @@ def test_after_a_poisoned_day_yesterdays_model_goes_on(poisoned, events, tmp_pat
     assert first.accepted
     assert not second.accepted
     assert guilty <= set(second.refused_for)
-    assert second.serving.run == first.run
+    assert second.current.run == first.run
     assert second.run.model
     if poison == "duplicated clicks":
         assert set(second.refused_for) <= {"duplicates", "labels"}
@@ -112,7 +112,7 @@ def test_a_poisoned_log_is_not_even_learned_from(shop, poisoned, events, until, 
     poisoned.write(folder, POISONS["duplicated clicks"](events, since))
     trained = train(poisoned.shop_of(folder), Unwanted(), now=until, until=until)
     assert (trained.run.state, trained.run.model) == ("refused", "")
-    assert trained.serving is None
+    assert trained.current is None
     assert "duplicates" in trained.refused_for
 
 
@@ -144,13 +144,13 @@ def test_a_model_that_fails_its_checks_is_kept_and_never_served(shop, poisoned, 
 
     second = train(shop, Backwards(), now=until, until=until)
     assert "floor" in second.refused_for
-    assert second.serving.run == first.run
+    assert second.current.run == first.run
     assert find_model(shop.log.parent, second.run.model) == shop.models.load(second.run.model)
     with pytest.raises(InputError, match="gone or damaged"):
         find_model(shop.log.parent, "ab" * 32)
     document = models_document(shop)
     assert [run["state"] for run in document["runs"]] == ["refused", "accepted"]
-    assert document["serving"]["run"] == first.run.run
+    assert document["current"]["run"] == first.run.run
 
 
 def test_a_damaged_current_model_gives_way_and_is_told(shop, poisoned, until):
@@ -160,9 +160,9 @@ def test_a_damaged_current_model_gives_way_and_is_told(shop, poisoned, until):
     second = train(shop, poisoned.SmallTrainer(), now=until, until=until)
     assert second.accepted
     (shop.models.folder / f"{second.run.model}.model").write_bytes(b"?")
-    serving = models_document(shop)["serving"]
-    assert serving["run"] == first.run.run
-    assert "damaged" in serving["passed_over"][0]["reason"]
+    current = models_document(shop)["current"]
+    assert current["run"] == first.run.run
+    assert "damaged" in current["passed_over"][0]["reason"]
 
 
 def test_what_a_release_names_is_known(shop, until):

@@ -63,9 +63,9 @@ def test_a_training_that_fails_is_told_and_tried_again_next_time(tmp_path):
 
 def test_a_line_says_what_a_training_came_to():
     """Accepted, or refused with what stays current."""
-    refused = {"state": "refused", "run": "r2", "refused_for": ["bots"], "serving": {"run": "r1"}}
+    refused = {"state": "refused", "run": "r2", "refused_for": ["bots"], "current": {"run": "r1"}}
     assert "refused (bots); run r1 stays current" in training_line("gazette", refused)
-    assert "no model is current yet" in training_line("gazette", refused | {"serving": None})
+    assert "no model is current yet" in training_line("gazette", refused | {"current": None})
     assert "accepted: run r2" in training_line("gazette", refused | {"state": "accepted"})
 
 

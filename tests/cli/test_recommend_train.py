@@ -59,7 +59,7 @@ def test_train_and_models_tell_what_serves_and_why(log):
     assert "for duplicates" in listed.stdout
     runs = json.loads(run("models", "--log", file, "--json").stdout)["runs"]
     assert [one["state"] for one in runs] == ["refused", "refused", "accepted"]
-    assert document["serving"]["run"] == runs[-1]["run"]
+    assert document["current"]["run"] == runs[-1]["run"]
 
 
 def test_without_the_extra_it_says_what_to_install(log, monkeypatch):

@@ -1,5 +1,6 @@
 """Training: from the log to a model that may be served, or to the reasons why not; yesterday's model goes on meanwhile."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from embellie import __version__
 from embellie.app.choosing import choose
+from embellie.app.compacting import SPILL
 from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import Config, TrainingConfig, read_config
 from embellie.app.kept_models import models_of
@@ -58,14 +60,14 @@ class Trained:
         before: The checks of the log.
         after: Those of the model; none when it came to none.
         refused_for: The checks that kept it from readers.
-        serving: What is served from now on, this run or an earlier one; None when there is none.
+        current: The model that the next release takes, of this run or an earlier one; None when there is none.
     """
 
     run: Run
     before: Sequence[TrainingCheck]
     after: Sequence[TrainingCheck]
     refused_for: Sequence[str]
-    serving: Current | None
+    current: Current | None
 
     @property
     def accepted(self) -> bool:
@@ -112,7 +114,7 @@ def train(
     progress: Progress | None = None,
     timer: Callable[[], float] = time.perf_counter,
 ) -> Trained:
-    """Check the log, learn, check the model, keep it; let it serve if no check is in alarm.
+    """Check the log, learn, check the model, keep it; make it current if no check is in alarm.
 
     Args:
         shop: Where.
@@ -168,7 +170,9 @@ def _quietly(what: str, done: int, of: int) -> None:
 def _look(
     log: SqliteLog, shop: Workshop, end: datetime, last: Run | None
 ) -> tuple[list[TrainingCheck], frozenset[str]]:
-    analysis = Analysis(log, lake=shop.log.parent / LAKE_FOLDER, memory=MODEL_MEMORY)
+    data = shop.log.parent
+    spill = data / f"{SPILL}{os.getpid()}"
+    analysis = Analysis(log, lake=data / LAKE_FOLDER, memory=MODEL_MEMORY, spill=spill)
     try:
         profile = read_profile(analysis, site=shop.site, until=end, weeks=shop.training.weeks)
         bots = tagged_readers(analysis, site=shop.site)
@@ -211,7 +215,7 @@ def _gather(
 def _learn(
     shop: Workshop, trainer: Trainer, gathered: Gathered, *, seed: int, timer: Callable[[], float]
 ) -> tuple[Model, Judged]:
-    """Fit on the earlier lists, look at the model on the later ones. What is checked is what would be served."""
+    """Fit on the earlier lists, look at the model on the later ones. What is checked is what a release would take."""
     earlier, later = time_split(np.asarray(gathered.lists.at), gathered.visits, later=shop.training.later)
     if not earlier.any() or not later.any():
         raise InputError(
@@ -219,12 +223,12 @@ def _learn(
             hint="Serve recommendations for some days first.", at=str(shop.log),
         )  # fmt: skip
     model = trainer.fit(gathered.lists.where(earlier), seed=seed)
-    before = _served_before(shop, trainer, gathered)
+    before = _current_before(shop, trainer, gathered)
     return model, judge_model(model, gathered, later, seed=seed, timer=timer, before=before)
 
 
-def _served_before(shop: Workshop, trainer: Trainer, gathered: Gathered) -> Model | None:
-    """The model being served, if it looks at the same features."""
+def _current_before(shop: Workshop, trainer: Trainer, gathered: Gathered) -> Model | None:
+    """The current model, if it looks at the same features."""
     current = shop.models.current()
     if current is None or current.run.about.get("features") != list(gathered.lists.feature_names):
         return None
@@ -281,7 +285,7 @@ def _finish(
     refused: Sequence[str],
     now: datetime,
 ) -> Trained:
-    """Keep the run; let it serve when nothing refuses it; remove the oldest."""
+    """Keep the run; make it current when nothing refuses it; remove the oldest."""
     checks = [*(check.document() | {"when": "before"} for check in before)]
     checks += [check.document() | {"when": "after"} for check in after]
     accepted = data is not None and not refused
@@ -291,7 +295,7 @@ def _finish(
         shop.models.make_current(run.run)
     shop.models.tidy(now)
     shop.models.prune(keep=shop.training.keep, named=released_models(shop.log))
-    return Trained(run=run, before=before, after=after, refused_for=refused, serving=shop.models.current())
+    return Trained(run=run, before=before, after=after, refused_for=refused, current=shop.models.current())
 
 
 def released_models(log: Path) -> set[str]:
@@ -326,7 +330,7 @@ def training_document(trained: Trained) -> dict[str, Any]:
         **_run_document(trained.run),
         "checks": list(trained.run.about["checks"]),
         "about": {name: value for name, value in trained.run.about.items() if name not in {"checks", "spread"}},
-        "serving": _serving_document(trained.serving),
+        "current": _current_document(trained.current),
     }
 
 
@@ -342,7 +346,7 @@ def _run_document(run: Run) -> dict[str, Any]:
     }
 
 
-def _serving_document(current: Current | None) -> dict[str, Any] | None:
+def _current_document(current: Current | None) -> dict[str, Any] | None:
     if current is None:
         return None
     passed = [{"run": run, "reason": reason} for run, reason in current.passed_over]
@@ -350,10 +354,10 @@ def _serving_document(current: Current | None) -> dict[str, Any] | None:
 
 
 def models_document(shop: Workshop) -> dict[str, Any]:
-    """Return the runs of a site, newest first, and what is served (`embellie/models/1`)."""
+    """Return the runs of a site, newest first, and which is current (`embellie/models/1`)."""
     return {
         "schema": "embellie/models/1",
         "site": shop.site,
-        "serving": _serving_document(shop.models.current()),
+        "current": _current_document(shop.models.current()),
         "runs": [_run_document(run) for run in reversed(shop.models.runs())],
     }

@@ -112,8 +112,8 @@ def train_aside(folder: Path, site: str, *, stopped: threading.Event | None = No
 
 def training_line(site: str, document: dict[str, Any]) -> str:
     """Say in a line what a training came to, from its document."""
-    serving = document["serving"]
-    goes_on = f"run {serving['run']} stays current" if serving else "no model is current yet"
+    current = document["current"]
+    goes_on = f"run {current['run']} stays current" if current else "no model is current yet"
     if document["state"] == "accepted":
         return f"A model of {site} was trained and accepted: run {document['run']}."
     reasons: Sequence[str] = document["refused_for"]

@@ -85,11 +85,11 @@ def models(*, project: Path, file: Path | None, site: str, as_json: bool) -> Non
     if as_json:
         print_json(document)
         return
-    serving = document["serving"]
-    for passed in serving["passed_over"] if serving else ():
+    current = document["current"]
+    for passed in current["passed_over"] if current else ():
         click.echo(_say("passed_over", "en", **passed))
     for run in document["runs"]:
-        mark = "current" if serving and run["run"] == serving["run"] else ""
+        mark = "current" if current and run["run"] == current["run"] else ""
         ndcg = f"{run['ndcg']:.4f}" if run["ndcg"] is not None else "·"
         why = f"for {', '.join(run['refused_for'])}" if run["state"] == "refused" else ""
         click.echo(f"{run['run']:28} {run['state']:9} ndcg {ndcg:7} {mark or why}".rstrip())
@@ -122,12 +122,12 @@ def report(trained: Any, language: str) -> list[str]:
         return lines
     reasons = ", ".join(training_check_name(one, language) for one in trained.refused_for)
     lines.append(_say("refused", language, run=trained.run.run, reasons=reasons))
-    serving = trained.serving
-    if serving is None:
+    current = trained.current
+    if current is None:
         lines.append(_say("nothing", language))
         return lines
-    lines += [_say("passed_over", language, run=run, reason=reason) for run, reason in serving.passed_over]
-    lines.append(_say("goes_on", language, run=serving.run.run))
+    lines += [_say("passed_over", language, run=run, reason=reason) for run, reason in current.passed_over]
+    lines.append(_say("goes_on", language, run=current.run.run))
     return lines
 
 

@@ -216,12 +216,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     # yesterday
     "first": ("No model before it to compare with.", "Pas de modèle antérieur auquel se comparer."),
     "as_before": (
-        "{difference} [{low}, {high}] in nDCG against the model being served.",
-        "{difference} [{low} ; {high}] en nDCG face au modèle servi.",
+        "{difference} [{low}, {high}] in nDCG against the current model.",
+        "{difference} [{low} ; {high}] en nDCG face au modèle courant.",
     ),
     "fell_behind": (
-        "Behind the model being served: {difference} [{low}, {high}] in nDCG.",
-        "En retrait du modèle servi : {difference} [{low} ; {high}] en nDCG.",
+        "Behind the current model: {difference} [{low}, {high}] in nDCG.",
+        "En retrait du modèle courant : {difference} [{low} ; {high}] en nDCG.",
     ),
     # slices
     "even": (

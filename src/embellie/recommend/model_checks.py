@@ -142,7 +142,7 @@ class Judged:
         importance: By feature, how much nDCG is lost when it is shuffled.
         bytes: How large the model is.
         milliseconds: To score the candidates of one slate.
-        before: The nDCG of the model being served, on the same lists, when it can be had.
+        before: The nDCG of the current model, on the same lists, when it can be had.
         weights: How much each list counts: what was chosen where few look counts for more (inverse propensity weighting,
             Joachims, Swaminathan & Schnabel, WSDM 2017), so that the order in which articles stood is not in favour of the policy
             that made it. None where there was no order.
@@ -180,7 +180,7 @@ def judge_model(
         later: Which lists to look at.
         seed: Of the shuffles that tell the importance of features.
         timer: Tells seconds.
-        before: The model being served, for the same features.
+        before: The current model, for the same features.
     """
     part = gathered.lists.where(later)
     rows = np.repeat(later, np.asarray(gathered.lists.groups))
@@ -363,7 +363,7 @@ def paired(
 
 
 def check_yesterday(judged: Judged) -> TrainingCheck:
-    """Against the model being served, on lists later than either learned from."""
+    """Against the current model, on lists later than either learned from."""
     if judged.before is None:
         return TrainingCheck(check="yesterday", state="ok", code="first")
     low, high, value = paired(judged, judged.before)
