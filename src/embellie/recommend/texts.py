@@ -39,18 +39,11 @@ def terms_of(article: Article) -> Mapping[int, int]:
     4
     """
     language = primary_language(article.language) or guess_language(f"{article.title} {article.summary}")
-    times: Counter[str] = Counter()
-    for stem in stems(article.title):
-        times[stem] += _TITLE
-    for tag in article.tags:
-        for stem in stems(tag):
-            times[stem] += _TAG
-    if article.section:
-        times[f"section {article.section.casefold()}"] += 1
-    times.update(stems(article.summary))
+    tags = [stem for tag in article.tags for stem in stems(tag)]
+    section = [f"section {article.section.casefold()}"] if article.section else []
+    times = Counter([*stems(article.title) * _TITLE, *tags * _TAG, *section, *stems(article.summary)])
     found: dict[int, int] = {}
-    for term, count in times.items():
-        number = hashed(term, language=language, bits=BITS)
+    for number, count in zip(hashed(times, language=language, bits=BITS), times.values(), strict=True):
         if number in found or len(found) < TERMS:
             found[number] = min(found.get(number, 0) + count, _MOST_TIMES)
     return found
