@@ -13,12 +13,16 @@ from embellie.recommend.features import FEATURES, Feature, signals_of_features, 
 from embellie.recommend.state import State
 
 SECTIONS = ("News", "Sport", "Culture")
+TITLES = ("Storm on the coast", "Coast guard braves the storm", "Mayor resigns", "New mayor of the coast")
 
 
 def recorded(gazette, features=FEATURES, *, late=0):
     """Serve `popular` while readers read, features noted; each slate is logged after `late` reads that it did not know."""
     policy, state = build_policy("popular"), State(signals=signals_of_features())
-    log = [gazette.publish(f"a{number}", number, section=SECTIONS[number % 3]) for number in range(12)]
+    log = [
+        gazette.publish(f"a{number}", number, section=SECTIONS[number % 3], title=TITLES[number % 4], language="en")
+        for number in range(12)
+    ]
     state.fold(log)
     waiting = []
     for number in range(40):
@@ -81,6 +85,22 @@ def test_a_leak_is_caught(gazette):
     assert skew.feature == "reads_24h"
     assert skew.share > 0.3
     assert "`reads_24h` differs in" in str(found)
+
+
+def test_likeness_is_compared_too(gazette):
+    """Likeness to the page and to what was read is served, not nought, and a fold that reads other texts is caught."""
+    log = recorded(gazette)
+    for name in ("like_page", "like_read"):
+        served = [
+            dict(zip(event.body.feature_names, item.features, strict=True))[name]
+            for event in log if event.kind == "served" for item in event.body.items
+        ]  # fmt: skip
+        assert any(0.0 < value < 1.0 for value in served)
+    retold = [
+        replace(event, body=replace(event.body, title="Opera opens late")) if event.id == log[4].id else event
+        for event in log
+    ]
+    assert {one.feature for one in check_features(lambda: retold).skews} == {"like_page", "like_read"}
 
 
 def test_a_skew_is_caught(gazette):

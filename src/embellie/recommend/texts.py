@@ -29,6 +29,16 @@ _FEW = 32
 Numbers = NDArray[np.int32]
 
 
+def fading(read: Mapping[int, int], *, now: int, half_life: float, last: int) -> dict[int, float]:
+    """Weigh the last articles read (row → µs), halved every `half_life` µs, the newest last.
+
+    >>> fading({7: 0, 5: 10, 6: 20}, now=20, half_life=10.0, last=2)
+    {5: 0.5, 6: 1.0}
+    """
+    newest = sorted(read.items(), key=lambda one: (one[1], one[0]))[-last:]
+    return {row: 2.0 ** (-max(now - at, 0) / half_life) for row, at in newest}
+
+
 @lru_cache(maxsize=4)  # several folds hear of an article one after the other
 def terms_of(article: Article) -> Mapping[int, int]:
     """Return an article's terms (their numbers) and how often each comes, at most 15; title and tags count twice.
@@ -185,6 +195,20 @@ class Texts(Silent):
         known = min(size, self._size)
         norms[:known] = np.where(self._norms[:known] > 0.0, self._norms[:known], 1.0)
         cosines: Floats = summed / (length * norms)
+        return cosines
+
+    def alike_to(self, query: Mapping[int, float], rows: NDArray[np.int64]) -> Floats:
+        """Return the cosine of a query with some rows: what `alike` gives of them, at the cost of these alone."""
+        length = math.sqrt(sum(weight * weight for weight in query.values()))
+        if length == 0.0 or not len(rows):
+            return np.zeros(len(rows))
+        weights = np.zeros(1 << BITS)
+        weights[list(query)] = list(query.values())
+        known = np.where(rows < self._size, rows, 0)
+        terms = self._terms[known]
+        summed = (weights[terms] * _DAMPED[self._times[known]] * self._idf[terms]).sum(axis=1)
+        norms = np.where(rows < self._size, self._norms[known], 0.0)
+        cosines: Floats = np.where(norms > 0.0, summed / (length * np.where(norms > 0.0, norms, 1.0)), 0.0)
         return cosines
 
     def likeness(self, rows: NDArray[np.int64]) -> Callable[[int], Floats]:
