@@ -8,6 +8,7 @@ import pytest
 
 from embellie.app.learned_ranker import LearnedRanker, settings_text
 from embellie.domain.article import Article
+from embellie.domain.errors import EmbellieError
 from embellie.domain.event import Event
 from embellie.domain.reading import Click, Impression
 from embellie.domain.slate import Slate, SlateItem
@@ -78,3 +79,21 @@ def test_the_same_lists_and_seed_give_the_same_bytes():
     assert one == other
     assert ranker.load(one).score(lists.features).shape == (len(lists.labels),)
     assert "lightgbm" in settings_text(ranker.settings)
+
+
+def test_a_network_learns_from_the_same_lists():
+    """With the learner `neural`: the same bytes twice; the settings name the learner; either reads the other's model."""
+    pytest.importorskip("autograd", reason="autograd is not installed: the extra `neural`.")
+    ranker, lists = LearnedRanker("neural"), gather(events()).lists
+    one, other = (ranker.fit(replace(lists), seed=4).dump() for _ in range(2))
+    assert one == other
+    assert LearnedRanker("trees").load(one).score(lists.features).shape == (len(lists.labels),)
+    assert 'learner="neural"' in settings_text(ranker.settings)
+    assert "autograd" in settings_text(ranker.settings)
+
+
+def test_an_unknown_learner_is_answered_with_those_there_are():
+    """A wrong word says which are right."""
+    with pytest.raises(EmbellieError, match="tree") as error:
+        LearnedRanker("tree")
+    assert "trees" in str(error.value)

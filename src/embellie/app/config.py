@@ -124,8 +124,9 @@ class RolloutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When models are trained, from how much, and what is asked of them; `every` is a duration or `off`."""
+    """By what models are trained and when, from how much, and what is asked of them; `every` is a duration or `off`."""
 
+    learner: Literal["trees", "neural"] = "trees"
     every: str = "1d"
     hour: Annotated[int, msgspec.Meta(ge=0, le=23)] = 3
     weeks: Annotated[int, msgspec.Meta(ge=1, le=52)] = 6
