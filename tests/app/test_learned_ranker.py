@@ -6,12 +6,18 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from embellie.app.config import TrainingConfig
+from embellie.app.kept_models import find_model, models_of
 from embellie.app.learned_ranker import LearnedRanker, settings_text
+from embellie.app.training import Workshop, train
 from embellie.domain.article import Article
 from embellie.domain.errors import EmbellieError
 from embellie.domain.event import Event
 from embellie.domain.reading import Click, Impression
 from embellie.domain.slate import Slate, SlateItem
+from embellie.recommend.ranker_model import load_ranker
+from embellie.recommend.ranker_network import RankerNetwork
+from embellie.store.log import FILE, SqliteLog
 
 pytest.importorskip("lightgbm", reason="LightGBM is not installed: the extra `ml`.")
 pytest.importorskip("embellie.recommend.learning", reason="The learned ranker is not here.")
@@ -97,3 +103,17 @@ def test_an_unknown_learner_is_answered_with_those_there_are():
     with pytest.raises(EmbellieError, match="tree") as error:
         LearnedRanker("tree")
     assert "trees" in str(error.value)
+
+
+def test_a_network_goes_through_the_registry_and_the_checks(tmp_path):
+    """It is checked, kept, and read back like trees; the log of a few hours keeps it from readers."""
+    pytest.importorskip("autograd", reason="autograd is not installed: the extra `neural`.")
+    with SqliteLog(tmp_path / FILE) as log:
+        log.submit(events(), received_at=NOON + timedelta(days=1)).result()
+    shop = Workshop(
+        site="gazette", log=tmp_path / FILE, models=models_of(tmp_path, "gazette"), training=TrainingConfig()
+    )
+    trained = train(shop, LearnedRanker("neural"), now=NOON + timedelta(days=1), keep=True)
+    assert {"floor", "heuristics", "calibration", "cost"} <= {check.check for check in trained.after}
+    assert trained.run.about["settings"]["learner"] == "neural"
+    assert isinstance(load_ranker(find_model(tmp_path, trained.run.model)), RankerNetwork)
