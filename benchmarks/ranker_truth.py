@@ -1,6 +1,6 @@
 """The learned rankers against the default heuristic, where the truth is known: in the sandbox. Prints a table, writes JSON when asked.
 
-    python benchmarks/ranker_truth.py [--quick] [--out FILE]
+    python benchmarks/ranker_truth.py [--quick] [--world NAME] [--seed N] [--out FILE]
 
 In each world a newspaper is served by the default heuristic, exploring, for some days; a ranker is trained on that log
 by each learner (trees and, with the extra `neural`, a network), then all serve fresh readers, who make the same visits on the same draws before either. The true gain is the relative
@@ -240,16 +240,19 @@ def latency(models, matrix, *, times=400):
     }
 
 
-def study(world, learners, *, readers, log_days, days, epsilon):
+def study(world, learners, *, readers, log_days, days, epsilon, seed):
     began = time.perf_counter()
     load_models_with(None)
     logged = World(
-        world, build_policy("exploring", {"policy": "ranker", "epsilon": epsilon, "pool": 24}), readers=readers, seed=11
+        world,
+        build_policy("exploring", {"policy": "ranker", "epsilon": epsilon, "pool": 24}),
+        readers=readers,
+        seed=11 + seed,
     ).run(log_days)
     training = training_from_log(logged.events)
     split = micros(START + timedelta(days=log_days * 0.75))
     after = micros(START + timedelta(days=1))
-    heuristic = World(world, build_policy("affinity"), readers=readers, seed=23).run(days)
+    heuristic = World(world, build_policy("affinity"), readers=readers, seed=23 + seed).run(days)
     models, rankers = {}, {}
     for name in learners:
         half = FITS[name](training.between(0, split), seed=1)
@@ -258,7 +261,7 @@ def study(world, learners, *, readers, log_days, days, epsilon):
         model = models[name] = FITS[name](training, seed=1)
         fitting = time.process_time() - fitting
         load_models_with(lambda _, model=model: model)
-        fresh = World(world, build_policy("ranker", {"model": "all"}), readers=readers, seed=23).run(days)
+        fresh = World(world, build_policy("ranker", {"model": "all"}), readers=readers, seed=23 + seed).run(days)
         load_models_with(None)
         true = paired(fresh, heuristic, after=after)
         rankers[name] = {
@@ -330,12 +333,13 @@ def main():
     parser.add_argument("--learner", choices=FITS, action="append", help="all by default")
     parser.add_argument("--world", choices=WORLDS, action="append")
     parser.add_argument("--readers", type=int, default=1200)
+    parser.add_argument("--seed", type=int, default=0, help="another newspaper, other readers")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []
     for world in given.world or WORLDS:
         size = {"readers": given.readers // 10 if given.quick else given.readers}
-        one = study(world, given.learner or list(FITS), **size, log_days=5, days=4, epsilon=0.3)
+        one = study(world, given.learner or list(FITS), **size, log_days=5, days=4, epsilon=0.3, seed=given.seed)
         found.append(one)
         show(one)
     if given.out:
