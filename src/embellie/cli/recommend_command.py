@@ -20,6 +20,7 @@ from embellie.app.recommending import (
 )
 from embellie.cli.click_log_options import (
     interval_cell,
+    normative_lines,
     progress_bar,
     protocol_options,
     replayed,
@@ -245,6 +246,7 @@ def _print_beside(document: dict[str, Any], evaluated: Evaluated) -> None:
     for name, result in document["policies"].items():
         cells = (result["novelty_bits"], result["section_divergence"])
         click.echo(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>24}" for one in cells))
+    click.echo("\n" + "\n".join(normative_lines(document["policies"], document["k"])))
     if document["differences"]:
         said = difference_sentences(evaluated.evaluation.differences)
         click.echo("\nReal differences in ndcg, on the same targets, corrected for all looked at (Holm):")
