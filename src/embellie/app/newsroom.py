@@ -155,8 +155,8 @@ class Newsroom:
             public: Whether the caller holds only the public key.
             sent_at: When the batch left, by the sender's clock; each `at` is then put on the server's.
         """
-        self.site(site)
-        sender = Sender(site=site, public=public, simulated=self.simulated)
+        profiling = self.site(site).profiling
+        sender = Sender(site=site, public=public, simulated=self.simulated, profiling=profiling)
         events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
         return self._live.submit(events, rejected)
 

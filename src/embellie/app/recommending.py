@@ -19,6 +19,7 @@ from embellie.app.config import Config, sites_of
 from embellie.app.evaluation_document import difference_document, leaks_document, result_document
 from embellie.app.kept_signals import signals_for
 from embellie.app.operations import Operations
+from embellie.app.serving import permitted
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError
 from embellie.domain.moment import iso, micros
@@ -366,7 +367,7 @@ def try_policy(
         state, operations = fold_log(log, sites_of(config), until=asked["now"], signals=signals_for([chosen], [spot]))
     given: dict[str, Any] = {"site": place.site, "placement": spot.placement, "n": spot.slots}
     given |= {name: value for name, value in asked.items() if value not in (None, "", ())}
-    request = SlateRequest(**given)
+    request = permitted(SlateRequest(**given), place)
     ranking = chosen(request, state)
     known = list(operations.of(place.site).rules.values())
     slate = apply_rules(ranking, request=request, state=state, rules=known, placement=spot)
