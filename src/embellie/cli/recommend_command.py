@@ -29,6 +29,7 @@ from embellie.cli.click_log_options import (
 )
 from embellie.cli.comparing_command import compare, tune
 from embellie.cli.main import JSON_HELP, moment_option, print_json, project_option
+from embellie.cli.recommend_check import check
 from embellie.cli.recommend_train import models, train
 from embellie.domain.errors import InputError
 
@@ -42,6 +43,7 @@ def command() -> None:
 
 command.add_command(train)
 command.add_command(models)
+command.add_command(check)
 
 
 command.add_command(compare)
