@@ -10,6 +10,7 @@ from embellie.cli.recommend_command import command
 from embellie.domain.article import Article
 from embellie.domain.errors import TableError
 from embellie.domain.event import Event
+from embellie.recommend.features import names_of
 from embellie.store.log import FILE, SqliteLog
 from embellie.testing.policy_contract import NOW, SITE, gazette
 
@@ -100,6 +101,15 @@ def test_try_prints_json(project):
         "article": "b1", "position": 1, "url": "", "title": "Une nouvelle", "section": "Sport", "reason": "latest",
         "propensity": 1.0, "score": 0,
     }  # fmt: skip
+
+
+def test_try_tells_what_is_known_of_each_article(project):
+    """`--features`: beside score and propensity, every number that a learned ranker would look at, in words and in JSON."""
+    asked = ("--project", project, "--policy", "popular", "--at", "2026-03-02T12:05:00Z", "--features")
+    items = json.loads(run("try", *asked, "--json").stdout)["items"]
+    assert all(tuple(item["features"]) == names_of() for item in items)
+    first = items[0]
+    assert f"age_hours {first['features']['age_hours']:.4g}" in run("try", *asked).stdout
 
 
 def test_try_says_when_nothing_is_shown(project):

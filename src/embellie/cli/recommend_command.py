@@ -1,5 +1,6 @@
 """`embellie recommend`: try policies on readers, evaluate them on a log, train a model."""
 
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,10 +64,14 @@ command.add_command(tune)
     "-n", "count", type=click.IntRange(min=1), default=None, help="How many; the placement's slots by default."
 )
 @click.option("--at", default="", help="As of when (ISO 8601); now by default.")
+@click.option(
+    "--features", is_flag=True, help="Also what is known of each article: all that a learned ranker looks at."
+)
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def try_(
-    *, project: Path, site: str, placement: str, policy: str, count: int | None, at: str, as_json: bool, **asked: str
-) -> None:
+    *, project: Path, site: str, placement: str, policy: str, count: int | None, at: str, features: bool, as_json: bool,
+    **asked: str,
+) -> None:  # fmt: skip
     """Show the slate a reader would get, and why. Nothing is logged."""
     trial = try_policy(
         project,
@@ -77,6 +82,7 @@ def try_(
         n=count,
         now=moment_option(at) if at else datetime.now(UTC),
         consent="profiling" if asked["reader"] else "none",
+        features=features,
         **asked,
     )
     if as_json:
@@ -96,6 +102,11 @@ def _print_trial(trial: Trial) -> None:
         title = (article.title if article else "") or item.article
         section = article.section if article and article.section else "·"
         click.echo(f"{position:3}  {title[:60]:60}  {section[:12]:12}  {item.reason:24}  {item.score:.4g}")
+        if item.features:
+            known = (
+                f"{name} {value:.4g}" for name, value in zip(item.features.names, item.features.values, strict=True)
+            )
+            click.echo(textwrap.fill(", ".join(known), 110, initial_indent=" " * 5, subsequent_indent=" " * 5))
     if not trial.items:
         click.echo("  Nothing is shown.")
     if trial.price is not None:

@@ -58,8 +58,13 @@ def _run(view: View, run: Run, current: Current | None) -> dict[str, Any]:
         "at": words.moment(run.created),
         "verdict": words(f"models.state.{state}"),
         "refused_for": refused,
-        "because": _because(checks, named, words.language),
+        "because": [one | {"line": _line(view, one)} for one in _because(checks, named, words.language)],
     }
+
+
+def _line(view: View, one: dict[str, str]) -> str:
+    check = one["check"][:1].upper() + one["check"][1:]
+    return view.words("models.because", check=check, text=one["text"]) if one["text"] else check
 
 
 def _check(one: dict[str, Any]) -> TrainingCheck:

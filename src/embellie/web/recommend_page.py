@@ -122,6 +122,9 @@ def slate_items(view: View, request: SlateRequest, scenario: str) -> dict[str, A
                 "title": (article.title if article else "") or each.article,
                 "section": view.words.section(article.section) if article else "",
                 "reason": reason_text(view.words, each.reason),
+                "score": each.score,
+                "propensity": each.propensity,
+                "features": dict(zip(each.features.names, each.features.values, strict=True)) if each.features else {},
             }
         )
     return {"items": items}
