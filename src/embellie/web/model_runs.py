@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from embellie.app.training_words import training_check_name, training_sentence
+from embellie.app.kept_models import Current, Run
+from embellie.app.training_words import TrainingCheck, training_check_name, training_sentence
 from embellie.domain.unavailable import Unavailable
-from embellie.recommend.training_check import TrainingCheck
-from embellie.store.models import Current, Run
 from embellie.web.view import View, iso
 
 SHOWN = 5
