@@ -2,6 +2,7 @@
 
 import contextlib
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
@@ -84,3 +85,21 @@ def test_an_engine_that_is_down_keeps_no_reader_waiting(newsroom, gazette):
     assert newsroom.slate(gazette.request("r1")).slate_id
     with pytest.raises(EngineError):
         newsroom.scorecard("first-light")
+
+
+def test_a_site_without_profiling_profiles_nobody(folder, clock, gazette):
+    """`profiling = false`: readers who agreed to profiling get slates, and leave events, as without; the log says so."""
+    config = folder / "embellie.toml"
+    config.write_text(config.read_text().replace('languages = ["en"]', 'languages = ["en"]\nprofiling = false'))
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        gazette.publish(newsroom)
+        read = {"id": "01890a5d-ac96-774b-bcce-b302099a8057", "site": "gazette", "kind": "read", "at": "2026-03-02T08:00:00Z",
+                "consent": "profiling", "article": "a1", "reader": "r1", "visit": "v0", "engaged_seconds": 30}  # fmt: skip
+        newsroom.receive([read], site="gazette", public=True).result()
+        asked = replace(gazette.request("r1"), consent="profiling", visit="v1")
+        shown = [item.article for item in newsroom.preview(asked, "heuristic")]
+        assert shown == [item.article for item in newsroom.preview(replace(asked, reader="r2"), "heuristic")]
+        newsroom.slate(asked)
+        gazette.publish(newsroom)
+        kept = [event.consent for _, event in newsroom.log.scan(kinds=("read", "served"))]
+        assert kept == ["measurement", "measurement"]

@@ -41,7 +41,10 @@ def _default_placements() -> dict[str, PlacementConfig]:
 
 
 class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A newspaper: its feeds, its placements, the origins its pages are served from."""
+    """A newspaper: its feeds, its placements, the origins its pages are served from.
+
+    `profiling = false`: every scenario in its non-profiling form, for every reader.
+    """
 
     name: str = ""
     url: str = ""
@@ -50,6 +53,7 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     feeds: tuple[str, ...] = ()
     feed_minutes: float = 5.0
     editors_list: tuple[str, ...] = ()
+    profiling: bool = True
     placements: dict[str, PlacementConfig] = msgspec.field(default_factory=_default_placements)
 
 
@@ -228,6 +232,7 @@ def _site(name: str, site: SiteConfig) -> Site:
         origins=site.origins,
         feeds=site.feeds,
         editors_list=site.editors_list,
+        profiling=site.profiling,
         placements=placements,
     )
 

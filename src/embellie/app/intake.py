@@ -21,11 +21,15 @@ _HEADER = {"id": "-", "site": "-", "at": "2000-01-01T00:00:00Z"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who sends events: with a key of which site, whether only the public one, and whether its readers are invented."""
+    """Who sends events: with a key of which site, whether only the public one, and whether its readers are invented.
+
+    `profiling` tells whether the site builds profiles at all: where it does not, consent to them is not written down.
+    """
 
     site: str
     public: bool
     simulated: bool = False
+    profiling: bool = True
 
 
 def take_in(
@@ -49,6 +53,8 @@ def take_in(
             reason = f"{error.message} {error.hint}".strip()
             rejected.append(Rejected(index=index, payload=payload, reason=reason, at=error.at, site=sender.site))
             continue
+        if event.consent == "profiling" and not sender.profiling:
+            event = replace(event, consent="measurement")
         if sent_at is not None:
             event = on_server_clock(event, sent_at=sent_at, received_at=now)
         events.append(_in_simulated_time(event, now) if sender.simulated else event)

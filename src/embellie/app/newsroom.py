@@ -15,6 +15,7 @@ from embellie.app.config import Config, metrics_of, read_config, sites_of
 from embellie.app.declaring import declared
 from embellie.app.experimenting import Experiments
 from embellie.app.intake import Sender, take_in
+from embellie.app.kept_models import models_of
 from embellie.app.learning_from_the_past import PastExperiments
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Basis, Observatory, Placed
@@ -37,6 +38,7 @@ from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.stats.shrinkage import Prior
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log import Quarantined, SqliteLog
+from embellie.store.models import Current, Run
 
 
 def utc_now() -> datetime:
@@ -155,8 +157,8 @@ class Newsroom:
             public: Whether the caller holds only the public key.
             sent_at: When the batch left, by the sender's clock; each `at` is then put on the server's.
         """
-        self.site(site)
-        sender = Sender(site=site, public=public, simulated=self.simulated)
+        profiling = self.site(site).profiling
+        sender = Sender(site=site, public=public, simulated=self.simulated, profiling=profiling)
         events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
         return self._live.submit(events, rejected)
 
@@ -320,6 +322,11 @@ class Newsroom:
     def settle(self, site: str, seen: Rollout, after: Rollout) -> bool:
         """Take a rollout where its gate says, unless it was changed since the gate looked; tell whether that was done."""
         return self._rollouts.settle(site, seen, after)
+
+    def models(self, site: str) -> tuple[Sequence[Run], Current | None]:
+        """List the trainings of a site's model, newest first, and the one that a release would take now."""
+        kept = models_of(self.data, self.site(site).site)
+        return kept.runs()[::-1], kept.current()
 
     # operate
 

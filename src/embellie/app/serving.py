@@ -1,14 +1,23 @@
 """Serving: a request is answered with what is live, and what was shown is put in the log."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from embellie.app.live_folds import Exposed, LiveFolds, exposed, minted
 from embellie.domain.errors import EmbellieError, unknown_name
 from embellie.domain.event import Event, fact_id
 from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
+from embellie.domain.site import Site
 from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.serve.handling import handle, placement_of
+
+
+def permitted(request: SlateRequest, site: Site) -> SlateRequest:
+    """Return a request as its site lets it be answered: where no reader is profiled, consent to it is not used."""
+    if site.profiling or request.consent != "profiling":
+        return request
+    return replace(request, consent="measurement")
 
 
 class Slates:
@@ -31,6 +40,7 @@ class Slates:
         """
         site, live = request.site, self._live
         snapshot = live.snapshot(site)
+        request = permitted(request, snapshot.site)
         with live.lock:
             handled = handle(request, snapshot, slate_id=minted(request.now))
             new = {fact: one for one in handled.exposures if (fact := exposed(site, one)) not in live.exposed}
@@ -64,6 +74,7 @@ class Slates:
         if scenario not in self._scenarios:
             raise unknown_name("scenario", scenario, self._scenarios)
         snapshot = self._live.snapshot(request.site)
+        request = permitted(request, snapshot.site)
         placement = placement_of(snapshot, request.placement)
         with self._live.lock:
             return snapshot.rankers[self._scenarios[scenario].release](request, placement)

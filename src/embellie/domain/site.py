@@ -20,7 +20,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One newspaper."""
+    """One newspaper; without `profiling`, nobody's own reads choose what they are shown, whatever they agreed to."""
 
     site: str
     name: str
@@ -29,4 +29,5 @@ class Site:
     origins: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     editors_list: tuple[str, ...] = ()
+    profiling: bool = True
     placements: Mapping[str, Placement] = field(default_factory=dict)
