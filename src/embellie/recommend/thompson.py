@@ -66,7 +66,7 @@ def drawn_orders(
     >>> drawn_orders(values, fresh, allowed=np.array([1]), protect=1).tolist()
     [[2, 1, 0, 3]]
     """
-    order = np.argsort(-values, axis=1, kind="stable")
+    order = np.argsort(-values, axis=1)
     new = fresh[order]
     tier = np.ones(order.shape, np.int8)
     tier[~new & (np.cumsum(~new, axis=1) <= protect)] = 0
@@ -86,7 +86,7 @@ class Thompson:
         s^trust · θ
 
     s being the policy's score. The policy says what this reader would like on this page, θ what readers do who see the article:
-    the product pools the two opinions (logarithmic opinion pool). Reads spread further than click rates, hence `trust` below 1.
+    the product pools the two opinions (logarithmic opinion pool), and needs no common scale.
     Of scores that are no amounts (one is negative) only the places count: s = 1 / place.
 
     At most a share `fresh_cap` of the slots, over many slates, goes to fresh articles, and none of the first `protect`, as long
@@ -110,7 +110,7 @@ class Thompson:
         fresh_views: Examined impressions; 0 for as many as bring a click at the site's rate.
         optimism: How many times the site's click rate an unknown article is believed to have.
         pseudo_clicks: What the prior weighs, in clicks.
-        trust: The exponent of the policy's score; 0 to look at click rates alone.
+        trust: The exponent of the policy's score: below 1 where scores spread further than click rates do; 0 to look at those alone.
         draws: How many more orders the propensities are told by.
         salt: Another salt, other draws.
     """
@@ -125,7 +125,7 @@ class Thompson:
     fresh_views: float = 0.0
     optimism: float = 1.25
     pseudo_clicks: float = PSEUDO_CLICKS
-    trust: float = 0.5
+    trust: float = 1.0
     draws: int = 200
     salt: str = ""
 
