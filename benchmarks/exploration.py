@@ -22,7 +22,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from ranker_truth import SITE, START, World, paired
 
 from embellie import __version__
 from embellie.domain.article import Article
@@ -33,6 +32,7 @@ from embellie.domain.slate import Slate, SlateItem, SlateRequest
 from embellie.recommend.built_in import build_policy
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
+from ranker_truth import SITE, START, World, paired
 
 HEURISTIC = "affinity"
 POLICIES = {

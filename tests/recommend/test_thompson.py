@@ -16,6 +16,7 @@ from embellie.recommend.click_rates import ClickRates
 from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.recommend.thompson import Thompson, drawn_orders
+from embellie.stats.off_policy import off_policy_value
 from embellie.testing.policy_contract import NOW, SITE, PolicyContract, gazette
 
 REQUEST = SlateRequest(site=SITE, placement="bottom", n=4, now=NOW, reader="r1", visit="v1", consent="measurement")
@@ -116,7 +117,7 @@ def test_what_is_clicked_more_comes_first():
 
 def test_few_impressions_do_not_dominate():
     """One click on the only impression does not make an article the best: the prior is worth ten clicks."""
-    view = told({name: (1500, 45) for name in ESTABLISHED} | {"a20": (1, 1), "a21": (1500, 150)})
+    view = told(dict.fromkeys(ESTABLISHED, (1500, 45)) | {"a20": (1, 1), "a21": (1500, 150)})
     policy = Thompson(policy="latest", pool=40, protect=0, fresh_cap=1.0)
     first = Counter(ranking[0].article for ranking in rankings(policy, view, 200))
     assert first["a21"] > 10 * first["a20"]
@@ -171,7 +172,9 @@ def test_scores_that_are_no_amounts_count_by_their_places():
         name = "below"
 
         def __call__(self, request, view):
-            return [replace(item, score=-1.0 - place) for place, item in enumerate(build_policy("latest")(request, view))]
+            return [
+                replace(item, score=-1.0 - place) for place, item in enumerate(build_policy("latest")(request, view))
+            ]
 
     view, policy = told(ESTABLISHED), Thompson(pool=10)
     object.__setattr__(policy, "_followed", Below())
@@ -213,7 +216,11 @@ def test_what_cannot_be_drawn_is_refused(settings, message):
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("exploring", {"policy": "thompson"}), ("interleaved", {"second": "thompson"}), ("diverse", {"policy": "thompson"})],
+    [
+        ("exploring", {"policy": "thompson"}),
+        ("interleaved", {"second": "thompson"}),
+        ("diverse", {"policy": "thompson"}),
+    ],
 )
 def test_others_do_not_vary_it(name, settings):
     """A draw of a draw would have chances that nobody wrote down."""
@@ -227,3 +234,33 @@ def test_it_needs_what_its_policy_needs():
     assert set(policy.signals) == {ClickRates, *build_policy("ranker").signals}
     assert policy.logs_features
     assert not build_policy("thompson").logs_features
+
+
+def test_its_log_values_another_policy():
+    """From what it showed, with its propensities, what the policy beneath would have earned: the intervals hold the truth."""
+    view, policy = told(ESTABLISHED), Thompson(policy="popular", pool=8)
+    names = [item.article for item in build_policy("popular")(REQUEST, view)[:8]]
+    rng = np.random.default_rng(5)
+    worth = dict(zip(names, rng.uniform(0.02, 0.3, len(names)), strict=True))
+    slots = [
+        (item.propensity, float(item.article == names[place]), worth[item.article] * 0.8**place)
+        for ranking in rankings(policy, view, 3000)
+        for place, item in enumerate(ranking[:4])
+    ]
+    propensity, target, chance = np.array(slots).reshape(-1, 4, 3).transpose(2, 0, 1)
+    truth = np.mean([worth[name] * 0.8**place for place, name in enumerate(names[:4])])
+    held = Counter()
+    for _ in range(100):
+        some = rng.choice(len(chance), 1000, replace=False)
+        p, pi, q = (one[some].reshape(-1) for one in (propensity, target, chance))
+        reward = (rng.random(len(q)) < q).astype(float)
+        readers = np.repeat(rng.integers(400, size=1000), 4)
+        found = off_policy_value(
+            reward, propensity=p, target=pi, cluster=np.unique(readers, return_inverse=True)[1],
+            modelled=(q * 0.7, np.tile([0.7 * worth[name] * 0.8**place for place, name in enumerate(names[:4])], 1000)),
+        )  # fmt: skip
+        for name in ("ips", "snips", "dr"):
+            one = getattr(found, name)
+            held[name] += one.low <= truth <= one.high
+    assert min(held.values()) >= 88, held
+    assert np.mean(target / propensity) == pytest.approx(1, abs=0.03)

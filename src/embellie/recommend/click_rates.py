@@ -73,9 +73,10 @@ class ClickRates(Watcher):
         match body:
             case Slate() if body.items:
                 rows = ((row(item.article), item.position) for item in body.items)
-                self._open[body.slate_id] = body.placement, {
-                    one: _PLACE * place for one, place in rows if one is not None
-                }
+                self._open[body.slate_id] = (
+                    body.placement,
+                    {one: _PLACE * place for one, place in rows if one is not None},
+                )
                 if len(self._open) > SLATES:
                     self._open.popitem(last=False)
             case Exposure(unit=reader) if body.bot and reader:

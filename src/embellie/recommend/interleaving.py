@@ -155,7 +155,9 @@ class Interleaved:
                 f"`interleaved` compares `{self.first}` with itself.", hint="Name two policies.", at="settings.second"
             )
         for text in (self.first, self.second):
-            if text.partition("?")[0] in (self.name, "thompson"):
+            if text.partition("?")[0] == self.name:
+                raise InputError("`interleaved` cannot draft for itself.", hint="Name two policies.", at="settings")
+            if text.partition("?")[0] == "thompson":
                 raise InputError(
                     f"`interleaved` cannot draft `{text}`: its slates are drawn already.",
                     hint="Name two policies that are certain of what they show.",

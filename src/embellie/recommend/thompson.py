@@ -48,9 +48,7 @@ class Drawn(Unread):
         return self._items[index]
 
 
-def drawn_orders(
-    values: Floats, fresh: NDArray[np.bool_], *, allowed: Integers, protect: int
-) -> NDArray[np.integer]:
+def drawn_orders(values: Floats, fresh: NDArray[np.bool_], *, allowed: Integers, protect: int) -> NDArray[np.integer]:
     """Order articles by each draw's values, best first, holding back the fresh ones.
 
     The first `protect` places go to articles that are not fresh; of the others, only the draw's best `allowed` fresh ones
@@ -135,7 +133,11 @@ class Thompson:
             (f"`fresh_cap` is {self.fresh_cap:g}", not 0 <= self.fresh_cap <= 1, "Write a share from 0 to 1."),
             (f"`protect` is {self.protect}", self.protect < 0, "Write how many places, 0 for none."),
             (f"`fresh_views` is {self.fresh_views:g}", self.fresh_views < 0, "Write impressions, or 0."),
-            (f"`optimism` is {self.optimism:g}", not self.optimism > 0, "Write a factor above 0: 1 is the site's rate."),
+            (
+                f"`optimism` is {self.optimism:g}",
+                not self.optimism > 0,
+                "Write a factor above 0: 1 is the site's rate.",
+            ),
             (f"`pseudo_clicks` is {self.pseudo_clicks:g}", not self.pseudo_clicks > 0, "Write clicks, above 0."),
             (f"`trust` is {self.trust:g}", self.trust < 0, "Write an exponent, 0 or above."),
             (f"`draws` is {self.draws}", self.draws < 1, "Draw once at least; 200 tell a chance of 4 % well."),
