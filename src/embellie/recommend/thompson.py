@@ -96,7 +96,7 @@ class Thompson:
 
         E[1 / propensity] = (1 − (1 − p)^(1 + draws)) / p
 
-    so an importance weight misses 1/p by the chance that none of the orders had the article there: 0.02 % at p = 4 % and 200
+    so an importance weight misses 1/p by the chance that none of the orders had the article there: 0.03 % at p = 4 % and 200
     draws. All draws follow from the request. Sources: Thompson, Biometrika 1933; Chapelle and Li, NIPS 2011; the optimistic
     prior and the cap on fresh articles as in Mozilla's Merino, there Beta(188, 12500).
 
