@@ -53,16 +53,20 @@ WORLDS = {
 
 
 class World:
-    """A newspaper, its readers, and a policy before them; `events` is the log, `read` the articles read per visit."""
+    """A newspaper, its readers, and a policy before them; `events` is the log, `read` the articles read per visit.
 
-    def __init__(self, world, policy, *, readers, seed):
+    With `signals`, the state keeps those, and slates carry no features.
+    """
+
+    def __init__(self, world, policy, *, readers, seed, signals=None):
         rng = np.random.default_rng(seed)
         self.calendar = Calendar(START, rng)
         self.readers = Readership(readers, rng, seed=seed, temperament=WORLDS[world])
         if world == "alike":
             self.readers.taste[:] = 1.0
             self.calendar._appeal[:] = 1.0  # noqa: SLF001 - this world has no appeal
-        self.policy, self.state = policy, State(signals=signals_of_features())
+        self.noted = signals is None
+        self.policy, self.state = policy, State(signals=signals_of_features() if self.noted else signals)
         self.stand, self.entropy = Stand(), random.Random(seed)
         self.events, self.read = [], {}
         self.slates = self.clicks = self.number = 0
@@ -115,7 +119,8 @@ class World:
         shown = apply_rules(
             self.policy(request, self.state), request=request, state=self.state, rules=(), placement=SPOT
         )
-        shown = with_features(shown, request, self.state.site(SITE))
+        if self.noted:
+            shown = with_features(shown, request, self.state.site(SITE))
         noted = next((one.features for one in shown if one.features), None)
         slate_id = f"s{self.number}"
         slate = Slate(

@@ -17,7 +17,7 @@ import numpy as np
 from embellie.app.choosing import choose
 from embellie.app.config import Config, sites_of
 from embellie.app.evaluation_document import difference_document, leaks_document, result_document
-from embellie.app.kept_signals import signals_for
+from embellie.app.kept_signals import signals_for, watched_kinds
 from embellie.app.operations import Operations
 from embellie.app.serving import permitted
 from embellie.domain.article import Article
@@ -409,7 +409,7 @@ def fold_log(
 ) -> tuple[State, Operations]:
     """Fold a log up to a time into what policies see and what editors ruled, as a running newsroom does."""
     state, operations = State(signals=signals), Operations(sites, stable="")
-    for _, event in log.scan(kinds=FOLDED):
+    for _, event in log.scan(kinds=(*FOLDED, *watched_kinds(signals))):
         if event.at <= until:
             state.apply(event)
             operations.apply(event)

@@ -20,7 +20,7 @@ from embellie.recommend.affinity import Histories
 from embellie.recommend.packing import pack, unpack
 from embellie.recommend.popularity import HALF_LIVES, ReadCounters
 from embellie.recommend.shelf import Shelf, primary_language
-from embellie.recommend.signals import Opened, Signal
+from embellie.recommend.signals import WATCHED, Opened, Signal, Watcher
 
 SignalT = TypeVar("SignalT", bound=Signal)
 
@@ -77,6 +77,7 @@ class SiteState:
         self.heard = 0
         """How many articles, reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
         self._told = tuple(self.signals.values())
+        self._watching = tuple(signal for signal in self._told if isinstance(signal, Watcher))
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
@@ -87,6 +88,9 @@ class SiteState:
         if isinstance(event.body, Article) and self.shelf.holds(event.body, at):
             return
         self.heard += isinstance(event.body, HEARD)
+        if self._watching and isinstance(event.body, WATCHED):
+            for watcher in self._watching:
+                watcher.watch(event.body, at, self.shelf.row)
         match event.body:
             case Article() as article:
                 self.publish(article, at)
