@@ -14,6 +14,7 @@ from embellie.domain.errors import InputError
 _MARK = b"embellie/state/1\n"
 _ARRAY = 1
 _KINDS = frozenset("?bhilqBHILQefd")
+_MOST_HEAD = 256
 _AGAIN = "It is only a shortcut: delete it, and the log is folded from its beginning."
 
 
@@ -92,9 +93,8 @@ def _packed(value: object) -> object:
 
 
 def _unpacked(code: int, data: memoryview) -> Any:
-    raw = bytes(data)
-    head, _, rest = raw.partition(b"\n")
+    head, _, _ = bytes(data[:_MOST_HEAD]).partition(b"\n")
     kind, *shape = msgspec.json.decode(head)
     if code != _ARRAY or np.dtype(kind).char not in _KINDS:
         raise ValueError(f"an array of kind {kind}")
-    return np.frombuffer(rest, np.dtype(kind)).reshape(shape).copy()
+    return np.frombuffer(data[len(head) + 1 :], np.dtype(kind)).reshape(shape).copy()
