@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ ENOUGH = 50_000
 MOST_AGE = 86_400.0
 """Seconds after which the file is written anew though little came: who withdrew their consent leaves it."""
 
+FORGOTTEN = 3_600.0
+"""Seconds after which a half-written file is taken for one that a killed process left."""
+
 SHARE = 0.05
 """The most that writing takes of one core: after it took a minute, it rests for nineteen."""
 
@@ -55,6 +59,7 @@ def keep_state(project: Path) -> Kept:
     data, sites = project / config.data, sites_of(config)
     if not (data / LOG_FILE).is_file():
         raise InputError("No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(data))
+    _remove_forgotten(data, datetime.now(UTC))
     serve_models_from(data)
     with SqliteLog(data / LOG_FILE) as log:
         signals = signals_of_log(log, sites, scenario_releases(config).values())
@@ -64,6 +69,13 @@ def keep_state(project: Path) -> Kept:
             keep(data / FILE, log, state=state, exposed=exposed, sequence=start.sequence, sites=sites)
     size = (data / FILE).stat().st_size if start.sequence else 0
     return Kept(start=start, bytes=size, seconds=time.perf_counter() - began)
+
+
+def _remove_forgotten(data: Path, now: datetime) -> None:
+    for part in data.glob(f".{FILE}.*"):
+        with suppress(OSError):
+            if now.timestamp() - part.stat().st_mtime > FORGOTTEN:
+                part.unlink()
 
 
 def why_due(
