@@ -152,7 +152,9 @@ def test_killed_while_it_writes_the_former_file_stays(project):
     )
     for moment in ("encoding", "flushing", "replacing"):
         ended = subprocess.run(
-            [sys.executable, "-c", script, str(folder), moment], env=os.environ | {"PYTHONPATH": str(SOURCE)}, check=False
+            [sys.executable, "-c", script, str(folder), moment],
+            env=os.environ | {"PYTHONPATH": str(SOURCE)},
+            check=False,
         )
         assert ended.returncode == -signal.SIGKILL
         assert file.read_bytes() == first

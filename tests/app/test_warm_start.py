@@ -38,7 +38,9 @@ def events(count, *, seed=1, first=0):
         text = " ".join(rng.choices(("rain", "ends", "mayor", "tram", "opens", "budget", "votes", "river"), k=6))
         body = rng.choice(
             [
-                Article(article=f"a{number // 9}", title=text, summary=text, section=rng.choice("abc"), published_at=at),
+                Article(
+                    article=f"a{number // 9}", title=text, summary=text, section=rng.choice("abc"), published_at=at
+                ),
                 Read(article=article, reader=reader, visit=visit, engaged_seconds=20.0),
                 Read(article=article, reader=reader, visit=visit, engaged_seconds=20.0),
                 Read(article=f"unlisted{rng.randrange(6)}", reader=reader, visit=visit),

@@ -61,4 +61,6 @@ class KnownExposures(MutableSet[Exposed]):
 
     def restore(self, snapshot: Iterable[dict[str, Any]]) -> None:
         """Become what gave a snapshot."""
-        self._units = {(one["site"], one["experiment"], one["variant"]): dict.fromkeys(one["units"]) for one in snapshot}
+        self._units = {
+            (one["site"], one["experiment"], one["variant"]): dict.fromkeys(one["units"]) for one in snapshot
+        }

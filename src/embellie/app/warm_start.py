@@ -148,7 +148,10 @@ def why_not(found: About, sequence: int, log: EventLog, *, wanted: Mapping[str, 
     kept, asked = found.get("signals", {}), wanted["signals"]
     last = log.last()
     for what, wrong in (
-        ("Its events were folded by another version.", any(found.get(one) != wanted[one] for one in ("folds", "numpy"))),
+        (
+            "Its events were folded by another version.",
+            any(found.get(one) != wanted[one] for one in ("folds", "numpy")),
+        ),
         ("The configuration names other sites now.", found.get("sites") != wanted["sites"]),
         ("It was to keep more, or less.", found.get("bounds") != wanted["bounds"]),
         ("A policy looks at what it does not hold.", any(kept.get(name) != text for name, text in asked.items())),

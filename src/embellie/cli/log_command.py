@@ -178,7 +178,9 @@ def fold(*, project: Path, as_json: bool) -> None:
             }
         )
     else:
-        click.echo(f"{done.start}\nThe state file holds the log up to event {done.start.sequence:,}: {done.bytes:,} bytes.")
+        click.echo(
+            f"{done.start}\nThe state file holds the log up to event {done.start.sequence:,}: {done.bytes:,} bytes."
+        )
 
 
 @command.command("ledger")

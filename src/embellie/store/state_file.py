@@ -44,9 +44,7 @@ def write_state(path: Path, snapshot: Mapping[str, Any], *, sequence: int, about
         InputError: The file cannot be written.
     """
     body = msgspec.msgpack.encode(snapshot, enc_hook=_packed)
-    header = msgspec.json.encode(
-        _Header(sequence=sequence, size=len(body), crc32=zlib.crc32(body), about=about or {})
-    )
+    header = msgspec.json.encode(_Header(sequence=sequence, size=len(body), crc32=zlib.crc32(body), about=about or {}))
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("wb") as file:
@@ -96,13 +94,9 @@ def look_at_state(path: Path) -> tuple[int, About]:
     except OSError as error:
         raise InputError(f"The state cannot be read: {error.strerror}.", hint=_AGAIN, at=str(path)) from None
     try:
-        if mark != _MARK:
-            raise ValueError("it does not begin as one")
-        header = msgspec.json.decode(line, type=_Header)
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise InputError(
-            f"This is no state file that this version writes: {error}.", hint=_AGAIN, at=str(path)
-        ) from None
+        header = msgspec.json.decode(line if mark == _MARK else b"", type=_Header)
+    except (ValueError, msgspec.MsgspecError):
+        raise InputError("This is no state file that this version writes.", hint=_AGAIN, at=str(path)) from None
     return header.sequence, header.about
 
 
