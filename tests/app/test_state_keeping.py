@@ -16,6 +16,7 @@ from embellie.app import state_keeping
 from embellie.app.config import read_config, sites_of
 from embellie.app.newsroom import Newsroom
 from embellie.app.own_process import Ended
+from embellie.app.project import examine
 from embellie.app.state_keeping import MOST_AGE, keep_state, keep_state_until, why_due
 from embellie.app.warm_start import FILE
 from embellie.domain.errors import InputError
@@ -181,3 +182,17 @@ def test_the_command_says_what_it_did(project):
     document = json.loads(said.output)
     assert document["schema"] == "embellie/log-fold/1"
     assert (document["taken"], document["folded"], document["refused"]) == (log.last(), 0, "")
+
+
+def test_the_doctor_says_from_where_the_next_start_goes_on(project):
+    """Nothing of a log that needs no file; the event of one that has a file; what to do about one that is damaged."""
+    folder, log, file = project
+
+    def found():
+        return [(one.level, one.message) for one in examine(folder) if one.about == FILE]
+
+    assert found() == []
+    keep_state(folder)
+    assert found() == [("ok", f"The next start folds the log from event {log.last():,} on.")]
+    file.write_bytes(b"damaged")
+    assert found() == [("warning", "This is no state file that this version writes.")]
