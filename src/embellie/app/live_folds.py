@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -12,8 +13,8 @@ from typing import NoReturn
 from embellie.app.kept_signals import signals_looked_at, signals_of_log
 from embellie.app.known_exposures import Exposed, KnownExposures
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
-from embellie.app.warm_start import Start, fold_exposure, fold_log
-from embellie.domain.errors import EmbellieError, unknown_name
+from embellie.app.warm_start import ENOUGH, Start, fold_exposure, fold_log, keep
+from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
@@ -80,10 +81,22 @@ class LiveFolds:
         """Fold the whole log, from where a state file ends where there is one that serves; tell how it went.
 
         What operators did is little, and never in the file: it is read from the log, whatever the configuration was then.
+        After a long fold from the beginning the file is written at once: nobody waits for a slate yet, and whoever is
+        started next need not fold it all again.
         """
         with self.lock:
             signals = signals_of_log(self._log, self.sites, self._scenarios)
             self.state, self.exposed, start = fold_log(self._log, sites=self.sites, signals=signals, file=file)
+            if file is not None and not start.taken and start.folded >= ENOUGH:
+                with suppress(InputError):  # no room: whoever keeps the file says so
+                    keep(
+                        file,
+                        self._log,
+                        state=self.state,
+                        exposed=self.exposed,
+                        sequence=start.sequence,
+                        sites=self.sites,
+                    )
             # Operators' events that came in between are met again when following: they count once.
             self._followed = start.sequence
             for _, event in self._log.scan(kinds=OPERATOR_KINDS):

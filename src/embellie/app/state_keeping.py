@@ -13,7 +13,7 @@ from embellie.app.building import scenario_releases, serve_models_from
 from embellie.app.config import read_config, sites_of
 from embellie.app.kept_signals import signals_of_log
 from embellie.app.own_process import run_aside
-from embellie.app.warm_start import FILE, Start, about, fold_log, keep, why_not
+from embellie.app.warm_start import ENOUGH, FILE, Start, about, fold_log, keep, why_not
 from embellie.domain.errors import EmbellieError, InputError
 from embellie.domain.site import Site
 from embellie.ports import EventLog
@@ -24,9 +24,6 @@ from embellie.store.state_file import look_at_state
 
 LOOK_SECONDS = 60.0
 """How often is looked whether the file is due."""
-
-ENOUGH = 50_000
-"""Events since the file that make another one due: a start folds them in a second or two."""
 
 MOST_AGE = 86_400.0
 """Seconds after which the file is written anew though little came: who withdrew their consent leaves it."""

@@ -27,6 +27,9 @@ FILE = "state.bin"
 FOLDED = ("article", "read", "click", "consent", "erasure", "exposure")
 """The kinds that change a state or who is exposed: what is served and seen, most of a log, is not even read."""
 
+ENOUGH = 50_000
+"""Events since the file that make another one due: a start folds them in a second or two."""
+
 _FORMAT = 1
 
 

@@ -13,9 +13,10 @@ from embellie.app.config import metrics_of
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
-from embellie.app.state_keeping import ENOUGH, keep_state_until
+from embellie.app.state_keeping import keep_state_until
 from embellie.app.syncing import sync_until
 from embellie.app.training_job import train_until
+from embellie.app.warm_start import ENOUGH
 from embellie.cli.main import folder_of, project_instead
 from embellie.domain.errors import EmbellieError
 from embellie.web.server import check_exposure, open_keys, run
