@@ -3,15 +3,18 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import NoReturn
 
-from embellie.app.kept_signals import signals_for
+from embellie.app.kept_signals import signals_looked_at, signals_of_log
+from embellie.app.known_exposures import Exposed, KnownExposures
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
-from embellie.domain.errors import EmbellieError, unknown_name
+from embellie.app.warm_start import ENOUGH, Start, fold_exposure, fold_log, keep
+from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
@@ -21,7 +24,6 @@ from embellie.ports import Clock, EventLog, Policy, Receipt, Rejected
 from embellie.recommend.built_in import build_policy
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.features import with_features
-from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 from embellie.serve.handling import Ranker, Snapshot
 
@@ -32,9 +34,6 @@ FOLLOW_SECONDS = 0.2
 
 REFOLDED = 20_000
 """The latest events of a log folded again that are remembered: more than are ever written and not yet told."""
-
-Exposed = tuple[str, str, str, str]
-"""Whom the log knows to be exposed: site, experiment, unit, variant."""
 
 
 class LiveFolds:
@@ -66,7 +65,7 @@ class LiveFolds:
         self.lock = threading.RLock()
         """Held by whoever reads the state or the exposed: they stand still meanwhile."""
         self.state = State()
-        self.exposed: set[Exposed] = set()
+        self.exposed = KnownExposures()
         self._giving, self._settling = threading.Lock(), threading.RLock()
         self._given = self._settled = 0
         self._written: dict[int, tuple[Future[Receipt], Future[Receipt]]] = {}
@@ -78,17 +77,33 @@ class LiveFolds:
         self._refolding: threading.Thread | None = None
         self._closing = threading.Event()
 
-    def replay(self) -> None:
-        """Fold the whole log."""
+    def replay(self, file: Path | None = None) -> Start:
+        """Fold the whole log, from where a state file ends where there is one that serves; tell how it went.
+
+        What operators did is little, and never in the file: it is read from the log, whatever the configuration was then.
+        After a long fold from the beginning the file is written at once: nobody waits for a slate yet, and whoever is
+        started next need not fold it all again.
+        """
         with self.lock:
-            released = [event.body for _, event in self._log.scan(kinds=(Release.kind,))]
-            known = [*self._scenarios, *(one for one in released if isinstance(one, Release))]
-            self.state = State(signals=self._looked_at(known))
-            for sequence, event in self._log.scan():
-                self._followed = sequence
-                self._fold(event)
+            signals = signals_of_log(self._log, self.sites, self._scenarios)
+            self.state, self.exposed, start = fold_log(self._log, sites=self.sites, signals=signals, file=file)
+            if file is not None and not start.taken and start.folded >= ENOUGH:
+                with suppress(InputError):  # no room: whoever keeps the file says so
+                    keep(
+                        file,
+                        self._log,
+                        state=self.state,
+                        exposed=self.exposed,
+                        sequence=start.sequence,
+                        sites=self.sites,
+                    )
+            # Operators' events that came in between are met again when following: they count once.
+            self._followed = start.sequence
+            for _, event in self._log.scan(kinds=OPERATOR_KINDS):
+                self._operations.apply(event)
             for site in self.sites:
                 self._refresh(site)
+        return start
 
     def follow(self) -> None:
         """Pick up from now on, in a thread, what other processes put in the log: a release, an imported catalogue."""
@@ -169,13 +184,12 @@ class LiveFolds:
             return False
         if event.id not in self._refolded:
             self.state.apply(event)
-        if isinstance(event.body, Exposure):
-            self.exposed.add(exposed(event.site, event.body))
+        fold_exposure(self.exposed, event)
         return self._operations.apply(event)
 
     def _refresh(self, site: str) -> None:
         own = self._operations.of(site)
-        if not set(self._looked_at(own.releases.values())) <= set(self.state.signals):
+        if not set(signals_looked_at(self.sites, own.releases.values())) <= set(self.state.signals):
             self._fold_again()
         policies = {name: self._policy(site, release) for name, release in own.releases.items()}
         # Where one policy learns from slates, those of all others are noted for it too.
@@ -200,15 +214,6 @@ class LiveFolds:
 
         return rank
 
-    def _looked_at(self, releases: Collection[Release]) -> tuple[type[Signal], ...]:
-        """List the signals that placements and releases' policies look at; a release that cannot be built looks at none."""
-        placements = [placement for site in self.sites.values() for placement in site.placements.values()]
-        policies = []
-        for release in releases:
-            with suppress(EmbellieError):
-                policies.append(build_policy(release.policy, release.settings))
-        return signals_for(policies, placements)
-
     def _fold_again(self) -> None:
         """Fold the log into a state that keeps what is looked at now, in a thread; one at a time."""
         if self._refolding is None:
@@ -218,7 +223,7 @@ class LiveFolds:
     def _refold(self) -> None:
         with self.lock:
             releases = [one for site in self.sites for one in self._operations.of(site).releases.values()]
-        state, last = State(signals=self._looked_at(releases)), 0
+        state, last = State(signals=signals_looked_at(self.sites, releases)), 0
         try:
             recent: deque[str] = deque(maxlen=REFOLDED)
 

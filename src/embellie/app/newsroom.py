@@ -22,6 +22,8 @@ from embellie.app.observing import Basis, Observatory, Placed
 from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates
 from embellie.app.standing_question import StandingQuestion
+from embellie.app.warm_start import FILE as STATE_FILE
+from embellie.app.warm_start import Start
 from embellie.domain.article import Article
 from embellie.domain.event import Body, Event
 from embellie.domain.evidence import Evidence
@@ -49,8 +51,8 @@ def utc_now() -> datetime:
 class Newsroom:
     """One installation: its log, what is folded from it, and the verbs of the loop, each a word to the part that does it.
 
-    Everything in memory is a fold over the log: opening a folder replays it, and what is recorded while running is
-    applied by the same code. Thread-safe.
+    Everything in memory is a fold over the log: opening a folder replays it, from where its state file ends if it has one that
+    serves, and what is recorded while running is applied by the same code. Thread-safe.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Newsroom:
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
         self._live = LiveFolds(log, self.sites, stable=stable, clock=clock, scenarios=self._scenarios.values())
+        self.started = Start(sequence=0, taken=0, folded=0, seconds=0.0)
+        """How what is in memory came about."""
         self._slates = Slates(self._live, scenarios=self._scenarios)
         self._catalogue = Catalogue(self._live)
         self._question = StandingQuestion(folder / config.question, self._live, scenarios=self._scenarios)
@@ -96,7 +100,7 @@ class Newsroom:
         with ExitStack() as on_failure:
             log = on_failure.enter_context(SqliteLog(data / LOG_FILE))
             newsroom = cls(folder, config, log, clock=clock, simulated=simulated, threads=threads)
-            newsroom._live.replay()
+            newsroom.started = newsroom._live.replay(data / STATE_FILE)
             newsroom._question.remember()  # before any experiment begins: what was believed then is a forecast
             newsroom._declare()
             newsroom._live.follow()
@@ -120,6 +124,11 @@ class Newsroom:
     def data(self) -> Path:
         """The folder of the log, the keys and what the jobs remember."""
         return self.folder / self.config.data
+
+    @property
+    def state_file(self) -> Path:
+        """The file from which the next start takes up what is folded; it may not be there."""
+        return self.data / STATE_FILE
 
     def close(self) -> None:
         """Finish what is queued and let go of the log."""

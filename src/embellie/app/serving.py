@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from embellie.app.live_folds import Exposed, LiveFolds, exposed, minted
+from embellie.app.known_exposures import Exposed
+from embellie.app.live_folds import LiveFolds, exposed, minted
 from embellie.domain.errors import EmbellieError, unknown_name
 from embellie.domain.event import Event, fact_id
 from embellie.domain.experiment import Exposure
@@ -44,7 +45,7 @@ class Slates:
         with live.lock:
             handled = handle(request, snapshot, slate_id=minted(request.now))
             new = {fact: one for one in handled.exposures if (fact := exposed(site, one)) not in live.exposed}
-            live.exposed.update(new)
+            live.exposed |= new.keys()
         bodies: list[tuple[str, Exposure | Slate]] = [
             (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new.values()
         ]
@@ -63,7 +64,8 @@ class Slates:
     def _forget(self, exposures: Iterable[Exposed]) -> None:
         """Exposures that never reached the log are told again with the reader's next slate."""
         with self._live.lock:
-            self._live.exposed.difference_update(exposures)
+            for one in exposures:
+                self._live.exposed.discard(one)
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would; nothing is put in the log.

@@ -29,6 +29,13 @@ DATA = click.option(
     metavar="DIR",
     help=f"{PROJECT_HELP} Its data folder will do.",
 )
+PROJECT = click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help=PROJECT_HELP,
+)
 JSON = click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 SITE = click.option("--site", default="", help="The site; not needed when there is one.")
 _SHOWN = 5
@@ -144,6 +151,35 @@ def export(folder: Path, *, everything: bool, anew: bool, data: Path, as_json: b
     if done.too_recent:
         click.echo(
             f"{done.too_recent:,} events arrived in the hour that is not over yet: `--all` takes them too.", err=True
+        )
+
+
+@command.command("fold")
+@PROJECT
+@JSON
+def fold(*, project: Path, as_json: bool) -> None:
+    """Fold the log into the state file, from which the server then starts in seconds.
+
+    The server does it by itself while it runs; do it by hand to start warm after an upgrade that folds otherwise.
+    """
+    from embellie.app.state_keeping import keep_state
+
+    done = keep_state(project)
+    if as_json:
+        print_json(
+            {
+                "schema": "embellie/log-fold/1",
+                "through": done.start.sequence,
+                "taken": done.start.taken,
+                "folded": done.start.folded,
+                "refused": done.start.refused,
+                "bytes": done.bytes,
+                "seconds": round(done.seconds, 3),
+            }
+        )
+    else:
+        click.echo(
+            f"{done.start}\nThe state file holds the log up to event {done.start.sequence:,}: {done.bytes:,} bytes."
         )
 
 

@@ -13,8 +13,10 @@ from embellie.app.config import metrics_of
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
+from embellie.app.state_keeping import keep_state_until
 from embellie.app.syncing import sync_until
 from embellie.app.training_job import train_until
+from embellie.app.warm_start import ENOUGH
 from embellie.cli.main import folder_of, project_instead
 from embellie.domain.errors import EmbellieError
 from embellie.web.server import check_exposure, open_keys, run
@@ -52,6 +54,8 @@ def command(
     The first start makes a public key per site and prints, once, the link by which the first admin enters.
     """
     newsroom = Newsroom.open(folder_of(folder, project))
+    if newsroom.started.taken or newsroom.started.refused or newsroom.started.folded >= ENOUGH:
+        click.echo(str(newsroom.started), err=True)
     try:
         server = newsroom.config.server
         where = server.host if host is None else host
@@ -107,12 +111,13 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 
 @contextmanager
 def _background(newsroom: Newsroom) -> Iterator[None]:
-    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake and train models, while the server runs."""
+    """While the server runs, keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake, keep the state file and train models."""
     stopped = threading.Event()
     threads = [
         threading.Thread(target=sync_until, args=(newsroom, stopped), name="embellie-feeds", daemon=True),
         threading.Thread(target=_gates_until, args=(newsroom, stopped), name="embellie-gates", daemon=True),
         threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
+        threading.Thread(target=_keep_state_until, args=(newsroom, stopped), name="embellie-state", daemon=True),
         threading.Thread(target=_train_until, args=(newsroom, stopped), name="embellie-training", daemon=True),
     ]
     for thread in threads:
@@ -127,6 +132,10 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
 
 def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
     compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True), project=newsroom.folder)
+
+
+def _keep_state_until(newsroom: Newsroom, stopped: threading.Event) -> None:
+    keep_state_until(newsroom.folder, newsroom.log, stopped, tell=lambda line: click.echo(line, err=True))
 
 
 def _train_until(newsroom: Newsroom, stopped: threading.Event) -> None:

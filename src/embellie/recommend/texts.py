@@ -249,10 +249,16 @@ class Texts(Silent):
         self._told, self._norms = snapshot["told"].copy(), snapshot["norms"].copy()
         self._in, self._idf = snapshot["in"].copy(), snapshot["idf"].copy()
         self._size, self._counted, self._weighed = len(self._told), snapshot["counted"], snapshot["weighed"]
-        self._found = {}
-        for row in range(self._size):
-            for term, times in self._of(row).items():
-                self._find_by(term, row, times)
+        rows, places = np.nonzero(self._terms)
+        terms = self._terms[rows, places]
+        order = np.argsort(terms, kind="stable")
+        coded = (rows[order].astype(np.uint32) << 4) | self._times[rows, places][order]
+        each, begins = np.unique(terms[order], return_index=True)
+        ends = [*begins[1:].tolist(), len(coded)]
+        self._found = {
+            term: array("I", coded[begin:end].tobytes())
+            for term, begin, end in zip(each.tolist(), begins.tolist(), ends, strict=True)
+        }
 
 
 _DAMPED = np.array([0.0, *(1.0 + math.log(times) for times in range(1, _MOST_TIMES + 1))])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -62,6 +62,9 @@ from embellie.web.messages import (
 from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
 from embellie.web.problems import Forbidden, TooLarge
 from embellie.web.reasons import reason_text
+
+if TYPE_CHECKING:
+    from embellie.app.newsroom import Newsroom
 
 EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
 """The kinds a token with the role `editor` may send; the others operate the system."""
@@ -368,8 +371,27 @@ async def metrics(ask: Ask[NoQuery, None]) -> Reply:
     gauges = {
         "embellie_log_last_sequence": ("Sequence number of the last event of the log.", float(ask.newsroom.log.last())),
         "process_resident_memory_bytes": ("Resident memory.", resident_bytes()),
-    }
+    } | _state_gauges(ask.newsroom)
     return Reply(ask.desk.tally.text(gauges=gauges).encode(), CONTENT_TYPE)
+
+
+def _state_gauges(newsroom: "Newsroom") -> dict[str, tuple[str, float]]:
+    """Tell how the server started, and from what it would start next; no age and size where there is no state file."""
+    start = newsroom.started
+    gauges = {
+        "embellie_state_start_seconds": ("Time to fold the log at the start.", start.seconds),
+        "embellie_state_start_events": ("Events folded at the start.", float(start.folded)),
+        "embellie_state_start_warm": ("Whether the start took up the state file.", float(start.taken > 0)),
+    }
+    try:
+        found = newsroom.state_file.stat()
+    except OSError:
+        return gauges
+    age = max(0.0, newsroom.clock().timestamp() - found.st_mtime)
+    return gauges | {
+        "embellie_state_file_age_seconds": ("Time since the state file was written.", age),
+        "embellie_state_file_bytes": ("Size of the state file.", float(found.st_size)),
+    }
 
 
 def widget(ask: Ask[NoQuery, None]) -> Reply:
