@@ -125,8 +125,12 @@ def section_lift(weights: Floats, shares: Floats, *, pseudo_reads: float = PSEUD
     return lift
 
 
-def section_shares(reads: Floats, sections: Integers, *, count: int) -> Floats:
-    """Return each section's share of the site's reads, smoothed by one read each so that none is zero."""
-    totals = np.bincount(sections, weights=reads, minlength=count) + 1.0
+def section_shares(reads: Floats) -> Floats:
+    """Return each section's share of the site's reads, smoothed by one read each so that none is zero.
+
+    Args:
+        reads: Decayed reads by section.
+    """
+    totals = reads + 1.0
     shares: Floats = totals / totals.sum()
     return shares

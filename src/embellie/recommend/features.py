@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from embellie.domain.moment import micros
 from embellie.domain.slate import Features, Recommended, SlateRequest
-from embellie.recommend.affinity import section_lift, section_shares, section_weights
+from embellie.recommend.affinity import section_lift, section_weights
 from embellie.recommend.covisitation import Covisits
 from embellie.recommend.policies import Affinity, Popular, Scored
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
@@ -58,9 +58,8 @@ class Asked:
 
     @cached_property
     def shares(self) -> Floats:
-        """Each section's share of what is popular."""
-        shelf = self.site.shelf
-        return section_shares(self.popular.values, shelf.section, count=len(shelf.sections))
+        """Each section's share of what is read now."""
+        return self.site.section_shares(self.now, self.site.counters.step(self.now))
 
     @cached_property
     def history(self) -> dict[int, int]:
