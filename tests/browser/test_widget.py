@@ -22,6 +22,7 @@ UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 TAG = '<script async src="{host}/widget/v1.js" data-site="gazette" data-key="pk_test" data-placement="article-bottom" data-article="{article}" {more}></script>'
 PAGE = """<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>{article}</title>{head}</head>
 <body><h1>Article {article}</h1><div style="height:{height}px">Texte</div><div id="here">{tag}</div><p id="after">Fin</p></body></html>"""
+RESERVE = "<style>embellie-slate { display: block; min-height: 300px }</style>"
 
 
 class Site:
@@ -39,10 +40,11 @@ class Site:
         self.received: list[dict] = []
         self.posts: list[tuple[str, dict[str, str]]] = []
         self.more, self.head, self.height, self.headers = "", "", 1500, {}
+        self.reserve = ""
 
     def page(self, article: str) -> bytes:
         tag = TAG.format(host="", article=article, more=self.more)
-        return PAGE.format(article=article, tag=tag, head=self.head, height=self.height).encode()
+        return PAGE.format(article=article, tag=tag, head=self.head + self.reserve, height=self.height).encode()
 
     def slate(self) -> bytes:
         answer = {"schema": "embellie/slate/1", "slate_id": "s-1", "placement": "article-bottom", "items": self.items}
@@ -274,7 +276,7 @@ def test_the_page_does_not_notice_a_failure(site, page, status, body):
 def test_the_server_may_be_away_and_come_back(site, page):
     """503 then 202: the events arrive, each once."""
     site.event_statuses = [503, 202]
-    site.height = 10
+    site.height, site.reserve = 10, RESERVE
     page.goto(f"{site.address}/a")
     assert len(site.wait_for(Impression, page, 8)) == 2
     assert len({one["id"] for one in site.received}) == len(site.received)
@@ -294,6 +296,7 @@ def test_hostile_titles_are_text(site, page):
 def test_a_strict_content_policy_is_enough(site, page):
     """No inline style or script is needed: the slate is drawn and dressed under `default-src 'self'`."""
     site.headers = {"Content-Security-Policy": "default-src 'self'; style-src 'self'"}
+    site.more = 'data-shift="allow"'
     page.goto(f"{site.address}/a")
     page.get_by_role("link").first.wait_for()
     assert (
@@ -307,7 +310,7 @@ def test_a_strict_content_policy_is_enough(site, page):
 def test_an_element_can_stand_anywhere(site, page):
     """With the tag in the head, `<embellie-slate>` is filled where it stands, with its own settings."""
     site.head = '<script async src="/widget/v1.js" data-site="gazette" data-key="pk_test" data-article="a"></script>'
-    with_element = PAGE.format(article="a", head=site.head, height=10, tag='<embellie-slate placement="side" n="1" heading="Encore"></embellie-slate>')  # fmt: skip
+    with_element = PAGE.format(article="a", head=site.head + RESERVE, height=10, tag='<embellie-slate placement="side" n="1" heading="Encore"></embellie-slate>')  # fmt: skip
     site.page = lambda _: with_element.encode()
     page.goto(f"{site.address}/a")
     page.get_by_role("heading", name="Encore").wait_for()
@@ -327,7 +330,7 @@ def test_the_keyboard_reaches_everything(site, page):
 
 def test_ids_are_time_ordered(site, page):
     """Events carry UUIDv7 ids and the time of the page, in UTC."""
-    site.height = 10
+    site.height, site.reserve = 10, RESERVE
     page.goto(f"{site.address}/a")
     site.wait_for(Impression, page)
     assert all(re.match(UUID7, one["id"]) and one["at"].endswith("Z") for one in site.received)
