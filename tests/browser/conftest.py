@@ -107,6 +107,9 @@ def pages():
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            if told.get("away"):
+                self.connection.close()
+                return
             template, headers = told.get("page", (TAGGED, {}))
             body = template.format(name=self.path.strip("/"), host=told["host"], key=told["key"]).encode()
             self.send_response(200)

@@ -61,11 +61,10 @@ def person(remembering, pages, newsroom):
     context.close()
 
 
-def slow(page, *, milliseconds: int) -> None:
-    page.context.new_cdp_session(page).send(
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": milliseconds, "downloadThroughput": 40_000, "uploadThroughput": 20_000},
-    )
+def network(session, *, milliseconds: int = 0, offline: bool = False) -> None:
+    """Make the page's network slow, or take it away. One session does both: two would undo each other."""
+    speeds = {"downloadThroughput": 40_000, "uploadThroughput": 20_000}
+    session.send("Network.emulateNetworkConditions", {"offline": offline, "latency": milliseconds, **speeds})
 
 
 def arrive(page, address: str) -> None:
@@ -97,9 +96,10 @@ def counts_of(events: list) -> Counter[str]:
 
 def test_the_log_is_what_was_done_through_refusal_loss_of_network_and_return(person, pages, newsroom):
     """Consent refused, then given, then withdrawn; slow, offline, back by the button: each act is one event."""
-    origin, _ = pages
-    page, context = person, person.context
-    slow(page, milliseconds=400)
+    origin, told = pages
+    page = person
+    session = page.context.new_cdp_session(page)
+    network(session, milliseconds=400)
 
     # Refused: read, see, choose.
     arrive(page, f"{origin}/article-0")
@@ -115,13 +115,15 @@ def test_the_log_is_what_was_done_through_refusal_loss_of_network_and_return(per
     # Given, then without a network: what is seen and chosen waits on the device, and outlives the page.
     page.click("#profiling")
     page.wait_for_timeout(2500)
-    context.set_offline(True)
+    network(session, offline=True)
     look_at_the_slate(page)
+    told["away"] = True
     page.locator("embellie-slate a").nth(1).click(no_wait_after=True)
-    page.wait_for_timeout(1500)  # the browser's own page says that there is no network
-    page.goto("about:blank")  # and would load the article by itself once there is one
-    context.set_offline(False)
-    slow(page, milliseconds=200)
+    page.wait_for_timeout(1500)
+    assert page.title() != "article-9"  # the browser's own page, which would load the article itself as soon as it can
+    page.goto("about:blank")
+    told["away"] = False
+    network(session, milliseconds=200)
 
     # Back on the network: the next page tells it. Left and come back to, it is read a second time.
     arrive(page, f"{origin}/article-5")
@@ -209,7 +211,9 @@ def test_two_tabs_without_a_network_lose_nothing(person, pages, newsroom):
         tab.bring_to_front()
         look_at_the_slate(tab)
     one.close(run_before_unload=True)
-    third.wait_for_timeout(300)
+    left = "Object.entries(localStorage).filter(([name, text]) => name.includes('.queue.') && text[0] === '0').length"
+    while not third.evaluate(left):
+        third.wait_for_timeout(100)
     context.set_offline(False)
     other.wait_for_timeout(2500)
     done = {"served": 3, "impression": 6, "consent": 1, "read": 1}
