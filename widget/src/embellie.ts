@@ -123,13 +123,13 @@ class EmbellieSlate extends HTMLElement {
       return;
     }
     const [nav, rows] = draw(root, slate, this.lang || language, this.setting("heading"));
-    report(slate.slate_id, slate.items, rows);
     const show = (shown: boolean): void => {
       slot.hidden = shown;
       nav.hidden = !shown;
     };
     if (data["shift"] === "allow") show(true);
     else if (!whenUnseen(this, show)) console.info("embellie: slate held back: it would move what is in view");
+    report(slate.slate_id, slate.items, rows);
   }
 
   /** Links that the newspaper's own server put here are followed as they are. */
