@@ -147,7 +147,7 @@ def serve(folder: Path, *, articles: int, policy: str) -> None:
     async def memory(scope, receive, send):
         await Bare(200, json.dumps(resident_bytes()).encode())(scope, receive, send)
 
-    async def same(scope, receive, send):
+    async def same(_, receive, send):
         """Take the bytes that the bare endpoint is to return."""
         slate.returns(200, (await receive())["body"])
         await Bare(200, b"").answer(send)

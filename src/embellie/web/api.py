@@ -152,7 +152,11 @@ async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
     receipt = await settled(ask.newsroom.receive(raw, site=site, public=ask.caller.public, sent_at=ask.body.sent_at))
     accepted = len(receipt.accepted)
     ask.desk.tally.received(
-        site, accepted=accepted, duplicates=receipt.duplicates, quarantined=len(receipt.quarantined)
+        site,
+        accepted=accepted,
+        duplicates=receipt.duplicates,
+        quarantined=len(receipt.quarantined),
+        lost=ask.body.lost,
     )
     return ReceiptAnswer(
         accepted=accepted,

@@ -69,11 +69,13 @@ class EventBatch(_In, frozen=True, kw_only=True):
     """Events, each with its header and its own fields side by side; see the reference of events.
 
     `sent_at` is when the post left, by the clock that the events' `at` were read from: however wrong that clock goes, what
-    lies between the two is right, and `at` is put on the server's clock.
+    lies between the two is right, and `at` is put on the server's clock. `lost` is how many events the sender had to drop
+    since its last post that was answered.
     """
 
     events: list[Any]
     sent_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    lost: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
 class ArticleBatch(_In, frozen=True, kw_only=True):

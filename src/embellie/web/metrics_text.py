@@ -21,6 +21,7 @@ class Tally:
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.events: Counter[tuple[str, str]] = Counter()
+        self.lost: Counter[str] = Counter()
         self.slates: Counter[tuple[str, str, str, str]] = Counter()
         self._buckets: dict[str, list[int]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
@@ -34,8 +35,9 @@ class Tally:
         buckets[bisect.bisect_left(BOUNDS, seconds)] += 1
         self._seconds[route] += seconds
 
-    def received(self, site: str, *, accepted: int, duplicates: int, quarantined: int) -> None:
-        """Count what became of one batch of events."""
+    def received(self, site: str, *, accepted: int, duplicates: int, quarantined: int, lost: int = 0) -> None:
+        """Count what became of one batch of events, and what its sender says it had to drop before."""
+        self.lost[site] += lost
         self.events[site, "accepted"] += accepted
         self.events[site, "duplicate"] += duplicates
         self.events[site, "quarantined"] += quarantined
@@ -59,6 +61,11 @@ class Tally:
             "embellie_events_total",
             "Events received by HTTP, by what became of them.",
             (((("site", site), ("outcome", outcome)), count) for (site, outcome), count in self.events.items()),
+        )
+        lines += _counter(
+            "embellie_events_lost_total",
+            "Events that pages dropped before they could send them, as they tell.",
+            (((("site", site),), count) for site, count in self.lost.items()),
         )
         lines += _counter(
             "embellie_slates_total",
