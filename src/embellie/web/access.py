@@ -89,6 +89,12 @@ class Door:
             Forbidden: The call comes from another site's page.
         """
         bearer = headers.get(b"authorization", b"").decode("latin-1")
+        # Flag clients know two ways only: a bearer, and this header.
+        api_key = headers.get(b"x-api-key", b"").decode("latin-1")
+        if not bearer and api_key:
+            bearer = f"Bearer {api_key}"
+        if bearer[:10].lower() == "bearer pk_":
+            key, bearer = bearer[7:].strip(), ""
         if bearer:
             return self._by_token(bearer)
         key = key or headers.get(b"x-embellie-key", b"").decode("latin-1")

@@ -60,6 +60,7 @@ from embellie.web.messages import (
     VerdictAnswer,
 )
 from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
+from embellie.web.openfeature import CALLS as FLAG_CALLS
 from embellie.web.problems import Forbidden, TooLarge
 from embellie.web.reasons import reason_text
 
@@ -394,6 +395,7 @@ TABLE: tuple[Call, ...] = (
          summary="Which articles to show a reader, here, now."),
     Call(method="POST", path="/v1/events", handler=events, public=True, role="editor", query=SiteQuery, body=EventBatch,
          answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),
+    *FLAG_CALLS,
     Call(method="GET", path="/v1/articles", handler=articles, query=SiteQuery, answer=ArticlesAnswer,
          summary="What readers may be shown now."),
     Call(method="POST", path="/v1/articles", handler=publish, role="editor", query=SiteQuery, body=ArticleBatch,

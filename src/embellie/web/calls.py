@@ -19,7 +19,7 @@ from embellie.domain.errors import EmbellieError, InputError, unknown_name, wron
 from embellie.web.access import Caller, Door
 from embellie.web.messages import NoQuery, SiteQuery
 from embellie.web.metrics_text import Tally
-from embellie.web.problems import Forbidden, Problem, TooLarge, problem
+from embellie.web.problems import ErrorMessage, Forbidden, Problem, TooLarge, problem
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -42,7 +42,7 @@ _JSON_HEADERS = (
 )
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"content-type, x-embellie-key"),
+    (b"access-control-allow-headers", b"authorization, content-type, if-none-match, x-api-key, x-embellie-key"),
     (b"access-control-max-age", b"86400"),
 )
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]+)`)?$", re.DOTALL)
@@ -126,7 +126,8 @@ class Call:
     """A line of the table of routes.
 
     `role` is the smallest role that may call, `None` for anyone; `public` lets a site's public key call too. A handler
-    that is a plain function may take its time: it runs in a thread.
+    that is a plain function may take its time: it runs in a thread. `also` are other statuses that are no errors; `error` is
+    what an error's body is and `error_as` writes it, where a protocol has its own way.
     """
 
     method: str
@@ -141,6 +142,9 @@ class Call:
     status: int = 200
     limit: int = BODY_LIMIT
     content_type: str = "application/json"
+    also: tuple[int, ...] = ()
+    error: type = ErrorMessage
+    error_as: Callable[[Problem, Mapping[str, str]], Problem] | None = None
 
     @property
     def reads(self) -> Any:
@@ -170,7 +174,11 @@ class Resource:
             else:
                 status, reply = await self._answer(scope, receive, headers)
         except Exception as error:  # noqa: BLE001 -- whatever fails is answered in the one shape, and logged there
-            status, reply = _problem_reply(problem(error, path=scope["path"]))
+            found = problem(error, path=scope["path"])
+            call = self._calls.get(method)
+            if call is not None and call.error_as is not None:
+                found = call.error_as(found, scope.get("path_params", {}))
+            status, reply = _problem_reply(found)
         extra = door.cors(headers, site=scope.get(_SITE, "")) if self._public else ()
         await _send(send, status, reply, extra, head=method == "HEAD")
         scope[COUNTED] = True

@@ -68,7 +68,7 @@ def template(path: str) -> str:
 def _schemas(calls: Iterable[Call]) -> dict[str, Any]:
     types: list[Any] = [ErrorMessage, *KINDS.values()]
     for call in calls:
-        types += [call.query, call.answer, *([call.body] if call.body else [])]
+        types += [call.query, call.answer, call.error, *([call.body] if call.body else [])]
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
     components["Event"] = _event_schema()
     if "EventBatch" in components:
@@ -141,14 +141,20 @@ def _responses(call: Call) -> dict[str, Any]:
     found: dict[str, Any] = {
         str(call.status): {"description": "Done.", "content": {call.content_type.partition(";")[0]: {"schema": answer}}}
     }
+    found |= {str(status): {"description": "Not changed: what the client has still holds."} for status in call.also}
     for status in _error_statuses(call):
         found[str(status)] = {
             "description": _ERRORS[status],
-            "content": {"application/json": {"schema": {"$ref": _REF.format(name="ErrorMessage")}}},
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name=_error_of(call, status).__name__)}}},
         }
         if status in (429, 503):
             found[str(status)]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return found
+
+
+def _error_of(call: Call, status: int) -> type:
+    """A path that does not take a method answers before any call does."""
+    return ErrorMessage if status == 405 else call.error
 
 
 def _error_statuses(call: Call) -> list[int]:
@@ -161,6 +167,8 @@ def _error_statuses(call: Call) -> list[int]:
         statuses.add(429)
     if call.method == "POST" and call.role in ("operator", "admin"):
         statuses.add(409)
+    if call.error_as is not None:
+        statuses.discard(422)
     return sorted(statuses)
 
 
