@@ -20,7 +20,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One newspaper."""
+    """One newspaper. `allow_private` lets its own feeds' and pages' names lead to private addresses."""
 
     site: str
     name: str
@@ -28,5 +28,6 @@ class Site:
     languages: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
+    allow_private: bool = False
     editors_list: tuple[str, ...] = ()
     placements: Mapping[str, Placement] = field(default_factory=dict)
