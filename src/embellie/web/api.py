@@ -15,7 +15,7 @@ from embellie.app.deciding import verdict_document
 from embellie.app.intake import body_from
 from embellie.app.releasing import experiment_document, release_document, rollout_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
-from embellie.domain.article import Article
+from embellie.domain.article import Article, is_link
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS
 from embellie.domain.rule import Rule
@@ -123,9 +123,10 @@ def _item(item: SlateItem, article: Article | None, language: Language) -> Slate
     return SlateItemAnswer(
         article=item.article,
         position=item.position,
-        url=article.url if article else "",
+        # What the log holds from before addresses were checked must not run on a page now.
+        url=article.url if article and is_link(article.url) else "",
         title=article.title if article else "",
-        image=(article.image or None) if article else None,
+        image=(article.image or None) if article and is_link(article.image) else None,
         reason=reason_text(words, item.reason, to="told"),
         reason_code=item.reason,
         propensity=item.propensity,
