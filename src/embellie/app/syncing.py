@@ -415,10 +415,13 @@ def _state(raw: Mapping[str, Any]) -> FeedState:
 
 
 def _log(site: str, report: FeedReport) -> None:
+    # What stands behind the `?` may be the newspaper's own token.
+    name, query, _ = report.feed.partition("?")
+    feed = f"{name}?…" if query else name
     if report.status == "failed":
-        logger.warning("Feed `%s` of `%s`: %s", report.feed, site, report.error)
+        logger.warning("Feed `%s` of `%s`: %s", feed, site, report.error.replace(report.feed, feed))
     elif report.new or report.updated or report.withdrawn:
         logger.info(
             "Feed `%s` of `%s`: %d new, %d updated, %d withdrawn.",
-            report.feed, site, report.new, report.updated, report.withdrawn,
+            feed, site, report.new, report.updated, report.withdrawn,
         )  # fmt: skip

@@ -36,7 +36,7 @@ FIRST_ADMIN = "first-admin"
     type=click.FloatRange(min=0),
     default=1000.0,
     show_default=True,
-    help="How many posts a second one address may make with a public key; 0: no limit.",
+    help="How many calls a second one address may make with a public key, and each token; 0: no limit.",
 )
 def command(
     *,

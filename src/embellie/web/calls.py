@@ -205,8 +205,7 @@ class Resource:
         caller = NOBODY if call.role is None else door.caller(scope, headers, pairs.get("key", ""))
         scope[_SITE] = caller.site
         door.admit(caller, role=call.role, public=call.public)
-        if call.method != "GET":
-            door.limit(scope, caller)
+        door.limit(scope, caller)
         query = _query(pairs, call.query)
         body = None if call.body is None else decode(await _read(receive, headers, call.limit), call.reads)
         ask: Ask[Any, Any] = Ask(self._desk, caller, query, body, scope.get("path_params", {}), headers)

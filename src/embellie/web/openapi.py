@@ -23,7 +23,7 @@ _ERRORS = {
     409: "The present state does not allow it.",
     413: "More than one call may carry.",
     422: "What was sent is wrong; `at` says where.",
-    429: "Too many posts; see `Retry-After`.",
+    429: "Too many calls; see `Retry-After`.",
     500: "Something failed on our side.",
     503: "Try again later; see `Retry-After`.",
 }
@@ -160,11 +160,9 @@ def _error_of(call: Call, status: int) -> type:
 def _error_statuses(call: Call) -> list[int]:
     statuses = {405, 422, 500, 503}
     if call.role is not None:
-        statuses |= {401, 403, 404}
+        statuses |= {401, 403, 404, 429}
     if call.body is not None:
         statuses |= {400, 413}
-    if call.public and call.method != "GET":
-        statuses.add(429)
     if call.method == "POST" and call.role in ("operator", "admin"):
         statuses.add(409)
     if call.error_as is not None:
