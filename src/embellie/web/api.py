@@ -3,15 +3,18 @@
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import msgspec
 
 from embellie.app.deciding import verdict_document
+from embellie.app.health import health_of
 from embellie.app.intake import body_from
 from embellie.app.releasing import experiment_document, release_document, rollout_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
@@ -29,6 +32,7 @@ from embellie.web.messages import (
     MAX_ITEMS,
     ArticleBatch,
     ArticlesAnswer,
+    ConcernAnswer,
     EventBatch,
     ExperimentsAnswer,
     HealthAnswer,
@@ -69,6 +73,7 @@ EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
 
 WIDGET = Path(__file__).parent / "static" / "widget.v1.js"
 READY_SECONDS = 2.0
+SLOW_SECONDS = 1.0
 
 
 # serve
@@ -356,18 +361,35 @@ async def healthz(ask: Ask[NoQuery, None]) -> HealthAnswer:
 
 
 async def readyz(ask: Ask[NoQuery, None]) -> HealthAnswer:
-    """Tell that the log takes writes: the folds are complete before the server listens, and follow each write."""
+    """Tell that the log takes writes, and what is not as it should be; degraded is ready all the same.
+
+    The folds are complete before the server listens, and follow each write.
+    """
+    if ask.desk.stopping.is_set():
+        raise Busy("The server is stopping.", hint="Ask another one.", code="stopping")
+    started = time.monotonic()
     try:
         empty = ask.newsroom.log.submit([], received_at=ask.newsroom.clock())
         await asyncio.wait_for(settled(empty), READY_SECONDS)
     except (EmbellieError, TimeoutError):
         raise Busy("The log does not take writes.", hint="See the disk of the data folder.", code="not_ready") from None
-    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated)
+    found = await anyio.to_thread.run_sync(health_of, ask.newsroom)
+    concerns = [ConcernAnswer(code=one.code, message=one.message, hint=one.hint) for one in found.concerns]
+    if time.monotonic() - started > SLOW_SECONDS:
+        concerns.append(
+            ConcernAnswer(code="log_busy", message="The log is slow to write.", hint="See the disk of the data folder.")
+        )
+    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated, degraded=bool(concerns), concerns=concerns)
 
 
 async def metrics(ask: Ask[NoQuery, None]) -> Reply:
     """Write the server's metrics for Prometheus."""
+    found = await anyio.to_thread.run_sync(health_of, ask.newsroom)
     gauges = {
+        "embellie_degraded": ("What is not as it should be, see /readyz: how many things.", float(len(found.concerns))),
+        "embellie_disk_free_bytes": ("Bytes free for the data folder.", float(found.disk_free)),
+        "embellie_feeds_stale": ("Feeds that were not read for long.", float(found.feeds_stale)),
+        "embellie_models_missing": ("Placements served without their model.", float(found.models_missing)),
         "embellie_log_last_sequence": ("Sequence number of the last event of the log.", float(ask.newsroom.log.last())),
         "process_resident_memory_bytes": ("Resident memory.", resident_bytes()),
     }
@@ -446,7 +468,7 @@ TABLE: tuple[Call, ...] = (
     Call(method="GET", path="/healthz", handler=healthz, role=None, answer=HealthAnswer,
          summary="The process answers."),
     Call(method="GET", path="/readyz", handler=readyz, role=None, answer=HealthAnswer,
-         summary="The log takes writes and all of it has been read."),
+         summary="The log takes writes and all of it has been read; with what is not as it should be."),
     Call(method="GET", path="/metrics", handler=metrics, answer=str, content_type=CONTENT_TYPE,
          summary="Metrics for Prometheus."),
     Call(method="GET", path="/widget/v1.js", handler=widget, role=None, answer=str,

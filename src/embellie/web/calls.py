@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class Desk:
     newsroom: "Newsroom"
     door: Door
     tally: Tally
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)

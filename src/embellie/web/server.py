@@ -100,7 +100,7 @@ def create_app(
     )
     app.state.newsroom = newsroom
     app.state.keys = keys
-    app.state.stopping = threading.Event()
+    app.state.stopping = desk.stopping
     return app
 
 
