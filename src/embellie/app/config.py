@@ -52,6 +52,7 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     origins: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     feed_minutes: float = 5.0
+    allow_private: bool = False
     editors_list: tuple[str, ...] = ()
     profiling: bool = True
     placements: dict[str, PlacementConfig] = msgspec.field(default_factory=_default_placements)
@@ -231,6 +232,7 @@ def _site(name: str, site: SiteConfig) -> Site:
         languages=site.languages,
         origins=site.origins,
         feeds=site.feeds,
+        allow_private=site.allow_private,
         editors_list=site.editors_list,
         profiling=site.profiling,
         placements=placements,

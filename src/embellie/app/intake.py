@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from embellie.domain.article import Article, is_link
 from embellie.domain.errors import EventError, InputError
 from embellie.domain.event import PUBLIC_KINDS, Body, Event
 from embellie.ports import Rejected
@@ -74,7 +75,25 @@ def _admit(event: Event, sender: Sender, *, at: str) -> Event:
             hint=f"Use an API token, or send one of: {', '.join(sorted(PUBLIC_KINDS))}.",
             at=f"{at}.kind",
         )
+    _require_links(event.body, at=at)
     return event
+
+
+def _require_links(body: Body, *, at: str) -> None:
+    """Refuse an article whose address or picture would run a script on the page that shows it.
+
+    Raises:
+        EventError: With the path of the address.
+    """
+    if not isinstance(body, Article):
+        return
+    for name, address in (("url", body.url), ("image", body.image)):
+        if not is_link(address):
+            raise EventError(
+                f"`{address[:80]}` is no address of a web page.",
+                hint="Write it in full, with `https://`, or as a path of the site, `/…`.",
+                at=f"{at}.{name}",
+            )
 
 
 def _in_simulated_time(event: Event, now: datetime) -> Event:
@@ -95,9 +114,11 @@ def body_from(kind: str, raw: object, *, at: str = "$") -> Body:
     """
     fields = {**raw, **_HEADER, "kind": kind} if isinstance(raw, Mapping) else raw
     try:
-        return event_from_wire(fields, at=at).body
+        body = event_from_wire(fields, at=at).body
+        _require_links(body, at=at)
     except InputError as error:
         raise InputError(error.message, hint=error.hint, at=error.at, code=f"invalid_{kind}") from None
+    return body
 
 
 def on_server_clock(event: Event, *, sent_at: datetime, received_at: datetime) -> Event:

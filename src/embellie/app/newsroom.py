@@ -27,7 +27,7 @@ from embellie.app.warm_start import Start
 from embellie.domain.article import Article
 from embellie.domain.event import Body, Event
 from embellie.domain.evidence import Evidence
-from embellie.domain.experiment import Experiment
+from embellie.domain.experiment import Evaluation, Experiment
 from embellie.domain.question import Question, QuestionFiled
 from embellie.domain.release import Release, Setting
 from embellie.domain.rollout import Rollout
@@ -146,6 +146,15 @@ class Newsroom:
             Busy: The log cannot keep up.
         """
         return self._slates.answer(request)
+
+    def evaluate(self, request: SlateRequest, name: str = "", *, expose: bool = False) -> list[Evaluation]:
+        """Tell which variant a reader has of an experiment, or of all; with `expose`, the reader meets it now.
+
+        Raises:
+            UnknownName: The site or the experiment does not exist.
+            Busy: The log cannot keep up.
+        """
+        return self._slates.evaluate(request, name, expose=expose)
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would for a request; nothing is put in the log.

@@ -7,10 +7,11 @@ from embellie.app.known_exposures import Exposed
 from embellie.app.live_folds import LiveFolds, exposed, minted
 from embellie.domain.errors import EmbellieError, unknown_name
 from embellie.domain.event import Event, fact_id
-from embellie.domain.experiment import Exposure
+from embellie.domain.experiment import Evaluation, Exposure
 from embellie.domain.release import Release
 from embellie.domain.site import Site
 from embellie.domain.slate import Recommended, Slate, SlateRequest
+from embellie.serve.flags import evaluate
 from embellie.serve.handling import handle, placement_of
 
 
@@ -44,14 +45,49 @@ class Slates:
         request = permitted(request, snapshot.site)
         with live.lock:
             handled = handle(request, snapshot, slate_id=minted(request.now))
-            new = {fact: one for one in handled.exposures if (fact := exposed(site, one)) not in live.exposed}
-            live.exposed |= new.keys()
+            new = self._new(site, handled.exposures)
+        self._put(request, new, handled.slate)
+        return handled.slate
+
+    def evaluate(self, request: SlateRequest, name: str = "", *, expose: bool = False) -> list[Evaluation]:
+        """Tell which variant a reader has of an experiment, or of all of a site's; assigned as slates are.
+
+        Args:
+            request: Who asks; its placement is put right for each experiment.
+            name: The experiment; all when left out.
+            expose: Whether the reader meets the variant now: the exposure is then put in the log, once.
+
+        Raises:
+            UnknownName: The site or the experiment does not exist.
+            Busy: The log cannot keep up.
+        """
+        snapshot, known = self._live.snapshot(request.site), self._live.operations(request.site).experiments
+        request = permitted(request, snapshot.site)
+        if name and name not in known:
+            raise unknown_name("experiment", name[:80], known)
+        asked = [known[name]] if name else list(known.values())
+        found = [evaluate(one, snapshot, replace(request, placement=one.placement)) for one in asked]
+        if expose:
+            with self._live.lock:
+                new = self._new(request.site, [due for one in found for due in one.exposures])
+            if new:
+                self._put(request, new)
+        return found
+
+    def _new(self, site: str, exposures: Iterable[Exposure]) -> dict[Exposed, Exposure]:
+        """Keep the exposures that the log does not know yet; whoever asks holds the lock."""
+        new = {fact: one for one in exposures if (fact := exposed(site, one)) not in self._live.exposed}
+        self._live.exposed |= new.keys()
+        return new
+
+    def _put(self, request: SlateRequest, new: Mapping[Exposed, Exposure], *slates: Slate) -> None:
+        site = request.site
         bodies: list[tuple[str, Exposure | Slate]] = [
             (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new.values()
         ]
-        bodies.append((handled.slate.slate_id, handled.slate))
+        bodies += [(slate.slate_id, slate) for slate in slates]
         try:
-            written = live.submit(
+            written = self._live.submit(
                 [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
             )
         except EmbellieError:
@@ -59,7 +95,6 @@ class Slates:
             raise
         if new:
             written.add_done_callback(lambda done: self._forget(new) if done.exception() else None)
-        return handled.slate
 
     def _forget(self, exposures: Iterable[Exposed]) -> None:
         """Exposures that never reached the log are told again with the reader's next slate."""

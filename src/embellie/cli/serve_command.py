@@ -10,6 +10,7 @@ import click
 
 from embellie.app.compacting import compact_until
 from embellie.app.config import metrics_of
+from embellie.app.json_lines import write_json_lines
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
@@ -38,7 +39,15 @@ FIRST_ADMIN = "first-admin"
     type=click.FloatRange(min=0),
     default=1000.0,
     show_default=True,
-    help="How many posts a second one address may make with a public key; 0: no limit.",
+    help="How many calls a second one address may make with a public key, and each token; 0: no limit.",
+)
+@click.option(
+    "--log-format",
+    "log_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the running server's messages are written: json is one object a line.",
 )
 def command(
     *,
@@ -48,11 +57,14 @@ def command(
     port: int | None,
     new_token: str | None,
     posts_per_second: float,
+    log_format: str,
 ) -> None:
     """Serve the project in DIR (here by default) until stopped with Ctrl-C or SIGTERM.
 
     The first start makes a public key per site and prints, once, the link by which the first admin enters.
     """
+    if log_format == "json":
+        write_json_lines()
     newsroom = Newsroom.open(folder_of(folder, project))
     if newsroom.started.taken or newsroom.started.refused or newsroom.started.folded >= ENOUGH:
         click.echo(str(newsroom.started), err=True)

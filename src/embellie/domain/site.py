@@ -20,7 +20,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One newspaper; without `profiling`, nobody's own reads choose what they are shown, whatever they agreed to."""
+    """One newspaper; without `profiling`, nobody's own reads choose what they are shown, whatever they agreed to.
+
+    `allow_private` lets its own feeds' and pages' names lead to private addresses.
+    """
 
     site: str
     name: str
@@ -28,6 +31,7 @@ class Site:
     languages: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
+    allow_private: bool = False
     editors_list: tuple[str, ...] = ()
     profiling: bool = True
     placements: Mapping[str, Placement] = field(default_factory=dict)

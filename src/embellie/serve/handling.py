@@ -148,11 +148,11 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
         as_of=seen.as_of if seen else 0,
         visit_articles=request.visit_articles if seen and identified else (),
     )
-    return Handled(slate, tuple(_exposures(snapshot, request, chosen)) if identified else ())
+    return Handled(slate, tuple(exposures_of(snapshot, request, chosen)) if identified else ())
 
 
-def _exposures(snapshot: Snapshot, request: SlateRequest, chosen: Route) -> Iterator[Exposure]:
-    """The comparison that chose the slate; and whoever is not held out is the other side of the holdout."""
+def exposures_of(snapshot: Snapshot, request: SlateRequest, chosen: Route) -> Iterator[Exposure]:
+    """List what a reader is exposed to: the comparison that chose, and the holdout, whose other side is whoever is not held out."""
     if chosen.exposed:
         yield Exposure(experiment=chosen.experiment, unit=request.reader, variant=chosen.variant, bot=request.bot)
     lasting = snapshot.holdout

@@ -3,19 +3,22 @@
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import msgspec
 
 from embellie.app.deciding import verdict_document
+from embellie.app.health import health_of
 from embellie.app.intake import body_from
 from embellie.app.releasing import experiment_document, release_document, rollout_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
-from embellie.domain.article import Article
+from embellie.domain.article import Article, is_link
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS
 from embellie.domain.rule import Rule
@@ -29,6 +32,7 @@ from embellie.web.messages import (
     MAX_ITEMS,
     ArticleBatch,
     ArticlesAnswer,
+    ConcernAnswer,
     EventBatch,
     ExperimentsAnswer,
     HealthAnswer,
@@ -60,6 +64,7 @@ from embellie.web.messages import (
     VerdictAnswer,
 )
 from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
+from embellie.web.openfeature import CALLS as FLAG_CALLS
 from embellie.web.problems import Forbidden, TooLarge
 from embellie.web.reasons import reason_text
 
@@ -71,6 +76,7 @@ EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
 
 WIDGET = Path(__file__).parent / "static" / "widget.v1.js"
 READY_SECONDS = 2.0
+SLOW_SECONDS = 1.0
 
 
 # serve
@@ -125,9 +131,10 @@ def _item(item: SlateItem, article: Article | None, language: Language) -> Slate
     return SlateItemAnswer(
         article=item.article,
         position=item.position,
-        url=article.url if article else "",
+        # What the log holds from before addresses were checked must not run on a page now.
+        url=article.url if article and is_link(article.url) else "",
         title=article.title if article else "",
-        image=(article.image or None) if article else None,
+        image=(article.image or None) if article and is_link(article.image) else None,
         reason=reason_text(words, item.reason, to="told"),
         reason_code=item.reason,
         propensity=item.propensity,
@@ -361,18 +368,35 @@ async def healthz(ask: Ask[NoQuery, None]) -> HealthAnswer:
 
 
 async def readyz(ask: Ask[NoQuery, None]) -> HealthAnswer:
-    """Tell that the log takes writes: the folds are complete before the server listens, and follow each write."""
+    """Tell that the log takes writes, and what is not as it should be; degraded is ready all the same.
+
+    The folds are complete before the server listens, and follow each write.
+    """
+    if ask.desk.stopping.is_set():
+        raise Busy("The server is stopping.", hint="Ask another one.", code="stopping")
+    started = time.monotonic()
     try:
         empty = ask.newsroom.log.submit([], received_at=ask.newsroom.clock())
         await asyncio.wait_for(settled(empty), READY_SECONDS)
     except (EmbellieError, TimeoutError):
         raise Busy("The log does not take writes.", hint="See the disk of the data folder.", code="not_ready") from None
-    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated)
+    found = await anyio.to_thread.run_sync(health_of, ask.newsroom)
+    concerns = [ConcernAnswer(code=one.code, message=one.message, hint=one.hint) for one in found.concerns]
+    if time.monotonic() - started > SLOW_SECONDS:
+        concerns.append(
+            ConcernAnswer(code="log_busy", message="The log is slow to write.", hint="See the disk of the data folder.")
+        )
+    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated, degraded=bool(concerns), concerns=concerns)
 
 
 async def metrics(ask: Ask[NoQuery, None]) -> Reply:
     """Write the server's metrics for Prometheus."""
+    found = await anyio.to_thread.run_sync(health_of, ask.newsroom)
     gauges = {
+        "embellie_degraded": ("What is not as it should be, see /readyz: how many things.", float(len(found.concerns))),
+        "embellie_disk_free_bytes": ("Bytes free for the data folder.", float(found.disk_free)),
+        "embellie_feeds_stale": ("Feeds that were not read for long.", float(found.feeds_stale)),
+        "embellie_models_missing": ("Placements served without their model.", float(found.models_missing)),
         "embellie_log_last_sequence": ("Sequence number of the last event of the log.", float(ask.newsroom.log.last())),
         "process_resident_memory_bytes": ("Resident memory.", resident_bytes()),
     } | _state_gauges(ask.newsroom)
@@ -420,6 +444,7 @@ TABLE: tuple[Call, ...] = (
          summary="Which articles to show a reader, here, now."),
     Call(method="POST", path="/v1/events", handler=events, public=True, role="editor", query=SiteQuery, body=EventBatch,
          answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),
+    *FLAG_CALLS,
     Call(method="GET", path="/v1/articles", handler=articles, query=SiteQuery, answer=ArticlesAnswer,
          summary="What readers may be shown now."),
     Call(method="POST", path="/v1/articles", handler=publish, role="editor", query=SiteQuery, body=ArticleBatch,
@@ -469,7 +494,7 @@ TABLE: tuple[Call, ...] = (
     Call(method="GET", path="/healthz", handler=healthz, role=None, answer=HealthAnswer,
          summary="The process answers."),
     Call(method="GET", path="/readyz", handler=readyz, role=None, answer=HealthAnswer,
-         summary="The log takes writes and all of it has been read."),
+         summary="The log takes writes and all of it has been read; with what is not as it should be."),
     Call(method="GET", path="/metrics", handler=metrics, answer=str, content_type=CONTENT_TYPE,
          summary="Metrics for Prometheus."),
     Call(method="GET", path="/widget/v1.js", handler=widget, role=None, answer=str,

@@ -358,9 +358,19 @@ class TokensAnswer(_Out, frozen=True, kw_only=True):
     tokens: list[TokenAnswer]
 
 
+class ConcernAnswer(_Out, frozen=True, kw_only=True):
+    """One thing that is not as it should be."""
+
+    code: str
+    message: str
+    hint: str
+
+
 class HealthAnswer(_Out, frozen=True, kw_only=True):
-    """The server answers; `ready` once it can also write and has read all of its log."""
+    """The server answers; `ready` once it can also write and has read all of its log; `degraded` says that it answers, but why not well."""
 
     schema: Literal["embellie/health/1"] = "embellie/health/1"
     ready: bool
     simulated: bool
+    degraded: bool = False
+    concerns: list[ConcernAnswer] = []

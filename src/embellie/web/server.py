@@ -49,6 +49,8 @@ _SAFETY = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"same-origin",
     b"x-frame-options": b"DENY",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    b"cross-origin-opener-policy": b"same-origin",
     b"content-security-policy": b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 }
@@ -69,7 +71,7 @@ def create_app(
         newsroom: What answers.
         keys: The keys; those of the data folder when left out.
         auth: Whether to ask for keys; as configured when left out.
-        posts_per_second: How many posts a second one address may make with a public key; 0 for no limit.
+        posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -98,7 +100,7 @@ def create_app(
     )
     app.state.newsroom = newsroom
     app.state.keys = keys
-    app.state.stopping = threading.Event()
+    app.state.stopping = desk.stopping
     return app
 
 
@@ -165,6 +167,7 @@ class Guard:
         try:
             caller = self._door.caller(scope, headers, "")
             self._door.admit(caller, role=role, public=False)
+            self._door.limit(scope, caller)
         except Refused:
             if b"text/html" not in headers.get(b"accept", b"") or scope["method"] not in SAFE_METHODS:
                 raise
