@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from embellie.domain.errors import EventError, InputError
 from embellie.domain.event import PUBLIC_KINDS, Body, Event
+from embellie.domain.reading import Erasure
 from embellie.ports import Rejected
 from embellie.store.wire import event_from_wire
 
@@ -68,6 +69,8 @@ def _admit(event: Event, sender: Sender, *, at: str) -> Event:
             hint=f"Use an API token, or send one of: {', '.join(sorted(PUBLIC_KINDS))}.",
             at=f"{at}.kind",
         )
+    if isinstance(event.body, Erasure) and not event.body.reader:
+        raise EventError("It names no reader.", hint="Write whom to forget as `reader`.", at=f"{at}.reader")
     return event
 
 

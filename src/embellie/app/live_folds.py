@@ -9,11 +9,13 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NoReturn
 
+from embellie.app.erased_readers import Erased, MarkOf, nobody
 from embellie.app.kept_signals import signals_for
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
 from embellie.domain.errors import EmbellieError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
+from embellie.domain.reading import Erasure
 from embellie.domain.release import Release
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
@@ -25,7 +27,7 @@ from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 from embellie.serve.handling import Ranker, Snapshot
 
-FOLLOWED = (*OPERATOR_KINDS, "article")
+FOLLOWED = (*OPERATOR_KINDS, "article", "erasure")
 """The kinds another process may write, which the running server picks up."""
 
 FOLLOW_SECONDS = 0.2
@@ -51,6 +53,7 @@ class LiveFolds:
         stable: The release that answers on every placement until a rollout completes.
         clock: Tells the time.
         scenarios: The releases that the configuration is about to declare: the state keeps what they look at from the start.
+        mark_of: Tells a reader's mark, by which the log says who was erased.
     """
 
     def __init__(
@@ -61,7 +64,10 @@ class LiveFolds:
         stable: str,
         clock: Clock,
         scenarios: Iterable[Release] = (),
+        mark_of: MarkOf = nobody,
     ) -> None:
+        self.erased = Erased(mark_of)
+        """Who was erased: their events are refused, and nothing of them is kept here."""
         self.sites, self.clock, self._scenarios = sites, clock, tuple(scenarios)
         self.lock = threading.RLock()
         """Held by whoever reads the state or the exposed: they stand still meanwhile."""
@@ -87,6 +93,7 @@ class LiveFolds:
             for sequence, event in self._log.scan():
                 self._followed = sequence
                 self._fold(event)
+            self.erased.alive = True
             for site in self.sites:
                 self._refresh(site)
 
@@ -167,6 +174,11 @@ class LiveFolds:
         """Take one event into account; tell whether it changed what operators did."""
         if event.site not in self.sites:
             return False
+        if isinstance(event.body, Erasure):
+            told = self.erased.forget(event, self.state, self.exposed)
+            if told is None:
+                return False
+            event = told
         if event.id not in self._refolded:
             self.state.apply(event)
         if isinstance(event.body, Exposure):
@@ -218,6 +230,7 @@ class LiveFolds:
     def _refold(self) -> None:
         with self.lock:
             releases = [one for site in self.sites for one in self._operations.of(site).releases.values()]
+            erased = len(self.erased)
         state, last = State(signals=self._looked_at(releases)), 0
         try:
             recent: deque[str] = deque(maxlen=REFOLDED)
@@ -237,6 +250,8 @@ class LiveFolds:
                 fold(last)
                 if self._closing.is_set():
                     return
+                if len(self.erased) > erased:
+                    self.erased.purge(state)  # their events may have been read before they were removed
                 # What is written but not yet told to us is in the state already: it is not to be counted twice.
                 self.state, self._refolded, self._refolding = state, frozenset(recent), None
                 for site in self.sites:

@@ -241,7 +241,7 @@ def replay_log(place: Place, *, kinds: Collection[str] = PUBLIC_KINDS) -> Replay
     for kind in kinds:
         if kind not in KINDS:
             raise unknown_name("event kind", kind, KINDS)
-    _require_log(place)
+    require_log(place)
     with SqliteLog(place.log) as log:
         return log.replay(lambda each: mend(each, kinds=kinds, sites=place.sites))
 
@@ -268,12 +268,11 @@ def mend(quarantined: Quarantined, *, kinds: Collection[str], sites: Collection[
 
 def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
     """Give the conservation ledger as plain values; with `verify`, the log is counted anew."""
-    _require_log(place)
+    require_log(place)
     with SqliteLog(place.log) as log:
         rows, wrong = log.ledger(), log.verify() if verify else []
-    totals = {
-        name: sum(getattr(row, name) for row in rows) for name in ("received", "accepted", "duplicates", "quarantined")
-    }
+    names = ("received", "accepted", "duplicates", "quarantined", "erased", "refused")
+    totals = {name: sum(getattr(row, name) for row in rows) for name in names}
     return {
         "schema": "embellie/ledger/1",
         "rows": [
@@ -284,6 +283,8 @@ def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
                 "accepted": row.accepted,
                 "duplicates": row.duplicates,
                 "quarantined": row.quarantined,
+                "erased": row.erased,
+                "refused": row.refused,
             }
             for row in rows
         ],
@@ -305,7 +306,7 @@ def _imbalance(each: Imbalance) -> dict[str, Any]:
 
 def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dict[str, Any]:
     """Give the last events put aside as plain values, newest first."""
-    _require_log(place)
+    require_log(place)
     with SqliteLog(place.log) as log:
         rows = log.quarantined(site=site or None, newest=limit)
         total = log.quarantine_size(site=site or None)
@@ -327,7 +328,12 @@ def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dic
     }
 
 
-def _require_log(place: Place) -> None:
+def require_log(place: Place) -> None:
+    """Refuse to go on where there is no log.
+
+    Raises:
+        InputError: There is none.
+    """
     if not place.log.is_file():
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)

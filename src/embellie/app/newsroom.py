@@ -63,7 +63,9 @@ class Newsroom:
         serve_models_from(self.data)
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
-        self._live = LiveFolds(log, self.sites, stable=stable, clock=clock, scenarios=self._scenarios.values())
+        self._live = LiveFolds(
+            log, self.sites, stable=stable, clock=clock, scenarios=self._scenarios.values(), mark_of=log.marks.known
+        )
         self._slates = Slates(self._live, scenarios=self._scenarios)
         self._catalogue = Catalogue(self._live)
         self._question = StandingQuestion(folder / config.question, self._live, scenarios=self._scenarios)

@@ -30,6 +30,7 @@ class Slates:
             Busy: The log cannot keep up.
         """
         site, live = request.site, self._live
+        request = live.erased.nameless(request)
         snapshot = live.snapshot(site)
         with live.lock:
             handled = handle(request, snapshot, slate_id=minted(request.now))

@@ -218,7 +218,8 @@ def quarantine(*, site: str, limit: int, data: Path, as_json: bool) -> None:
 
 
 def _print_ledger(document: dict[str, Any]) -> None:
-    names = ("received", "accepted", "duplicates", "quarantined")
+    names = ["received", "accepted", "duplicates", "quarantined"]
+    names += [name for name in ("erased", "refused") if document["total"][name]]
     width = max([len("site"), len("total"), *(len(row["site"]) for row in document["rows"])])
     click.echo(f"{'site':{width}}  {'hour':20}" + "".join(f"  {name:>12}" for name in names))
     for row in document["rows"]:

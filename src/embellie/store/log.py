@@ -18,7 +18,7 @@ from embellie.domain.event import Event
 from embellie.domain.moment import micros, moment
 from embellie.ports import LedgerRow, Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
-from embellie.store.log_erasing import Dead, erase, find, look, truncate_wal
+from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_of, truncate_wal
 from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
 from embellie.store.log_writing import (
     HOUR,
@@ -314,6 +314,28 @@ class SqliteLog:
         return Replayed(
             accepted=tuple(accepted), duplicates=duplicates, still_quarantined=tried - len(accepted) - duplicates
         )
+
+    def sites(self) -> list[str]:
+        """Name the sites of which something was received."""
+        return [row[0] for row in self._rows("SELECT DISTINCT site FROM ledger WHERE site <> '' ORDER BY 1")]
+
+    def names_with(self, parts: Sequence[str]) -> set[str]:
+        """Find the readers and visits that have one of these texts as a part of their id."""
+        found: set[str] = set()
+        for start in range(0, len(parts), 50):
+            page = parts[start : start + 50]
+            has = " OR ".join("instr(name, ?)" for _ in page)
+            for column in ("reader", "visit"):
+                sql = f"SELECT DISTINCT name FROM (SELECT {column} AS name FROM events) WHERE {has}"
+                found |= {str(row[0]) for row in self._rows(sql, *page)}
+        return found
+
+    def quarantined_of(self, site: str, reader: str) -> Sequence[Quarantined]:
+        """Return what was put aside that names a reader, or a visit of theirs alone."""
+        with self._reading_anew() as connection:
+            visits = own_visits(connection, site, reader)
+            numbers = set(quarantined_of(connection, site, reader, visits=visits))
+        return [each for each in self.quarantined() if each.number in numbers] if numbers else []
 
     def readers(self, site: str) -> Iterator[str]:
         """Name the readers a site's events are of, each once."""

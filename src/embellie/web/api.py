@@ -12,7 +12,10 @@ from typing import Any
 import msgspec
 
 from embellie.app.deciding import verdict_document
+from embellie.app.erasing import erase_reader, erasure_document
 from embellie.app.intake import body_from
+from embellie.app.log_keeping import place_of
+from embellie.app.reader_data import reader_document
 from embellie.app.releasing import experiment_document, release_document, rollout_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
 from embellie.domain.article import Article
@@ -29,6 +32,7 @@ from embellie.web.messages import (
     MAX_ITEMS,
     ArticleBatch,
     ArticlesAnswer,
+    ErasureAnswer,
     EventBatch,
     ExperimentsAnswer,
     HealthAnswer,
@@ -38,6 +42,8 @@ from embellie.web.messages import (
     PublishedAnswer,
     Quarantined,
     QuestionAnswer,
+    ReaderAnswer,
+    ReaderQuery,
     Reason,
     ReceiptAnswer,
     ReleaseAnswer,
@@ -155,6 +161,7 @@ async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
         accepted=accepted,
         duplicates=receipt.duplicates,
         quarantined=[Quarantined(index=one.index, reason=one.reason, at=one.at) for one in receipt.quarantined],
+        refused=receipt.refused,
     )
 
 
@@ -214,6 +221,34 @@ def rule(ask: Ask[SiteQuery, dict[str, Any]]) -> RulesAnswer:
     assert isinstance(written, Rule)  # noqa: S101 -- what the kind means
     ask.newsroom.file(site, replace(written, by=ask.caller.name or written.by))
     return RulesAnswer(site=site, rules=list(ask.newsroom.rules(site)))
+
+
+# readers
+
+
+def reader(ask: Ask[ReaderQuery, None]) -> Any:
+    """Give all that is kept of a reader."""
+    newsroom = ask.newsroom
+    return reader_document(
+        place_of(newsroom.folder), ask.path["reader"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+    )
+
+
+def forget(ask: Ask[ReaderQuery, None]) -> Reply:
+    """Erase a reader everywhere, and tell the proof; 500 when anything is left."""
+    newsroom = ask.newsroom
+    report = erase_reader(
+        place_of(newsroom.folder), ask.path["reader"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+    )
+    return Reply(msgspec.json.encode(erasure_document(report)), "application/json", status=200 if report.gone else 500)
+
+
+def _named_site(ask: Ask[ReaderQuery, None]) -> str:
+    """Check the site that is named; `""` is all of them."""
+    named = ask.query.site
+    if named and named not in ask.newsroom.sites:
+        raise unknown_name("site", named[:80], ask.newsroom.sites, at="?site")
+    return named
 
 
 # measure
@@ -324,6 +359,8 @@ def ledger(ask: Ask[NoQuery, None]) -> LedgerAnswer:
             accepted=row.accepted,
             duplicates=row.duplicates,
             quarantined=row.quarantined,
+            erased=row.erased,
+            refused=row.refused,
         )
         for row in ask.newsroom.ledger()
     ]
@@ -402,6 +439,10 @@ TABLE: tuple[Call, ...] = (
          summary="The editorial rules that hold now."),
     Call(method="POST", path="/v1/rules", handler=rule, role="editor", query=SiteQuery, body=Rule,
          answer=RulesAnswer, summary="Write or replace an editorial rule."),
+    Call(method="GET", path="/v1/readers/{reader:path}", handler=reader, role="operator", query=ReaderQuery,
+         answer=ReaderAnswer, summary="All that is kept of a reader."),
+    Call(method="DELETE", path="/v1/readers/{reader:path}", handler=forget, role="operator", query=ReaderQuery,
+         answer=ErasureAnswer, summary="Erase a reader everywhere, at once; answers with the proof."),
     Call(method="GET", path="/v1/experiments", handler=experiments, query=SiteQuery, answer=ExperimentsAnswer,
          summary="The experiments, running ones first."),
     Call(method="GET", path="/v1/experiments/{name:path}/series", handler=scorecard_series, query=SeriesQuery,
