@@ -135,6 +135,14 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     seed: int = 0
 
 
+class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long reader and visit are kept, by what was agreed to: a duration such as `13 months` or `7d`, or `keep`."""
+
+    none: str = "keep"
+    measurement: str = "keep"
+    profiling: str = "keep"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An installation. Paths are relative to the file."""
 
@@ -151,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     analysis: AnalysisConfig = AnalysisConfig()
     rollout: RolloutConfig = RolloutConfig()
     training: TrainingConfig = TrainingConfig()
+    retention: RetentionConfig = RetentionConfig()
 
 
 def read_config(path: Path) -> Config:

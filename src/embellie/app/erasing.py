@@ -185,7 +185,7 @@ def _erase_on(place: Place, log: SqliteLog, site: str, reader: str, *, now: date
     if before.events:
         asked = Event(id=new_id(now, os.urandom(10)), site=site, at=now, body=Erasure(reader=reader))
         log.append([asked], received_at=now)
-    with _lake_held(lake):
+    with lake_held(lake):
         in_lake = 0
         if lake.is_dir():
             in_lake = lake_rows(lake, site=site, reader=reader, visits=before.visits)
@@ -204,7 +204,7 @@ def _erase_on(place: Place, log: SqliteLog, site: str, reader: str, *, now: date
 
 
 @contextmanager
-def _lake_held(lake: Path) -> Iterator[None]:
+def lake_held(lake: Path) -> Iterator[None]:
     """Keep exports out meanwhile: one that is at work is waited for."""
     if not lake.is_dir():
         with nullcontext():

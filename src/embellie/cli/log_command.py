@@ -242,3 +242,14 @@ def _progress(label: str, unit: str) -> Iterator[Callable[[int, int], None] | No
             bar.update(done - bar.pos)
 
         yield tell
+
+
+def _add_others() -> None:
+    """Add what has a file of its own."""
+    from embellie.cli import log_backup, log_retain
+
+    for each in (log_retain.command, log_backup.backup, log_backup.restore):
+        command.add_command(each)
+
+
+_add_others()

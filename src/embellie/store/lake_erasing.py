@@ -1,13 +1,13 @@
 """What erasing a reader does to the lake: the files that hold something of theirs are written anew now, the old ones go."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embellie.domain.errors import InputError
-from embellie.store.engine import literal
+from embellie.store.engine import literal, name_table
 from embellie.store.event_columns import NAMED
 from embellie.store.lake import files_sql, is_of, keep_ready, stage_in, sweep, unfinished_name, write_events
 from embellie.store.lake_manifest import (
@@ -69,11 +69,7 @@ def erase_from_lake(folder: Path, log: Path, *, site: str, reader: str, visits: 
         places = {str(folder / each.file): each for each in manifest.partitions if each.site == site}
         held = _held(stage, list(places), who)
         written = {each: _without(stage, folder, each, who, generation) for each in (places[file] for file in held)}
-    for one in written.values():
-        if one:
-            replace_safely(unfinished_name(folder / one.file), folder / one.file)
-    kept = [one for each in manifest.partitions if (one := written.get(each, each))]
-    changed = _ending_on_others(replace(manifest, partitions=tuple(kept)), log, who)
+    changed = _ending_on_others(put_in_place(folder, manifest, written), log, who)
     if changed is None:
         _remove_all(folder)
         return sum(held.values())
@@ -82,6 +78,28 @@ def erase_from_lake(folder: Path, log: Path, *, site: str, reader: str, visits: 
         write_manifest(folder, changed)
     sweep(folder, changed)
     return sum(held.values())
+
+
+def put_in_place(folder: Path, manifest: Manifest, written: Mapping[Partition, Partition | None]) -> Manifest:
+    """Give files written anew their names; return the manifest that names them in the place of the former ones."""
+    for one in written.values():
+        if one:
+            replace_safely(unfinished_name(folder / one.file), folder / one.file)
+    kept = [one for each in manifest.partitions if (one := written.get(each, each))]
+    return replace(manifest, partitions=tuple(kept))
+
+
+def write_anew(
+    stage: "duckdb.DuckDBPyConnection", folder: Path, each: Partition, query: str, *, generation: int
+) -> Partition | None:
+    """Write what a query makes of a partition, under a name not yet final; None when nothing is left."""
+    name = f"{each.folder}/events-{generation}.parquet"
+    unfinished = unfinished_name(folder / name)
+    events = write_events(stage, query, unfinished)
+    if not events:
+        unfinished.unlink()
+        return None
+    return Partition(site=each.site, day=each.day, events=events, file=name, bytes=unfinished.stat().st_size)
 
 
 def lake_rows(folder: Path, *, site: str, reader: str, visits: Sequence[str]) -> int:
@@ -105,25 +123,16 @@ def _held(stage: "duckdb.DuckDBPyConnection", files: list[str], who: Whose) -> d
 
 def _theirs(stage: "duckdb.DuckDBPyConnection", who: Whose) -> str:
     """Write the condition that an event is theirs."""
-    stage.execute("CREATE OR REPLACE TABLE their_visits (visit VARCHAR)")
-    if who.visits:
-        stage.executemany("INSERT INTO their_visits VALUES (?)", [[visit] for visit in who.visits])
-    own = f"reader = {literal(who.reader)} OR (reader = '' AND visit IN (SELECT visit FROM their_visits))"
+    name_table(stage, "their_visits", who.visits)
+    own = f"reader = {literal(who.reader)} OR (reader = '' AND visit IN (SELECT name FROM their_visits))"
     return f"site = {literal(who.site)} AND ({own})"
 
 
 def _without(
     stage: "duckdb.DuckDBPyConnection", folder: Path, each: Partition, who: Whose, generation: int
 ) -> Partition | None:
-    name = f"{each.folder}/events-{generation}.parquet"
-    target = folder / name
     query = f"SELECT {NAMED} FROM {files_sql([str(folder / each.file)])} WHERE NOT ({_theirs(stage, who)})"
-    unfinished = unfinished_name(target)
-    events = write_events(stage, query, unfinished)
-    if not events:
-        unfinished.unlink()
-        return None
-    return Partition(site=each.site, day=each.day, events=events, file=name, bytes=unfinished.stat().st_size)
+    return write_anew(stage, folder, each, query, generation=generation)
 
 
 def _ending_on_others(manifest: Manifest, log: Path, who: Whose) -> Manifest | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from embellie.store.engine import engine, quoted
+from embellie.store.engine import engine, name_table, quoted
 from embellie.store.lake import files_sql
 
 SHORT = 8
@@ -60,9 +60,7 @@ def find_leftovers(folder: Path, ids: Collection[str], *, longer: Collection[str
 
 def _engine(names: list[str]) -> duckdb.DuckDBPyConnection:
     connection = engine(threads=1, memory="512MiB")
-    connection.execute("CREATE TABLE names (name VARCHAR PRIMARY KEY)")
-    if names:
-        connection.executemany("INSERT INTO names VALUES (?)", [[name] for name in names])
+    name_table(connection, "names", names)
     return connection
 
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from embellie.ports import LedgerRow, Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
 from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_of, truncate_wal
 from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
+from embellie.store.log_retaining import PastTime, forget_past, look_past
 from embellie.store.log_writing import (
     HOUR,
     Batch,
@@ -375,6 +376,32 @@ class SqliteLog:
         with explained(self.path):
             truncate_wal(self._writer)
         return gone
+
+    def look_past(self, before: Mapping[str, datetime], *, spare: int = 0) -> PastTime:
+        """Count what is past its time (by consent, the arrival from which names are kept), and change nothing."""
+        with self._reading_anew() as connection:
+            return look_past(connection, before, spare=spare)
+
+    def forget_past(self, before: Mapping[str, datetime], *, spare: int = 0) -> int:
+        """Take the names out of what is past its time, or remove it; writers wait no longer than for a page of it.
+
+        Args:
+            before: By consent, the moment of arrival from which events keep their names.
+            spare: The number of an event that is left as it is.
+
+        Returns:
+            How many records were changed or removed.
+        """
+        done, changes = 0, forget_past(self._writer, before, spare=spare)
+        while True:
+            with self._writing, explained(self.path):
+                count = next(changes, None)
+            if count is None:
+                break
+            done += count
+        with explained(self.path):
+            truncate_wal(self._writer)
+        return done
 
     def scrub(self) -> None:
         """Write the whole file anew, without what was once removed from it. Writers wait meanwhile.

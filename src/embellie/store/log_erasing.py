@@ -51,7 +51,7 @@ class Dead:
         if not dead:
             return batch, 0
         for site, count in Counter(who[0] for who in [*names, *bad_names] if who in dead).items():
-            _note(connection, site, batch.received_at // HOUR, refused=count)
+            note(connection, site, batch.received_at // HOUR, refused=count)
         left = [place for place, who in enumerate(names) if who not in dead]
         kept = replace(
             batch,
@@ -223,7 +223,7 @@ def _remove(connection: sqlite3.Connection, site: str, numbers: Sequence[int]) -
             ids.append(identity)
         connection.execute(f"DELETE FROM events WHERE seq IN ({_marks(page)})", page)
     for hour, count in hours.items():
-        _note(connection, site, hour, accepted=count)
+        note(connection, site, hour, accepted=count)
     return kinds, ids
 
 
@@ -232,7 +232,7 @@ def _remove_quarantined(connection: sqlite3.Connection, numbers: Sequence[int]) 
         for site, arrived in connection.execute(
             f"SELECT site, received_at FROM quarantine WHERE number IN ({_marks(page)})", page
         ).fetchall():
-            _note(connection, site, arrived // HOUR, quarantined=1)
+            note(connection, site, arrived // HOUR, quarantined=1)
         connection.execute(f"DELETE FROM quarantine WHERE number IN ({_marks(page)})", page)
     return len(numbers)
 
@@ -247,9 +247,10 @@ def _leave_mark(connection: sqlite3.Connection, site: str, mark: str, kinds: Cou
     ledger.write(connection)
 
 
-def _note(
+def note(
     connection: sqlite3.Connection, site: str, hour: int, *, accepted: int = 0, quarantined: int = 0, refused: int = 0
 ) -> None:
+    """Count what is no longer kept, or was refused, in the hour it arrived; within a transaction."""
     connection.execute(_IN_THE_LEDGER, (site, hour))
     connection.execute(_ADD, (site, hour, accepted, quarantined, refused))
 

@@ -230,7 +230,7 @@ def reader(ask: Ask[ReaderQuery, None]) -> Any:
     """Give all that is kept of a reader."""
     newsroom = ask.newsroom
     return reader_document(
-        place_of(newsroom.folder), ask.path["reader"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+        place_of(newsroom.folder), ask.path["id"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
     )
 
 
@@ -238,7 +238,7 @@ def forget(ask: Ask[ReaderQuery, None]) -> Reply:
     """Erase a reader everywhere, and tell the proof; 500 when anything is left."""
     newsroom = ask.newsroom
     report = erase_reader(
-        place_of(newsroom.folder), ask.path["reader"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+        place_of(newsroom.folder), ask.path["id"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
     )
     return Reply(msgspec.json.encode(erasure_document(report)), "application/json", status=200 if report.gone else 500)
 
@@ -439,9 +439,9 @@ TABLE: tuple[Call, ...] = (
          summary="The editorial rules that hold now."),
     Call(method="POST", path="/v1/rules", handler=rule, role="editor", query=SiteQuery, body=Rule,
          answer=RulesAnswer, summary="Write or replace an editorial rule."),
-    Call(method="GET", path="/v1/readers/{reader:path}", handler=reader, role="operator", query=ReaderQuery,
+    Call(method="GET", path="/v1/readers/{id:path}", handler=reader, role="operator", query=ReaderQuery,
          answer=ReaderAnswer, summary="All that is kept of a reader."),
-    Call(method="DELETE", path="/v1/readers/{reader:path}", handler=forget, role="operator", query=ReaderQuery,
+    Call(method="DELETE", path="/v1/readers/{id:path}", handler=forget, role="operator", query=ReaderQuery,
          answer=ErasureAnswer, summary="Erase a reader everywhere, at once; answers with the proof."),
     Call(method="GET", path="/v1/experiments", handler=experiments, query=SiteQuery, answer=ExperimentsAnswer,
          summary="The experiments, running ones first."),
