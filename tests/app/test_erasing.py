@@ -147,8 +147,12 @@ SELECT (SELECT count(DISTINCT reader) FROM events WHERE kind = 'exposure') AS un
 """
 
 
-def test_a_running_server_forgets_at_once_and_refuses_what_comes_later(project):
-    """Its state, its exposures and its analyses know the reader no more; late events are counted and not kept."""
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_running_server_forgets_at_once_and_refuses_what_comes_later(project, beside):
+    """Its state, its exposures and its analyses know the reader no more; late events are counted and not kept.
+
+    Whether the server itself erases, or a command beside it.
+    """
     with Newsroom.open(project, clock=lambda: LATER) as newsroom:
         live = newsroom._live
         request = SlateRequest(
@@ -157,7 +161,7 @@ def test_a_running_server_forgets_at_once_and_refuses_what_comes_later(project):
         newsroom.slate(request)
         newsroom.log.submit([], received_at=LATER).result()
         assert MINE in live.state.site("gazette").readers()
-        report = erase(project, log=newsroom.log)
+        report = erase(project, log=None if beside else newsroom.log)
         last = newsroom.log.last()
         wait_until(lambda: live._followed >= last)
         assert MINE not in live.state.site("gazette").readers()
