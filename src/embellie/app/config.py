@@ -50,6 +50,7 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     feeds: tuple[str, ...] = ()
     feed_minutes: float = 5.0
     editors_list: tuple[str, ...] = ()
+    pseudonyms: Literal["keep", "salted"] = "keep"
     placements: dict[str, PlacementConfig] = msgspec.field(default_factory=_default_placements)
 
 
@@ -210,6 +211,11 @@ def parse_config(raw: Mapping[str, Any], *, text: str = "", name: str = FILE) ->
         ) from None
     _check_names(config, text, name)
     return config
+
+
+def salted_sites(config: Config) -> tuple[str, ...]:
+    """Name the sites whose readers are kept under another word than the one their pages send."""
+    return tuple(name for name, site in config.sites.items() if site.pseudonyms == "salted")
 
 
 def sites_of(config: Config) -> dict[str, Site]:

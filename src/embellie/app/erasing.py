@@ -116,15 +116,16 @@ def erase_reader(
     with ExitStack() as stack:
         opened = log or stack.enter_context(SqliteLog(place.log))
         sites = _sites(place, opened, reader, site)
-        again = any(_is_marked(opened, one, reader) for one in sites)
-        done = [_erase_on(place, opened, one, reader, now=now) for one in sites]
+        words = [(one, name) for one in sites for name in place.names(one, reader)]
+        again = any(_is_marked(opened, one, name) for one, name in words)
+        done = [_erase_on(place, opened, one, name, now=now) for one, name in words]
         kept_on = tuple(one for one in opened.sites() if one not in sites and opened.traces(one, reader).events)
         data = place.log.parent
         states = _remove_states(data)
         _remove_dead_spills(data)
-        names = () if kept_on else _names(reader, done)
+        names = () if kept_on else _names(sorted({name for _, name in words}), done)
         # A second call does not know any more which visits were theirs: the file is written anew for certain.
-        scrub = again or len([one for one in _all_names(reader, done) if not _UUID.fullmatch(one)]) > SEARCHED
+        scrub = again or len([one for one in _names_of(done) if not _UUID.fullmatch(one)]) > SEARCHED
         if scrub:
             opened.scrub()
         left = _leftovers(data, opened, names)
@@ -161,9 +162,12 @@ def _sites(place: Place, log: SqliteLog, reader: str, site: str) -> list[str]:
     known = sorted({*place.sites, *log.sites()})
     if site:
         return [site] if site in known else [place.site(site)]
-    held = [(one, log.traces(one, reader)) for one in known]
-    holding = [one for one, traces in held if traces.events or traces.quarantined or _is_marked(log, one, reader)]
-    return holding or known
+    return [one for one in known if any(_knows(log, one, name) for name in place.names(one, reader))] or known
+
+
+def _knows(log: SqliteLog, site: str, reader: str) -> bool:
+    traces = log.traces(site, reader)
+    return bool(traces.events or traces.quarantined) or _is_marked(log, site, reader)
 
 
 def _is_marked(log: SqliteLog, site: str, reader: str) -> bool:
@@ -248,17 +252,17 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _all_names(reader: str, done: Sequence[SiteErasure]) -> set[str]:
-    return {reader} | {name for one in done for name in (*one.traces.visits, *one.traces.ids)}
+def _names_of(done: Sequence[SiteErasure]) -> set[str]:
+    return {name for one in done for name in (*one.traces.visits, *one.traces.ids)}
 
 
-def _names(reader: str, done: Sequence[SiteErasure]) -> tuple[str, ...]:
+def _names(readers: Sequence[str], done: Sequence[SiteErasure]) -> tuple[str, ...]:
     """Choose the ids to look for: the reader's, the visits', and the events', as far as they can be looked for in time."""
     visits = sorted({visit for one in done for visit in one.traces.visits})
     ids = sorted({name for one in done for name in one.traces.ids})
     fast = [name for name in (*visits, *ids) if _UUID.fullmatch(name)]
     slow = [name for name in (*visits, *ids) if not _UUID.fullmatch(name) and len(name.encode()) >= SHORT]
-    return (reader, *fast, *slow[:SEARCHED])
+    return (*readers, *fast, *slow[:SEARCHED])
 
 
 def _leftovers(data: Path, log: SqliteLog, names: Sequence[str]) -> list[Leftover]:

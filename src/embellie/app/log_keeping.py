@@ -12,7 +12,9 @@ from typing import Any
 from embellie.app.analysing import views_of
 from embellie.app.choosing import choose
 from embellie.app.config import FILE as CONFIG_FILE
-from embellie.app.config import read_config
+from embellie.app.config import read_config, salted_sites
+from embellie.app.pseudonyms import FILE as SALTS_FILE
+from embellie.app.pseudonyms import Pseudonyms
 from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.moment import iso, moment
@@ -45,6 +47,14 @@ class Place:
     log: Path
     sites: tuple[str, ...] = ()
     views: tuple[DailyView, ...] | None = None
+    salted: tuple[str, ...] = ()
+
+    def names(self, site: str, reader: str) -> tuple[str, ...]:
+        """Tell under which words a site may keep a reader: the one its pages send, and the one made of it."""
+        if site not in self.salted:
+            return (reader,)
+        pseudonyms = Pseudonyms(self.log.parent / SALTS_FILE, salted=self.salted, now=datetime.now(UTC))
+        return (reader, pseudonyms.of(site, reader))
 
     def site(self, given: str) -> str:
         """Choose the site: the given one, or the only one there is.
@@ -75,7 +85,12 @@ def place_of(folder: Path) -> Place:
     """
     if (folder / CONFIG_FILE).is_file():
         config = read_config(folder)
-        return Place(log=folder / config.data / FILE, sites=tuple(config.sites), views=views_of(config))
+        return Place(
+            log=folder / config.data / FILE,
+            sites=tuple(config.sites),
+            views=views_of(config),
+            salted=salted_sites(config),
+        )
     if (folder / FILE).is_file():
         return Place(log=folder / FILE)
     raise ConfigError(

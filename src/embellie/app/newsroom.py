@@ -11,13 +11,15 @@ from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_thr
 from embellie.app.analysing import open_analysis, scorecards_from
 from embellie.app.building import scenario_releases, serve_models_from
 from embellie.app.catalogue import Catalogue
-from embellie.app.config import Config, metrics_of, read_config, sites_of
+from embellie.app.config import Config, metrics_of, read_config, salted_sites, sites_of
 from embellie.app.declaring import declared
 from embellie.app.experimenting import Experiments
 from embellie.app.intake import Sender, take_in
 from embellie.app.learning_from_the_past import PastExperiments
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Basis, Observatory, Placed
+from embellie.app.pseudonyms import FILE as SALTS_FILE
+from embellie.app.pseudonyms import Pseudonyms
 from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates
 from embellie.app.standing_question import StandingQuestion
@@ -61,6 +63,7 @@ class Newsroom:
         self.scored: AggregateReader = scorecards_from(config, self.data, here=self.analysis)
         """What scorecards are computed from."""
         serve_models_from(self.data)
+        self._pseudonyms = Pseudonyms(self.data / SALTS_FILE, salted=salted_sites(config), now=clock())
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
         self._live = LiveFolds(
@@ -136,7 +139,7 @@ class Newsroom:
             UnknownName: The site or the placement does not exist.
             Busy: The log cannot keep up.
         """
-        return self._slates.answer(request)
+        return self._slates.answer(self._pseudonyms.request(request))
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would for a request; nothing is put in the log.
@@ -160,7 +163,7 @@ class Newsroom:
         self.site(site)
         sender = Sender(site=site, public=public, simulated=self.simulated)
         events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
-        return self._live.submit(events, rejected)
+        return self._live.submit(self._pseudonyms.events(events), self._pseudonyms.rejected(rejected))
 
     def publish(self, site: str, articles: Sequence[Article]) -> "Future[Receipt]":
         """Put articles that are new or changed in the log; those already so are counted as duplicates."""

@@ -33,8 +33,9 @@ def reader_document(
         opened = log or stack.enter_context(SqliteLog(place.log))
         known = opened.sites()
         sites = known if not site else [site if site in known else place.site(site)]
-        found = [event_to_wire(event) for one in sites for _, event in opened.of_reader(one, reader)]
-        aside = [each for one in sites for each in opened.quarantined_of(one, reader)]
+        words = [(one, name) for one in sites for name in place.names(one, reader)]
+        found = [event_to_wire(event) for one, name in words for _, event in opened.of_reader(one, name)]
+        aside = [each for one, name in words for each in opened.quarantined_of(one, name)]
     return {
         "schema": "embellie/reader/1",
         "reader": reader,

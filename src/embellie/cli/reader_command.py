@@ -98,6 +98,34 @@ def erased(*, data: Path, as_json: bool) -> None:
     click.echo(f"{len(document['erased']):,} erased.")
 
 
+@command.command("rotate")
+@click.option("--site", default="", help="The site; not needed when there is one.")
+@click.option("--anyway", is_flag=True, help="Also while an experiment runs: its readers are then counted twice.")
+@click.option("--yes", is_flag=True, help="Do it: it cannot be undone.")
+@DATA
+@JSON
+def rotate(*, site: str, anyway: bool, yes: bool, data: Path, as_json: bool) -> None:
+    """Make another salt for a site with `pseudonyms = "salted"`: all its readers are new from now on.
+
+    What was kept under the former words stays, and nobody can tell any more whose it was, you neither: export and erase first.
+    """
+    from embellie.app.pseudonyms import FILE, Pseudonyms, require_no_experiment
+    from embellie.store.log import SqliteLog
+
+    place, now = place_of(data), datetime.now(UTC)
+    chosen = place.site(site)
+    if not yes:
+        raise InputError("A rotation cannot be undone.", hint="Say `--yes`.")
+    if not anyway and place.log.is_file():
+        with SqliteLog(place.log) as log:
+            require_no_experiment(log, chosen)
+    Pseudonyms(place.log.parent / FILE, salted=place.salted, now=now).rotate(chosen, now=now)
+    if as_json:
+        print_json({"schema": "embellie/rotation/1", "site": chosen, "rotated": True})
+    else:
+        click.echo(f"The readers of {chosen} are new from now on.")
+
+
 def _named(reader: str) -> str:
     found = sys.stdin.readline().rstrip("\r\n") if reader == "-" else reader
     if not found:
