@@ -121,3 +121,14 @@ def test_a_backup_comes_back_without_the_erased(project, tmp_path):
     assert done.exit_code == 0
     assert "1 readers erased since were erased again." in done.stdout
     assert json.loads(reader("export", "r1", project=project).stdout)["events"] == []
+
+
+def test_a_salt_is_rotated_when_one_says_so(project):
+    """Only for a site that has one; then a program gets one document."""
+    with pytest.raises(EmbellieError, match="pseudonyms"):
+        reader("rotate", "--yes", project=project, catch_exceptions=False)
+    (project / "embellie.toml").write_text('data = "data"\n[sites.gazette]\npseudonyms = "salted"\n')
+    with pytest.raises(EmbellieError, match="--yes"):
+        reader("rotate", project=project, catch_exceptions=False)
+    before = reader("rotate", "--yes", "--json", project=project)
+    assert json.loads(before.stdout) == {"schema": "embellie/rotation/1", "site": "gazette", "rotated": True}

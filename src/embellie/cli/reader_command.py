@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from embellie.app.erasing import ErasureReport, erase_pending, erase_reader, erasure_document
+from embellie.app.forgetting import erased_document
 from embellie.app.log_keeping import place_of
 from embellie.app.reader_data import reader_document
+from embellie.app.rotating_salts import rotate_salt
 from embellie.cli.log_command import DATA, JSON
 from embellie.cli.main import print_json
 from embellie.domain.errors import InputError
@@ -87,8 +89,6 @@ def erase(reader: str, *, site: str, yes: bool, pending: bool, data: Path, as_js
 @JSON
 def erased(*, data: Path, as_json: bool) -> None:
     """List who was erased, by their marks: what a restored backup must forget again."""
-    from embellie.app.forgetting import erased_document
-
     document = erased_document(place_of(data))
     if as_json:
         print_json(document)
@@ -109,17 +109,9 @@ def rotate(*, site: str, anyway: bool, yes: bool, data: Path, as_json: bool) -> 
 
     What was kept under the former words stays, and nobody can tell any more whose it was, you neither: export and erase first.
     """
-    from embellie.app.pseudonyms import FILE, Pseudonyms, require_no_experiment
-    from embellie.store.log import SqliteLog
-
-    place, now = place_of(data), datetime.now(UTC)
-    chosen = place.site(site)
     if not yes:
         raise InputError("A rotation cannot be undone.", hint="Say `--yes`.")
-    if not anyway and place.log.is_file():
-        with SqliteLog(place.log) as log:
-            require_no_experiment(log, chosen)
-    Pseudonyms(place.log.parent / FILE, salted=place.salted, now=now).rotate(chosen, now=now)
+    chosen = rotate_salt(place_of(data), site, now=datetime.now(UTC), anyway=anyway)
     if as_json:
         print_json({"schema": "embellie/rotation/1", "site": chosen, "rotated": True})
     else:
