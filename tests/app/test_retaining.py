@@ -8,10 +8,10 @@ import pytest
 from embellie.app.config import RetentionConfig, read_config
 from embellie.app.log_keeping import ledger_document, place_of
 from embellie.app.newsroom import Newsroom
-from embellie.app.retaining import before, limits, nightly, retain, retention_document
+from embellie.app.retaining import before, limits, lost_units_line, nightly, retain, retention_document
 from embellie.domain.errors import ConfigError
 from embellie.domain.event import Event
-from embellie.domain.experiment import Exposure
+from embellie.domain.experiment import Experiment, Exposure, Variant
 from embellie.domain.reading import Click, ConsentChange, Conversion, Impression, Read
 from embellie.domain.slate import Slate
 from embellie.ports import Rejected
@@ -133,3 +133,16 @@ def test_what_is_no_duration_is_refused_with_the_key(value):
     """And says what to write."""
     with pytest.raises(ConfigError, match=r"retention\.none.*keep"):
         limits(RetentionConfig(none=value), NOW)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_scorecard_of_that_time_says_that_readers_are_missing(language):
+    """One that began since, or where nothing is taken out, says nothing."""
+    variants = tuple(Variant(name=name, weight=1.0, scenario=name, release="r") for name in ("a", "b"))
+    test = Experiment(experiment="first-light", placement="p", control="a", variants=variants, salt="s", started_at=OLD)
+    assert "2026-06-08" in lost_units_line(RETENTION, test, NOW, language=language)
+    later = Experiment(
+        experiment="first-light", placement="p", control="a", variants=variants, salt="s", started_at=NOW
+    )
+    assert lost_units_line(RETENTION, later, NOW, language=language) == ""
+    assert lost_units_line(RetentionConfig(), test, NOW, language=language) == ""

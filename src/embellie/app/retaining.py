@@ -15,6 +15,7 @@ from embellie.app.erasing import lake_held
 from embellie.app.log_keeping import Place, require_log
 from embellie.app.own_process import run_aside
 from embellie.domain.errors import ConfigError, EmbellieError, InputError
+from embellie.domain.experiment import Experiment
 from embellie.domain.moment import iso
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake_manifest import read_manifest
@@ -125,6 +126,23 @@ def retention_document(found: Retained) -> dict[str, Any]:
             for (site, experiment), units in sorted(found.past.units.items())
         ],
     }
+
+
+def lost_units_line(retention: RetentionConfig, experiment: Experiment, now: datetime, *, language: str) -> str:
+    """Say that an experiment's first readers are not counted any more; `""` when all still are."""
+    kept_from = max(limits(retention, now).values(), default=None)
+    if kept_from is None or experiment.started_at is None or experiment.started_at >= kept_from:
+        return ""
+    day = f"{kept_from:%Y-%m-%d}"
+    if language == "fr":
+        return (
+            f"`{experiment.experiment}` a commencé avant le {day} : les lecteurs arrivés avant ont pu perdre leur nom "
+            "([retention] d’embellie.toml), et ne sont alors plus comptés."
+        )
+    return (
+        f"`{experiment.experiment}` began before {day}: readers who came before that may have lost their names "
+        "([retention] of embellie.toml), and are then no longer counted."
+    )
 
 
 def retain_until(
