@@ -341,7 +341,7 @@ class SqliteLog:
     def readers(self, site: str) -> Iterator[str]:
         """Name the readers a site's events are of, each once."""
         yield from (
-            row[0] for row in self._rows("SELECT DISTINCT reader FROM events WHERE site = ? AND reader <> ''", site)
+            row[0] for row in self._rows("SELECT DISTINCT reader FROM events WHERE +site = ? AND reader <> ''", site)
         )
 
     def of_reader(self, site: str, reader: str) -> Iterator[tuple[int, Event]]:

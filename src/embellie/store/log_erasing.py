@@ -25,6 +25,7 @@ _IN_THE_LEDGER = (
     "INSERT OR IGNORE INTO ledger (site, hour, received, accepted, duplicates, quarantined) VALUES (?, ?, 0, 0, 0, 0)"
 )
 _PAGE = 500
+# `+site` below keeps SQLite from the index by (site, id), whose order is not that of the file: reading all in order is faster.
 _UNHURRIED_SECONDS = 10.0
 
 
@@ -88,13 +89,13 @@ def marked(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
 def own_visits(connection: sqlite3.Connection, site: str, reader: str) -> tuple[str, ...]:
     """Name the visits that are a reader's alone: no other reader's event is of them."""
     rows = connection.execute(
-        "SELECT DISTINCT visit FROM events WHERE site = ? AND reader = ? AND visit <> ''", (site, reader)
+        "SELECT DISTINCT visit FROM events WHERE +site = ? AND reader = ? AND visit <> ''", (site, reader)
     ).fetchall()
     visits = [str(row[0]) for row in rows]
     shared: set[str] = set()
     for page in _pages(visits):
         found = connection.execute(
-            f"SELECT DISTINCT visit FROM events WHERE site = ? AND visit IN ({_marks(page)})"
+            f"SELECT DISTINCT visit FROM events WHERE +site = ? AND visit IN ({_marks(page)})"
             " AND reader <> '' AND reader <> ?",
             (site, *page, reader),
         ).fetchall()
@@ -107,11 +108,11 @@ def numbers_of(
 ) -> list[int]:
     """Find the numbers of a reader's events, in order: those that name them, and those without a name of their visits."""
     found = connection.execute(
-        "SELECT seq FROM events WHERE site = ? AND reader = ? AND seq > ?", (site, reader, after)
+        "SELECT seq FROM events WHERE +site = ? AND reader = ? AND seq > ?", (site, reader, after)
     ).fetchall()
     for page in _pages(visits):
         found += connection.execute(
-            f"SELECT seq FROM events WHERE site = ? AND reader = '' AND seq > ? AND visit IN ({_marks(page)})",
+            f"SELECT seq FROM events WHERE +site = ? AND reader = '' AND seq > ? AND visit IN ({_marks(page)})",
             (site, after, *page),
         ).fetchall()
     return sorted(row[0] for row in found)
