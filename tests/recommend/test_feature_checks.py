@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embellie.domain.errors import InputError
+from embellie.domain.reading import Erasure
 from embellie.domain.slate import Slate, SlateItem
 from embellie.recommend.built_in import build_policy
 from embellie.recommend.feature_checks import check_features
@@ -150,3 +151,29 @@ def test_each_tenth_slate_may_do(gazette):
     assert check_features(lambda: log, every=10).slates == 4
     with pytest.raises(InputError, match="`every` is 0"):
         check_features(lambda: log, every=0)
+
+
+def test_slates_from_before_an_erasure_are_passed_over(gazette):
+    """They knew what is no longer there; what the state had heard goes on from where it was, so that later ones can be compared."""
+    log = recorded(gazette)
+    theirs = [event for event in log if getattr(event.body, "reader", "") == "r1"]
+    kinds = {kind: sum(event.kind == kind for event in theirs) for kind in ("read", "served")}
+    mark = gazette.event(90, Erasure(mark="m", removed=kinds))
+    left = [*(event for event in log if event not in theirs), mark]
+    live = State(signals=signals_of_features()).fold(log)
+    replayed = State(signals=signals_of_features()).fold(left)
+    assert replayed.site(gazette.site).heard == live.site(gazette.site).heard + 1
+    assert check_features(lambda: left).slates == 0
+    request = gazette.request(91, article="a1", reader="r2", visit="new")
+    shown = with_features(build_policy("popular")(request, replayed)[:4], request, replayed.site(gazette.site))
+    since = Slate(
+        slate_id="since", placement="bottom", reader="r2", visit="new", article="a1", variant="", release="", policy="popular",
+        items=tuple(
+            SlateItem(article=one.article, position=place, propensity=1.0, reason="", features=one.features.values)
+            for place, one in enumerate(shown, 1)
+        ),
+        feature_names=shown[0].features.names, as_of=shown[0].features.as_of,
+    )  # fmt: skip
+    found = check_features(lambda: [*left, gazette.event(91, since)])
+    assert found.ok, str(found)
+    assert found.slates == 1

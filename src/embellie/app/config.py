@@ -55,6 +55,7 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     allow_private: bool = False
     editors_list: tuple[str, ...] = ()
     profiling: bool = True
+    pseudonyms: Literal["keep", "salted"] = "keep"
     placements: dict[str, PlacementConfig] = msgspec.field(default_factory=_default_placements)
 
 
@@ -141,6 +142,14 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     seed: int = 0
 
 
+class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long reader and visit are kept, by what was agreed to: a duration such as `13 months` or `7d`, or `keep`."""
+
+    none: str = "keep"
+    measurement: str = "keep"
+    profiling: str = "keep"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An installation. Paths are relative to the file."""
 
@@ -157,6 +166,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     analysis: AnalysisConfig = AnalysisConfig()
     rollout: RolloutConfig = RolloutConfig()
     training: TrainingConfig = TrainingConfig()
+    retention: RetentionConfig = RetentionConfig()
 
 
 def read_config(path: Path) -> Config:
@@ -207,6 +217,11 @@ def parse_config(raw: Mapping[str, Any], *, text: str = "", name: str = FILE) ->
         ) from None
     _check_names(config, text, name)
     return config
+
+
+def salted_sites(config: Config) -> tuple[str, ...]:
+    """Name the sites whose readers are kept under another word than the one their pages send."""
+    return tuple(name for name, site in config.sites.items() if site.pseudonyms == "salted")
 
 
 def sites_of(config: Config) -> dict[str, Site]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from embellie.domain.article import Article, is_link
 from embellie.domain.errors import EventError, InputError
 from embellie.domain.event import PUBLIC_KINDS, Body, Event
+from embellie.domain.reading import Erasure
 from embellie.ports import Rejected
 from embellie.store.wire import event_from_wire
 
@@ -76,6 +77,8 @@ def _admit(event: Event, sender: Sender, *, at: str) -> Event:
             at=f"{at}.kind",
         )
     _require_links(event.body, at=at)
+    if isinstance(event.body, Erasure) and not event.body.reader:
+        raise EventError("It names no reader.", hint="Write whom to forget as `reader`.", at=f"{at}.reader")
     return event
 
 

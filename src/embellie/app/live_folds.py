@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+from embellie.app.erased_readers import Erased, MarkOf, nobody
 from embellie.app.kept_signals import signals_looked_at, signals_of_log
 from embellie.app.known_exposures import Exposed, KnownExposures
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
@@ -17,6 +18,7 @@ from embellie.app.warm_start import ENOUGH, Start, fold_exposure, fold_log, keep
 from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
+from embellie.domain.reading import Erasure
 from embellie.domain.release import Release
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
@@ -27,7 +29,7 @@ from embellie.recommend.features import with_features
 from embellie.recommend.state import State
 from embellie.serve.handling import Ranker, Snapshot
 
-FOLLOWED = (*OPERATOR_KINDS, "article")
+FOLLOWED = (*OPERATOR_KINDS, "article", "erasure")
 """The kinds another process may write, which the running server picks up."""
 
 FOLLOW_SECONDS = 0.2
@@ -50,6 +52,7 @@ class LiveFolds:
         stable: The release that answers on every placement until a rollout completes.
         clock: Tells the time.
         scenarios: The releases that the configuration is about to declare: the state keeps what they look at from the start.
+        mark_of: Tells a reader's mark, by which the log says who was erased.
     """
 
     def __init__(
@@ -60,7 +63,10 @@ class LiveFolds:
         stable: str,
         clock: Clock,
         scenarios: Iterable[Release] = (),
+        mark_of: MarkOf = nobody,
     ) -> None:
+        self.erased = Erased(mark_of)
+        """Who was erased: their events are refused, and nothing of them is kept here."""
         self.sites, self.clock, self._scenarios = sites, clock, tuple(scenarios)
         self.lock = threading.RLock()
         """Held by whoever reads the state or the exposed: they stand still meanwhile."""
@@ -86,7 +92,9 @@ class LiveFolds:
         """
         with self.lock:
             signals = signals_of_log(self._log, self.sites, self._scenarios)
-            self.state, self.exposed, start = fold_log(self._log, sites=self.sites, signals=signals, file=file)
+            self.state, self.exposed, start = fold_log(
+                self._log, sites=self.sites, signals=signals, file=file, erased=self.erased
+            )
             if file is not None and not start.taken and start.folded >= ENOUGH:
                 with suppress(InputError):  # no room: whoever keeps the file says so
                     keep(
@@ -182,6 +190,11 @@ class LiveFolds:
         """Take one event into account; tell whether it changed what operators did."""
         if event.site not in self.sites:
             return False
+        if isinstance(event.body, Erasure):
+            told = self.erased.forget(event, self.state, self.exposed)
+            if told is None:
+                return False
+            event = told
         if event.id not in self._refolded:
             self.state.apply(event)
         fold_exposure(self.exposed, event)
@@ -223,6 +236,7 @@ class LiveFolds:
     def _refold(self) -> None:
         with self.lock:
             releases = [one for site in self.sites for one in self._operations.of(site).releases.values()]
+            erased = len(self.erased)
         state, last = State(signals=signals_looked_at(self.sites, releases)), 0
         try:
             recent: deque[str] = deque(maxlen=REFOLDED)
@@ -242,6 +256,8 @@ class LiveFolds:
                 fold(last)
                 if self._closing.is_set():
                     return
+                if len(self.erased) > erased:
+                    self.erased.purge(state)  # their events may have been read before they were removed
                 # What is written but not yet told to us is in the state already: it is not to be counted twice.
                 self.state, self._refolded, self._refolding = state, frozenset(recent), None
                 for site in self.sites:

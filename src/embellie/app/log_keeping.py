@@ -12,7 +12,9 @@ from typing import Any
 from embellie.app.analysing import views_of
 from embellie.app.choosing import choose
 from embellie.app.config import FILE as CONFIG_FILE
-from embellie.app.config import read_config
+from embellie.app.config import read_config, salted_sites
+from embellie.app.pseudonyms import FILE as SALTS_FILE
+from embellie.app.pseudonyms import Pseudonyms
 from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.moment import iso, moment
@@ -45,6 +47,14 @@ class Place:
     log: Path
     sites: tuple[str, ...] = ()
     views: tuple[DailyView, ...] | None = None
+    salted: tuple[str, ...] = ()
+
+    def names(self, site: str, reader: str) -> tuple[str, ...]:
+        """Tell under which words a site may keep a reader: the one its pages send, and the one made of it."""
+        if site not in self.salted:
+            return (reader,)
+        pseudonyms = Pseudonyms(self.log.parent / SALTS_FILE, salted=self.salted, now=datetime.now(UTC))
+        return (reader, pseudonyms.of(site, reader))
 
     def site(self, given: str) -> str:
         """Choose the site: the given one, or the only one there is.
@@ -75,7 +85,12 @@ def place_of(folder: Path) -> Place:
     """
     if (folder / CONFIG_FILE).is_file():
         config = read_config(folder)
-        return Place(log=folder / config.data / FILE, sites=tuple(config.sites), views=views_of(config))
+        return Place(
+            log=folder / config.data / FILE,
+            sites=tuple(config.sites),
+            views=views_of(config),
+            salted=salted_sites(config),
+        )
     if (folder / FILE).is_file():
         return Place(log=folder / FILE)
     raise ConfigError(
@@ -241,7 +256,7 @@ def replay_log(place: Place, *, kinds: Collection[str] = PUBLIC_KINDS) -> Replay
     for kind in kinds:
         if kind not in KINDS:
             raise unknown_name("event kind", kind, KINDS)
-    _require_log(place)
+    require_log(place)
     with SqliteLog(place.log) as log:
         return log.replay(lambda each: mend(each, kinds=kinds, sites=place.sites))
 
@@ -268,12 +283,11 @@ def mend(quarantined: Quarantined, *, kinds: Collection[str], sites: Collection[
 
 def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
     """Give the conservation ledger as plain values; with `verify`, the log is counted anew."""
-    _require_log(place)
+    require_log(place)
     with SqliteLog(place.log) as log:
         rows, wrong = log.ledger(), log.verify() if verify else []
-    totals = {
-        name: sum(getattr(row, name) for row in rows) for name in ("received", "accepted", "duplicates", "quarantined")
-    }
+    names = ("received", "accepted", "duplicates", "quarantined", "erased", "refused")
+    totals = {name: sum(getattr(row, name) for row in rows) for name in names}
     return {
         "schema": "embellie/ledger/1",
         "rows": [
@@ -284,6 +298,8 @@ def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
                 "accepted": row.accepted,
                 "duplicates": row.duplicates,
                 "quarantined": row.quarantined,
+                "erased": row.erased,
+                "refused": row.refused,
             }
             for row in rows
         ],
@@ -305,7 +321,7 @@ def _imbalance(each: Imbalance) -> dict[str, Any]:
 
 def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dict[str, Any]:
     """Give the last events put aside as plain values, newest first."""
-    _require_log(place)
+    require_log(place)
     with SqliteLog(place.log) as log:
         rows = log.quarantined(site=site or None, newest=limit)
         total = log.quarantine_size(site=site or None)
@@ -327,7 +343,12 @@ def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dic
     }
 
 
-def _require_log(place: Place) -> None:
+def require_log(place: Place) -> None:
+    """Refuse to go on where there is no log.
+
+    Raises:
+        InputError: There is none.
+    """
     if not place.log.is_file():
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)

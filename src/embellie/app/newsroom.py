@@ -11,7 +11,7 @@ from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_thr
 from embellie.app.analysing import open_analysis, scorecards_from
 from embellie.app.building import scenario_releases, serve_models_from
 from embellie.app.catalogue import Catalogue
-from embellie.app.config import Config, metrics_of, read_config, sites_of
+from embellie.app.config import Config, metrics_of, read_config, salted_sites, sites_of
 from embellie.app.declaring import declared
 from embellie.app.experimenting import Experiments
 from embellie.app.intake import Sender, take_in
@@ -19,6 +19,8 @@ from embellie.app.kept_models import models_of
 from embellie.app.learning_from_the_past import PastExperiments
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Basis, Observatory, Placed
+from embellie.app.pseudonyms import FILE as SALTS_FILE
+from embellie.app.pseudonyms import Pseudonyms
 from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates
 from embellie.app.standing_question import StandingQuestion
@@ -65,9 +67,12 @@ class Newsroom:
         self.scored: AggregateReader = scorecards_from(config, self.data, here=self.analysis)
         """What scorecards are computed from."""
         serve_models_from(self.data)
+        self._pseudonyms = Pseudonyms(self.data / SALTS_FILE, salted=salted_sites(config), now=clock())
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
-        self._live = LiveFolds(log, self.sites, stable=stable, clock=clock, scenarios=self._scenarios.values())
+        self._live = LiveFolds(
+            log, self.sites, stable=stable, clock=clock, scenarios=self._scenarios.values(), mark_of=log.marks.known
+        )
         self.started = Start(sequence=0, taken=0, folded=0, seconds=0.0)
         """How what is in memory came about."""
         self._slates = Slates(self._live, scenarios=self._scenarios)
@@ -145,7 +150,7 @@ class Newsroom:
             UnknownName: The site or the placement does not exist.
             Busy: The log cannot keep up.
         """
-        return self._slates.answer(request)
+        return self._slates.answer(self._pseudonyms.request(request))
 
     def evaluate(self, request: SlateRequest, name: str = "", *, expose: bool = False) -> list[Evaluation]:
         """Tell which variant a reader has of an experiment, or of all; with `expose`, the reader meets it now.
@@ -154,7 +159,7 @@ class Newsroom:
             UnknownName: The site or the experiment does not exist.
             Busy: The log cannot keep up.
         """
-        return self._slates.evaluate(request, name, expose=expose)
+        return self._slates.evaluate(self._pseudonyms.request(request), name, expose=expose)
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would for a request; nothing is put in the log.
@@ -178,7 +183,7 @@ class Newsroom:
         profiling = self.site(site).profiling
         sender = Sender(site=site, public=public, simulated=self.simulated, profiling=profiling)
         events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
-        return self._live.submit(events, rejected)
+        return self._live.submit(self._pseudonyms.events(events), self._pseudonyms.rejected(rejected))
 
     def publish(self, site: str, articles: Sequence[Article]) -> "Future[Receipt]":
         """Put articles that are new or changed in the log; those already so are counted as duplicates."""

@@ -41,6 +41,7 @@ class Slates:
             Busy: The log cannot keep up.
         """
         site, live = request.site, self._live
+        request = live.erased.nameless(request)
         snapshot = live.snapshot(site)
         request = permitted(request, snapshot.site)
         with live.lock:
@@ -62,7 +63,7 @@ class Slates:
             Busy: The log cannot keep up.
         """
         snapshot, known = self._live.snapshot(request.site), self._live.operations(request.site).experiments
-        request = permitted(request, snapshot.site)
+        request = self._live.erased.nameless(permitted(request, snapshot.site))
         if name and name not in known:
             raise unknown_name("experiment", name[:80], known)
         asked = [known[name]] if name else list(known.values())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from embellie.app.building import scenario_releases, serve_models_from
 from embellie.app.config import read_config, sites_of
+from embellie.app.erased_readers import Erased
 from embellie.app.kept_signals import signals_of_log
 from embellie.app.own_process import run_aside
 from embellie.app.warm_start import ENOUGH, FILE, Start, about, fold_log, keep, why_not
@@ -60,7 +61,8 @@ def keep_state(project: Path) -> Kept:
     serve_models_from(data)
     with SqliteLog(data / LOG_FILE) as log:
         signals = signals_of_log(log, sites, scenario_releases(config).values())
-        state, exposed, start = fold_log(log, sites=sites, signals=signals, file=data / FILE)
+        erased = Erased(log.marks.known)
+        state, exposed, start = fold_log(log, sites=sites, signals=signals, file=data / FILE, erased=erased)
         # Written also when nothing came since: its age tells when it was last known to be right.
         if start.sequence:
             keep(data / FILE, log, state=state, exposed=exposed, sequence=start.sequence, sites=sites)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from embellie.app.erased_readers import Erased, nobody
 from embellie.app.kept_signals import watched_kinds
 from embellie.app.known_exposures import KnownExposures
 from embellie.domain.errors import EmbellieError
@@ -60,6 +61,7 @@ def fold_log(
     signals: Iterable[type[Signal]],
     file: Path | None = None,
     bounds: Bounds | None = None,
+    erased: Erased | None = None,
     now: Callable[[], float] = time.perf_counter,
 ) -> tuple[State, KnownExposures, Start]:
     """Fold a log as far as it goes, from where a state file ends, or from its beginning; the outcome is the same, bit for bit.
@@ -70,6 +72,7 @@ def fold_log(
         signals: What the state is to remember.
         file: The state file. One that is absent, damaged, or not of this log, these sites and this code does not serve.
         bounds: What the state keeps at most.
+        erased: Gets to know who was erased; none can be told by their marks without it.
         now: Tells seconds.
     """
     began, signals = now(), tuple(signals)
@@ -83,12 +86,23 @@ def fold_log(
             refused = f"It does not hold what it should: {error!r}."
         if refused:
             state, exposed = State(signals=signals, bounds=bounds), KnownExposures()
+    erased = erased or Erased(nobody)
+    # What was taken up holds what the log held then: who was erased since may be in it.
+    erased.alive = taken > 0
+    if taken:
+        for sequence, event in log.scan(kinds=("erasure",)):
+            if sequence <= taken:
+                erased.note(event)
     last, folded = log.last(), 0
     for sequence, event in log.scan(after=taken, kinds=(*FOLDED, *watched_kinds(signals))):
         last, folded = max(last, sequence), folded + 1
-        if event.site in sites:
-            state.apply(event)
-            fold_exposure(exposed, event)
+        if event.site not in sites:
+            continue
+        told = erased.forget(event, state, exposed) if isinstance(event.body, Erasure) else event
+        if told is not None:
+            state.apply(told)
+            fold_exposure(exposed, told)
+    erased.alive = True
     start = Start(sequence=max(last, taken), taken=taken, folded=folded, seconds=now() - began, refused=refused)
     return state, exposed, start
 

@@ -254,7 +254,8 @@ def quarantine(*, site: str, limit: int, data: Path, as_json: bool) -> None:
 
 
 def _print_ledger(document: dict[str, Any]) -> None:
-    names = ("received", "accepted", "duplicates", "quarantined")
+    names = ["received", "accepted", "duplicates", "quarantined"]
+    names += [name for name in ("erased", "refused") if document["total"][name]]
     width = max([len("site"), len("total"), *(len(row["site"]) for row in document["rows"])])
     click.echo(f"{'site':{width}}  {'hour':20}" + "".join(f"  {name:>12}" for name in names))
     for row in document["rows"]:
@@ -277,3 +278,14 @@ def _progress(label: str, unit: str) -> Iterator[Callable[[int, int], None] | No
             bar.update(done - bar.pos)
 
         yield tell
+
+
+def _add_others() -> None:
+    """Add what has a file of its own."""
+    from embellie.cli import log_backup, log_retain
+
+    for each in (log_retain.command, log_backup.backup, log_backup.restore):
+        command.add_command(each)
+
+
+_add_others()

@@ -14,6 +14,7 @@ from embellie.app.json_lines import write_json_lines
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
+from embellie.app.retaining import retain_until
 from embellie.app.state_keeping import keep_state_until
 from embellie.app.syncing import sync_until
 from embellie.app.training_job import train_until
@@ -130,6 +131,7 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
         threading.Thread(target=_gates_until, args=(newsroom, stopped), name="embellie-gates", daemon=True),
         threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
         threading.Thread(target=_keep_state_until, args=(newsroom, stopped), name="embellie-state", daemon=True),
+        threading.Thread(target=_retain_until, args=(newsroom, stopped), name="embellie-retention", daemon=True),
         threading.Thread(target=_train_until, args=(newsroom, stopped), name="embellie-training", daemon=True),
     ]
     for thread in threads:
@@ -152,6 +154,10 @@ def _keep_state_until(newsroom: Newsroom, stopped: threading.Event) -> None:
 
 def _train_until(newsroom: Newsroom, stopped: threading.Event) -> None:
     train_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
+
+
+def _retain_until(newsroom: Newsroom, stopped: threading.Event) -> None:
+    retain_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
 
 
 def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:

@@ -57,6 +57,15 @@ class Histories:
         if len(self._withdrawn) > self._most_readers:
             self._withdrawn.popitem(last=False)
 
+    def erase(self, reader: str) -> None:
+        """Drop a reader's history, and that they withdrew."""
+        self._read.pop(reader, None)
+        self._withdrawn.pop(reader, None)
+
+    def readers(self) -> set[str]:
+        """Name all of whom something is kept."""
+        return self._read.keys() | self._withdrawn.keys()
+
     def of(self, reader: str) -> dict[int, int]:
         """Return a reader's articles (row → time in µs), the latest read last; empty when unknown."""
         history = self._read.get(reader, _NOTHING)

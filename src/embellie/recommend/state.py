@@ -31,6 +31,14 @@ SNAPSHOT = 1
 HEARD = (Article, Read, Click, ConsentChange, Erasure)
 """The kinds that `SiteState.heard` counts: all that may change a ranking. An article told again does not count again."""
 
+_HEARD_KINDS = frozenset(body.kind for body in HEARD)
+
+
+def heard_in(removed: Mapping[str, int]) -> int:
+    """Count those among removed events, told by kind, that `SiteState.heard` had counted."""
+    return sum(count for kind, count in removed.items() if kind in _HEARD_KINDS)
+
+
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
 
@@ -110,7 +118,9 @@ class SiteState:
             case ConsentChange(reader=reader, state=consent):
                 if consent != "profiling":
                     self._forget(reader, at)
-            case Erasure(reader=reader):
+            case Erasure(reader=reader, removed=removed):
+                # What was taken out of the log had been heard before: `heard` goes on from where it was.
+                self.heard += heard_in(removed)
                 self._forget(reader, at)
             case _:
                 pass
@@ -160,6 +170,15 @@ class SiteState:
             if len(self._visits) > self._bounds.visits:
                 self._leave(next(iter(self._visits)))
         return visit.rows
+
+    def readers(self) -> set[str]:
+        """Name the readers of whom a history, a visit or a withdrawal is kept."""
+        return self.histories.readers() | self._visits_of.keys()
+
+    def erase(self, reader: str) -> None:
+        """Forget a reader wholly, that they ever withdrew too: nothing of theirs can come any more."""
+        self._forget(reader, 0)
+        self.histories.erase(reader)
 
     def _forget(self, reader: str, at: int) -> None:
         if not reader:

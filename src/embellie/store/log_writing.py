@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -126,12 +126,17 @@ def _unwritable(event: Event, place: int, error: Exception) -> Rejected:
     return Rejected(index=place, payload=repr(event), reason=reason, at="$", site=event.site)
 
 
-def write(connection: sqlite3.Connection, batches: Sequence[Batch]) -> list[Receipt]:
-    """Write batches in one transaction, durable when this returns."""
+Refusal = Callable[[sqlite3.Connection, Batch], tuple[Batch, int]]
+"""Takes out of a batch what may not be written, and counts it; returns the rest, and how many those were."""
+
+
+def write(connection: sqlite3.Connection, batches: Sequence[Batch], *, refusal: Refusal | None = None) -> list[Receipt]:
+    """Write batches in one transaction, durable when this returns; `refusal` comes first, in the same transaction."""
     ledger = Ledger()
     connection.execute("BEGIN IMMEDIATE")
     try:
-        receipts = [_write_batch(connection, batch, ledger) for batch in batches]
+        admitted = [refusal(connection, batch) if refusal else (batch, 0) for batch in batches]
+        receipts = [_write_batch(connection, batch, ledger, refused=refused) for batch, refused in admitted]
         ledger.write(connection)
         connection.execute("COMMIT")
     except BaseException:
@@ -141,27 +146,28 @@ def write(connection: sqlite3.Connection, batches: Sequence[Batch]) -> list[Rece
     return receipts
 
 
-def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger) -> Receipt:
+def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *, refused: int) -> Receipt:
     for each in batch.rejected:
         quarantine(connection, each, received_at=batch.received_at)
         ledger.add(_clean(each.site), batch.received_at, received=1, quarantined=1)
     if _write_all_new(connection, batch.rows):
         for row in batch.rows:
             ledger.add(row[0], row[4], received=1, accepted=1)
-        return Receipt(accepted=tuple(batch.events), duplicates=0, quarantined=tuple(batch.rejected))
+        aside = tuple(batch.rejected)
+        return Receipt(accepted=tuple(batch.events), duplicates=0, quarantined=aside, refused=refused)
     accepted: list[Event] = []
-    refused = list(batch.rejected)
+    put_aside = list(batch.rejected)
     duplicates = 0
     for event, row, place in zip(batch.events, batch.rows, batch.places, strict=True):
         conflict = write_one(connection, row, ledger)
         if conflict is None:
             accepted.append(event)
         elif conflict:
-            refused.append(_conflicting(connection, event, place, conflict))
+            put_aside.append(_conflicting(connection, event, place, conflict))
             ledger.add(row[0], row[4], received=1, quarantined=1)
         else:
             duplicates += 1
-    return Receipt(accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(refused))
+    return Receipt(accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(put_aside), refused=refused)
 
 
 def _write_all_new(connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:

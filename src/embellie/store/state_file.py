@@ -59,6 +59,15 @@ def write_state(path: Path, snapshot: Mapping[str, Any], *, sequence: int, about
         ) from None
 
 
+def is_state(path: Path) -> bool:
+    """Tell whether a file is such a snapshot, whole or not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MARK)) == _MARK
+    except OSError:
+        return False
+
+
 def read_state(path: Path) -> tuple[Mapping[str, Any], int]:
     """Read a snapshot and the number of the last event in it.
 

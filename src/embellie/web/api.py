@@ -14,8 +14,11 @@ import anyio.to_thread
 import msgspec
 
 from embellie.app.deciding import verdict_document
+from embellie.app.erasing import erase_reader, erasure_document
 from embellie.app.health import health_of
 from embellie.app.intake import body_from
+from embellie.app.log_keeping import place_of
+from embellie.app.reader_data import reader_document
 from embellie.app.releasing import experiment_document, release_document, rollout_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
 from embellie.domain.article import Article, is_link
@@ -33,6 +36,7 @@ from embellie.web.messages import (
     ArticleBatch,
     ArticlesAnswer,
     ConcernAnswer,
+    ErasureAnswer,
     EventBatch,
     ExperimentsAnswer,
     HealthAnswer,
@@ -42,6 +46,8 @@ from embellie.web.messages import (
     PublishedAnswer,
     Quarantined,
     QuestionAnswer,
+    ReaderAnswer,
+    ReaderQuery,
     Reason,
     ReceiptAnswer,
     ReleaseAnswer,
@@ -169,6 +175,7 @@ async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
         accepted=accepted,
         duplicates=receipt.duplicates,
         quarantined=[Quarantined(index=one.index, reason=one.reason, at=one.at) for one in receipt.quarantined],
+        refused=receipt.refused,
     )
 
 
@@ -228,6 +235,34 @@ def rule(ask: Ask[SiteQuery, dict[str, Any]]) -> RulesAnswer:
     assert isinstance(written, Rule)  # noqa: S101 -- what the kind means
     ask.newsroom.file(site, replace(written, by=ask.caller.name or written.by))
     return RulesAnswer(site=site, rules=list(ask.newsroom.rules(site)))
+
+
+# readers
+
+
+def reader(ask: Ask[ReaderQuery, None]) -> Any:
+    """Give all that is kept of a reader."""
+    newsroom = ask.newsroom
+    return reader_document(
+        place_of(newsroom.folder), ask.path["id"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+    )
+
+
+def forget(ask: Ask[ReaderQuery, None]) -> Reply:
+    """Erase a reader everywhere, and tell the proof; 500 when anything is left."""
+    newsroom = ask.newsroom
+    report = erase_reader(
+        place_of(newsroom.folder), ask.path["id"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+    )
+    return Reply(msgspec.json.encode(erasure_document(report)), "application/json", status=200 if report.gone else 500)
+
+
+def _named_site(ask: Ask[ReaderQuery, None]) -> str:
+    """Check the site that is named; `""` is all of them."""
+    named = ask.query.site
+    if named and named not in ask.newsroom.sites:
+        raise unknown_name("site", named[:80], ask.newsroom.sites, at="?site")
+    return named
 
 
 # measure
@@ -338,6 +373,8 @@ def ledger(ask: Ask[NoQuery, None]) -> LedgerAnswer:
             accepted=row.accepted,
             duplicates=row.duplicates,
             quarantined=row.quarantined,
+            erased=row.erased,
+            refused=row.refused,
         )
         for row in ask.newsroom.ledger()
     ]
@@ -453,6 +490,10 @@ TABLE: tuple[Call, ...] = (
          summary="The editorial rules that hold now."),
     Call(method="POST", path="/v1/rules", handler=rule, role="editor", query=SiteQuery, body=Rule,
          answer=RulesAnswer, summary="Write or replace an editorial rule."),
+    Call(method="GET", path="/v1/readers/{id:path}", handler=reader, role="operator", query=ReaderQuery,
+         answer=ReaderAnswer, summary="All that is kept of a reader."),
+    Call(method="DELETE", path="/v1/readers/{id:path}", handler=forget, role="operator", query=ReaderQuery,
+         answer=ErasureAnswer, summary="Erase a reader everywhere, at once; answers with the proof."),
     Call(method="GET", path="/v1/experiments", handler=experiments, query=SiteQuery, answer=ExperimentsAnswer,
          summary="The experiments, running ones first."),
     Call(method="GET", path="/v1/experiments/{name:path}/series", handler=scorecard_series, query=SeriesQuery,

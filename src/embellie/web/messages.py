@@ -156,6 +156,7 @@ class ReceiptAnswer(_Out, frozen=True, kw_only=True):
     accepted: int
     duplicates: int
     quarantined: list[Quarantined]
+    refused: int = 0
 
 
 class PublishedAnswer(_Out, frozen=True, kw_only=True):
@@ -324,7 +325,7 @@ class RulesAnswer(_Out, frozen=True, kw_only=True):
 
 
 class LedgerLine(_Out, frozen=True, kw_only=True):
-    """One site and hour: received = accepted + duplicates + quarantined."""
+    """One site and hour: received = accepted + duplicates + quarantined; `erased` of them are no longer kept."""
 
     site: str
     hour: datetime
@@ -332,6 +333,8 @@ class LedgerLine(_Out, frozen=True, kw_only=True):
     accepted: int
     duplicates: int
     quarantined: int
+    erased: int = 0
+    refused: int = 0
 
 
 class LedgerAnswer(_Out, frozen=True, kw_only=True):
@@ -340,6 +343,36 @@ class LedgerAnswer(_Out, frozen=True, kw_only=True):
     schema: Literal["embellie/ledger/1"] = "embellie/ledger/1"
     balanced: bool
     rows: list[LedgerLine]
+
+
+class ReaderQuery(_In, frozen=True, kw_only=True):
+    """Which site; all of them when none is named."""
+
+    key: str = ""
+    site: str = ""
+
+
+class ReaderAnswer(_Out, frozen=True, kw_only=True):
+    """All that is kept of a reader: their events, and what was put aside that names them."""
+
+    schema: Literal["embellie/reader/1"] = "embellie/reader/1"
+    reader: str
+    sites: list[str]
+    as_of: datetime
+    events: list[dict[str, Any]]
+    put_aside: list[dict[str, Any]]
+
+
+class ErasureAnswer(_Out, frozen=True, kw_only=True):
+    """An erasure and its proof: records before and after by place, and the files searched for what may be left."""
+
+    schema: Literal["embellie/erasure/1"] = "embellie/erasure/1"
+    gone: bool
+    sites: list[dict[str, Any]]
+    kept_on: list[str]
+    state_files_removed: int
+    files: dict[str, Any]
+    seconds: float
 
 
 class TokenAnswer(_Out, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from embellie.web.login import Login
 from embellie.web.metrics_text import Tally
 from embellie.web.openapi import document
 from embellie.web.problems import Problem, problem
+from embellie.web.readers_page import ReadersPage
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -88,6 +89,7 @@ def create_app(
     ]
     routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     routes += Login(newsroom, door).routes()
+    routes += ReadersPage(newsroom).routes()
     routes += [_guarded(route, door) for route in dashboard.routes()]
     if newsroom.simulated:
         from embellie.web import gazette_pages
