@@ -27,10 +27,6 @@ settings = { model = "by-hand" }
 policy = "exploring"
 settings = { epsilon = 0.5 }
 
-[scenarios.drawn]
-policy = "thompson"
-settings = { policy = "ranker" }
-
 [scenarios.both]
 policy = "interleaved"
 settings = { first = "popular", second = "ranker" }
@@ -38,7 +34,7 @@ settings = { first = "popular", second = "ranker" }
 [scenarios.section]
 policy = "same_section"
 """
-VARIANTS = "{ status_quo = 1, heuristic = 1, ml = 1, curious = 1, drawn = 1, both = 1, section = 1 }"
+VARIANTS = "{ status_quo = 1, heuristic = 1, ml = 1, curious = 1, both = 1, section = 1 }"
 
 
 class ByHand:
@@ -87,7 +83,7 @@ def test_what_was_served_on_is_what_replay_finds(log):
     """For every policy that shows something, every feature of every article shown is the same to the last bit."""
     found = check_features(lambda: log)
     assert found.ok, str(found)
-    assert set(found.policies) == {"affinity", "ranker", "exploring", "thompson", "interleaved", "same_section"}
+    assert set(found.policies) == {"affinity", "ranker", "exploring", "interleaved", "same_section"}
     assert min(found.policies.values()) > 50
 
 
