@@ -8,17 +8,10 @@ import pytest
 from embellie.app.demo import PLACEMENT, SITE, START, write_project
 from embellie.app.newsroom import Newsroom
 from embellie.app.traffic import SimulatedClock, Traffic
-from embellie.domain.site import Placement
-from embellie.domain.slate import SlateRequest
-from embellie.recommend.built_in import build_policy
-from embellie.recommend.editorial import apply_rules
 from embellie.recommend.feature_checks import check_features
 from embellie.recommend.features import names_of
 from embellie.recommend.learning import training_from_log
 from embellie.recommend.ranker import load_models_with
-from embellie.recommend.signals import signals_of
-from embellie.recommend.state import State
-from embellie.recommend.stories import Stories
 from embellie.sandbox.newspaper import Calendar
 from embellie.sandbox.readers import Readership, Temperament
 
@@ -34,10 +27,6 @@ settings = { model = "by-hand" }
 policy = "exploring"
 settings = { epsilon = 0.5 }
 
-[scenarios.drawn]
-policy = "thompson"
-settings = { policy = "ranker" }
-
 [scenarios.both]
 policy = "interleaved"
 settings = { first = "popular", second = "ranker" }
@@ -45,7 +34,7 @@ settings = { first = "popular", second = "ranker" }
 [scenarios.section]
 policy = "same_section"
 """
-VARIANTS = "{ status_quo = 1, heuristic = 1, ml = 1, curious = 1, drawn = 1, both = 1, section = 1 }"
+VARIANTS = "{ status_quo = 1, heuristic = 1, ml = 1, curious = 1, both = 1, section = 1 }"
 
 
 class ByHand:
@@ -94,7 +83,7 @@ def test_what_was_served_on_is_what_replay_finds(log):
     """For every policy that shows something, every feature of every article shown is the same to the last bit."""
     found = check_features(lambda: log)
     assert found.ok, str(found)
-    assert set(found.policies) == {"affinity", "ranker", "exploring", "thompson", "interleaved", "same_section"}
+    assert set(found.policies) == {"affinity", "ranker", "exploring", "interleaved", "same_section"}
     assert min(found.policies.values()) > 50
 
 
@@ -116,32 +105,3 @@ def test_a_running_newsroom_is_learnt_from(log):
     assert len(training) > 50
     assert 0 < (training.labels > 0).sum() < 0.5 * len(training.labels)
     assert np.isfinite(training.features).all()
-
-
-def test_a_slate_drawn_by_chance_can_be_told_again(log):
-    """The log gives each slate of `thompson` as it was drawn: the same articles, places and propensities.
-
-    Compared where the log holds, before the slate, what was known when it was made. `as_of` does not count impressions: where
-    some were written while the slate was being made, it cannot be told again; that is rare, and any other difference is not.
-    """
-    load_models_with(lambda _: ByHand())
-    policy = build_policy("thompson", {"policy": "ranker"})
-    state, spot = State(signals=(*signals_of([policy]), Stories)), Placement(placement=PLACEMENT)
-    same = told = 0
-    for event in log:
-        body = event.body
-        known = event.kind == "served" and body.as_of == state.site(SITE).heard
-        if known and body.policy == "thompson" and body.items:
-            request = SlateRequest(
-                site=SITE, placement=PLACEMENT, n=4, now=event.at, article=body.article, reader=body.reader,
-                visit=body.visit, consent=event.consent, visit_articles=body.visit_articles,
-            )  # fmt: skip
-            again = apply_rules(policy(request, state), request=request, state=state, rules=(), placement=spot)
-            told += 1
-            same += [(one.article, one.propensity) for one in again] == [
-                (one.article, one.propensity) for one in body.items
-            ]
-        state.apply(event)
-    load_models_with(None)
-    assert told > 15
-    assert same >= 0.7 * told

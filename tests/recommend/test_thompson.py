@@ -264,3 +264,44 @@ def test_its_log_values_another_policy():
             held[name] += one.low <= truth <= one.high
     assert min(held.values()) >= 88, held
     assert np.mean(target / propensity) == pytest.approx(1, abs=0.03)
+
+
+def test_a_live_run_is_told_again():
+    """Slates made while impressions and clicks come in: a replay of the log draws each as it was, propensities included."""
+    policy, rng = Thompson(draws=30), np.random.default_rng(4)
+    live = State(signals=signals_of([policy])).fold(gazette())
+    log = gazette()
+
+    def tell(at, body):
+        log.append(Event(id=f"e{len(log)}", site=SITE, at=at, body=body))
+        live.apply(log[-1])
+
+    def drawn(request, view):
+        return [(item.article, item.propensity) for item in policy(request, view)[:4]]
+
+    def asked(number):
+        return replace(REQUEST, now=NOW + timedelta(minutes=number), reader=f"r{number % 7}", visit="")
+
+    shown = []
+    for number in range(120):
+        request = asked(number)
+        shown.append(drawn(request, live))
+        items = tuple(
+            SlateItem(article=article, position=place, propensity=propensity, reason="because")
+            for place, (article, propensity) in enumerate(shown[-1], 1)
+        )
+        slate = Slate(
+            slate_id=f"s{number}", placement="bottom", reader=request.reader, visit="", article="", variant="",
+            release="", policy="thompson", items=items,
+        )  # fmt: skip
+        tell(request.now, slate)
+        for item in items[: rng.integers(5)]:
+            body = Click if rng.random() < 0.2 else Impression
+            tell(request.now, body(slate_id=slate.slate_id, article=item.article, position=item.position))
+    replayed, again = State(signals=signals_of([policy])), []
+    for event in log:
+        if isinstance(event.body, Slate):
+            again.append(drawn(asked(len(again)), replayed))
+        replayed.apply(event)
+    assert again == shown
+    assert len({tuple(slate) for slate in shown}) > 100
