@@ -86,7 +86,7 @@ def fold_log(
             refused = f"It does not hold what it should: {error!r}."
         if refused:
             state, exposed = State(signals=signals, bounds=bounds), KnownExposures()
-    erased = erased or Erased(nobody)
+    erased = Erased(nobody) if erased is None else erased  # an empty one is false
     # What was taken up holds what the log held then: who was erased since may be in it.
     erased.alive = taken > 0
     if taken:

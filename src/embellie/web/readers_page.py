@@ -66,6 +66,8 @@ GROUNDS: Mapping[str, tuple[str, str]] = {
                     "Deux méthodes composent une liste à tour de rôle ; on note de quel côté vous penchez."),
     "exploring": ("The list of another method; now and then its best articles are drawn by chance.",
                   "La liste d’une autre méthode ; de temps à autre, ses meilleurs articles sont tirés au sort."),
+    "thompson": ("The list of another method, in which articles move up and down by chance, the more so the less is known of how often they are opened.",
+                 "La liste d’une autre méthode, où les articles montent et descendent au hasard, d’autant plus qu’on sait peu combien ils sont ouverts."),
 }  # fmt: skip
 """What each policy goes by, for a reader: its main parameters, the weightiest first."""
 
