@@ -556,6 +556,9 @@ class FakeNewsroom:
             for number, body in enumerate(bodies)
         ]
 
+    def resting(self, site: str) -> Sequence[tuple[str, str]]:
+        return []
+
     def rules(self, site: str) -> Sequence[Rule]:
         if self.empty:
             return ()

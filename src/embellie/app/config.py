@@ -27,13 +27,14 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named spot of a page; `section_cap` 0 means no cap, `max_age_hours` 0 means no limit of age.
 
-    `one_per_story` keeps the same story from being told twice.
+    `one_per_story` keeps the same story from being told twice; a policy slower than `budget_ms` time and again rests for a while.
     """
 
     slots: int = 4
     section_cap: int = 2
     max_age_hours: float = 0.0
     one_per_story: bool = True
+    budget_ms: Annotated[float, msgspec.Meta(ge=0)] = 200.0
 
 
 def _default_placements() -> dict[str, PlacementConfig]:
@@ -237,6 +238,7 @@ def _site(name: str, site: SiteConfig) -> Site:
             section_cap=one.section_cap,
             max_age_hours=one.max_age_hours,
             one_per_story=one.one_per_story,
+            budget_ms=one.budget_ms,
         )
         for key, one in site.placements.items()
     }

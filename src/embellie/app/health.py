@@ -1,7 +1,7 @@
 """Health: what runs but not as it should, before readers notice; a server that is degraded still answers."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,25 +43,37 @@ class Health:
 
 
 def health_of(newsroom: "Newsroom") -> Health:
-    """Look at the disk, the feeds and the models."""
+    """Look at the disk, the feeds, the models, and the policies that rest."""
     free, total = disk_of(newsroom.data)
     stale = {site: stale_feeds(newsroom, site) for site in newsroom.sites}
     missing = {site: missing_models(newsroom, site) for site in newsroom.sites}
+    resting = {site: newsroom.resting(site) for site in newsroom.sites}
     return Health(
-        concerns=tuple(_concerns(free, total, stale, missing)),
+        concerns=tuple(_concerns(free, total, stale, missing, resting)),
         disk_free=free,
         feeds_stale=sum(stale.values()),
         models_missing=sum(missing.values()),
     )
 
 
-def _concerns(free: int, total: int, stale: dict[str, int], missing: dict[str, int]) -> Iterator[Concern]:
+def _concerns(
+    free: int,
+    total: int,
+    stale: dict[str, int],
+    missing: dict[str, int],
+    resting: Mapping[str, Sequence[tuple[str, str]]],
+) -> Iterator[Concern]:
     if disk_is_low(free, total):
         yield Concern("disk_low", f"{free / 1e6:.0f} MB are free for the data.", "Free some, before the log stops.")
     for site, count in stale.items():
         if count:
             yield Concern("feed_stale", f"{count} of the feeds of `{site}` have not been read for long.",
                           "See `embellie catalogue sync`.")  # fmt: skip
+    for site, names in resting.items():
+        if names:
+            told = ", ".join(f"`{name}` on {placement}" for placement, name in names)
+            yield Concern("policy_resting", f"Policies of `{site}` fail or are too slow, and others stand in: {told}.",
+                          "See the server's messages, or roll back.")  # fmt: skip
     for site, count in missing.items():
         if count:
             yield Concern("model_missing", f"{count} placements of `{site}` are served without their model.",

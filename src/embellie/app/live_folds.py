@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -27,6 +28,7 @@ from embellie.recommend.built_in import build_policy
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.features import with_features
 from embellie.recommend.state import State
+from embellie.serve.breaking import Breaker
 from embellie.serve.handling import Ranker, Snapshot
 
 FOLLOWED = (*OPERATOR_KINDS, "article", "erasure")
@@ -78,6 +80,7 @@ class LiveFolds:
         self._log = log
         self._operations = Operations(sites, stable=stable)
         self._snapshots: dict[str, Snapshot] = {}
+        self._breakers: dict[tuple[str, str, str], Breaker] = {}
         self._followed = 0
         self._refolded: frozenset[str] = frozenset()
         self._refolding: threading.Thread | None = None
@@ -207,8 +210,18 @@ class LiveFolds:
         policies = {name: self._policy(site, release) for name, release in own.releases.items()}
         # Where one policy learns from slates, those of all others are noted for it too.
         noted = any(getattr(policy, "logs_features", False) for policy in policies.values())
-        rankers = {name: self._ranker(site, own, policy, noted=noted) for name, policy in policies.items()}
-        self._snapshots[site] = self._operations.snapshot(site, rankers)
+        rankers = {name: self._ranker(site, own, name, policy, noted=noted) for name, policy in policies.items()}
+        stand_ins = {
+            name: self._ranker(site, own, name, policy, noted=noted) for name, policy in self._stand_ins(site).items()
+        }
+        self._snapshots[site] = self._operations.snapshot(site, rankers, stand_ins=stand_ins)
+
+    def _stand_ins(self, site: str) -> dict[str, Policy[State]]:
+        """List what answers where neither a release nor the stable one can: what every newspaper has."""
+        found = {"popular": build_policy("popular"), "latest": build_policy("latest")}
+        if listed := self.sites[site].editors_list:
+            found["editors"] = build_policy("status_quo", {"list": "editors"}, editors_list=listed)
+        return found
 
     def _policy(self, site: str, release: Release) -> Policy[State] | EmbellieError:
         try:
@@ -216,7 +229,9 @@ class LiveFolds:
         except EmbellieError as error:
             return error
 
-    def _ranker(self, site: str, own: SiteOperations, policy: Policy[State] | EmbellieError, *, noted: bool) -> Ranker:
+    def _ranker(
+        self, site: str, own: SiteOperations, name: str, policy: Policy[State] | EmbellieError, *, noted: bool
+    ) -> Ranker:
         if isinstance(policy, EmbellieError):
             return _failing(policy)
         state, rules = self.state, tuple(own.rules.values())
@@ -225,7 +240,27 @@ class LiveFolds:
             slate = apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
             return with_features(slate, request, state.site(request.site)) if noted else slate
 
-        return rank
+        def patiently(request: SlateRequest, placement: Placement) -> Sequence[Recommended]:
+            breaker = self._breaker(site, name, placement)
+            return breaker.call(lambda: rank(request, placement))
+
+        return patiently
+
+    def _breaker(self, site: str, name: str, placement: Placement) -> Breaker:
+        """Return what remembers how a release has done on a placement; it lasts as long as the process."""
+        key = (site, placement.placement, name)
+        found = self._breakers.get(key)
+        if found is None:
+            found = self._breakers[key] = Breaker(budget=placement.budget_ms / 1000.0, timer=time.perf_counter)
+        return found
+
+    def resting(self, site: str) -> list[tuple[str, str]]:
+        """List the releases of a site that rest now, as (placement, release): they failed, or were too slow, time and again."""
+        return [
+            (placement, name)
+            for (where, placement, name), breaker in list(self._breakers.items())
+            if where == site and breaker.rests()
+        ]
 
     def _fold_again(self) -> None:
         """Fold the log into a state that keeps what is looked at now, in a thread; one at a time."""

@@ -295,6 +295,10 @@ class Newsroom:
         """Tell each placement's stable release."""
         return self._live.operations(site).stable
 
+    def resting(self, site: str) -> Sequence[tuple[str, str]]:
+        """List the releases that rest now, as (placement, release): they failed, or were too slow, time and again."""
+        return self._live.resting(site)
+
     def rules(self, site: str) -> Sequence[Rule]:
         """List the editorial rules that hold now, on any placement."""
         found, now = self._live.operations(site).rules.values(), self.clock()

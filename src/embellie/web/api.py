@@ -108,6 +108,8 @@ async def slate(ask: Ask[SlateQuery, None]) -> SlateAnswer:
     )
     shown = newsroom.slate(request)
     ask.desk.tally.slates[site, shown.placement, shown.policy, shown.variant] += 1
+    if shown.fallback:
+        ask.desk.tally.fallbacks[site, shown.placement, shown.fallback] += 1
     return SlateAnswer(
         slate_id=shown.slate_id,
         placement=shown.placement,

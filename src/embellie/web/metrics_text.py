@@ -23,6 +23,7 @@ class Tally:
         self.events: Counter[tuple[str, str]] = Counter()
         self.lost: Counter[str] = Counter()
         self.slates: Counter[tuple[str, str, str, str]] = Counter()
+        self.fallbacks: Counter[tuple[str, str, str]] = Counter()
         self._buckets: dict[str, list[int]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
@@ -73,6 +74,14 @@ class Tally:
             (
                 ((("site", site), ("placement", placement), ("policy", policy), ("variant", variant)), count)
                 for (site, placement, policy, variant), count in self.slates.items()
+            ),
+        )
+        lines += _counter(
+            "embellie_fallbacks_total",
+            "Slates that something else than the release assigned had to answer, by what did.",
+            (
+                ((("site", site), ("placement", placement), ("by", by)), count)
+                for (site, placement, by), count in self.fallbacks.items()
             ),
         )
         for name, (purpose, value) in gauges.items():
