@@ -112,7 +112,7 @@ def fitted(folder: Path) -> str:
     from embellie.app.kept_models import models_of
     from embellie.recommend.features import names_of
     from embellie.recommend.learning import TrainingSet
-    from embellie.recommend.ranker_model import fit_ranker
+    from embellie.recommend.ranker_trees import fit_trees
 
     rng, lists, length = np.random.default_rng(5), 2000, 8
     features = rng.normal(size=(lists * length, len(names_of()))).astype(np.float32)
@@ -128,7 +128,7 @@ def fitted(folder: Path) -> str:
         feature_names=names_of(),
     )
     store = models_of(folder / "embellie-data", "gazette")
-    return store.keep(fit_ranker(training, seed=1).dump(), {}, state="accepted", now=datetime.now(UTC)).model
+    return store.keep(fit_trees(training, seed=1).dump(), {}, state="accepted", now=datetime.now(UTC)).model
 
 
 def serve(folder: Path, *, articles: int, policy: str) -> None:

@@ -43,6 +43,8 @@ def is_link(address: str) -> bool:
     >>> is_link("https://gazette.example/a"), is_link("/a"), is_link(""), is_link("javascript:alert(1)")
     (True, True, True, False)
     """
+    if address.startswith(("https://", "http://")):
+        return True
     # Browsers drop these from an address before they read its scheme.
     plain = address.translate({9: None, 10: None, 13: None}).strip("".join(map(chr, range(33)))).lower()
     return plain.startswith(("https://", "http://", "/")) or not address

@@ -35,7 +35,7 @@ def _at_least(scores: Floats, recency: Integers, k: int) -> Integers:
     """Narrow down to a few more than the `k` best: all that tie with the last of them stay in."""
     if k >= len(scores):
         return np.arange(len(scores))
-    last = _kth(scores, k)
+    last = kth_largest(scores, k)
     better, ties = np.flatnonzero(scores > last), np.flatnonzero(scores == last)
     wanted = k - len(better)
     if wanted < len(ties):
@@ -60,8 +60,17 @@ def rank_of(place: int, scores: Floats, recency: Integers, ids: Sequence[str]) -
     return before + 1
 
 
-def _kth(scores: Floats, k: int) -> float:
-    """Return the k-th largest score; of many scores, only those are sorted that a thin sample says may matter."""
+def kth_largest(scores: Floats, k: int) -> float:
+    """Return the k-th largest score; of many scores, only those are looked at closely that may matter.
+
+    Those that tie with the least never do, unless there are too few others (of most articles nobody knows anything, and a
+    partition of equal numbers is slow); of the others, a thin sample says which.
+    """
+    if len(scores) > _MANY and k * _THIN < len(scores):
+        least = scores.min()
+        scores = scores[scores > least]
+        if len(scores) < k:
+            return float(least)
     if len(scores) > _MANY and k * _THIN < len(scores):
         sample = scores[::_THIN]
         likely = scores[scores >= np.partition(sample, len(sample) - k // 4 - 1)[len(sample) - k // 4 - 1]]

@@ -4,6 +4,7 @@ import numpy as np
 
 from embellie.recommend.features import Asked
 from embellie.recommend.popularity import Floats, Integers
+from embellie.recommend.ranking import kth_largest
 
 
 def shortlist(asked: Asked, rows: Integers, *, most: int) -> Integers:
@@ -41,7 +42,7 @@ def shortlist(asked: Asked, rows: Integers, *, most: int) -> Integers:
 def _best(scores: Floats, recency: Integers, k: int) -> Integers:
     if k >= len(scores):
         return np.arange(len(scores))
-    last = np.partition(scores, len(scores) - k)[len(scores) - k]
+    last = kth_largest(scores, k)
     better, ties = np.flatnonzero(scores > last), np.flatnonzero(scores == last)
     # Sorted by place already; the stable sort by recency keeps the later row behind, so take from the end.
     ties = ties[np.argsort(recency[ties], kind="stable")][len(ties) - (k - len(better)) :]
