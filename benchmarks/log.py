@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 from embellie import __version__
 from embellie.domain.event import Event
 from embellie.store.log import SqliteLog
-from embellie.store.log_writing import prepare
+from embellie.store.log_rows import prepare
 from embellie.testing.event_log_contract import NOON, a_read
 
 BATCHES = (1, 10, 100)

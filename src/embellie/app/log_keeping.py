@@ -23,7 +23,8 @@ from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake import Exported, export
 from embellie.store.lake_manifest import read_manifest
-from embellie.store.log import FILE, Imbalance, Quarantined, Replayed, SqliteLog
+from embellie.store.log import FILE, SqliteLog
+from embellie.store.log_records import Imbalance, Quarantined, Replayed
 from embellie.store.wire import event_from_wire
 
 __all__ = ["ClickTable", "Unit", "read_clicks"]

@@ -36,7 +36,8 @@ from embellie.domain.verdict import Verdict
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.stats.shrinkage import Prior
 from embellie.store.log import FILE as LOG_FILE
-from embellie.store.log import Quarantined, SqliteLog
+from embellie.store.log import SqliteLog
+from embellie.store.log_records import Quarantined
 
 
 def utc_now() -> datetime:

@@ -37,7 +37,7 @@ from embellie.store.lake_manifest import (
     write_manifest,
 )
 from embellie.store.log_file import explain, open_for_reading
-from embellie.store.log_writing import HOUR
+from embellie.store.log_rows import HOUR
 
 if TYPE_CHECKING:
     import duckdb
