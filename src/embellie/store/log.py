@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from heapq import merge
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from embellie.store.log_file import BUSY_SECONDS, explain, open_for_reading, ope
 from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
 from embellie.store.log_rows import HOUR, Batch, Ledger, event_of, mended, prepare, quarantined_of
 from embellie.store.log_writing import write, write_ledger, write_one
+from embellie.store.own_writes import OwnWrites
 
 FILE = "log.sqlite"
 """The log's name in the data folder."""
@@ -75,6 +77,7 @@ class SqliteLog:
         self.path = Path(path)
         self._writer = open_log_file(self.path, busy_seconds=busy_seconds)
         self._writing = threading.Lock()
+        self._mine = OwnWrites()
         self._own = threading.local()
         self._readers: WeakSet[_Reader] = WeakSet()
         self._reading = threading.Lock()
@@ -123,6 +126,17 @@ class SqliteLog:
             return self._events(after, upto, "")
         streams = [self._events(after, upto, kind) for kind in wanted]
         return streams[0] if len(streams) == 1 else merge(*streams, key=itemgetter(0))
+
+    def from_elsewhere(self, *, after: int, limit: int) -> tuple[Sequence[Event], int]:
+        """Read what others have written since, at most `limit` events; and up to which number that is all."""
+        spans, upto = self._mine.others(after, self.last())
+        found: list[Event] = []
+        for first, last in spans:
+            for seq, event in islice(self._events(first - 1, last, ""), limit - len(found)):
+                found.append(event)
+                if len(found) == limit:
+                    return found, seq
+        return found, upto
 
     def tail(self, after: int, limit: int = 50_000) -> Tail:
         """Read at most `limit` events after a sequence number as parallel lists: the fast way in bulk."""
@@ -235,7 +249,7 @@ class SqliteLog:
     def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
         try:
             with self._writing:
-                return write(self._writer, batches)
+                return write(self._writer, batches, self._mine)
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
 

@@ -7,6 +7,7 @@ from embellie.domain.event import Event
 from embellie.domain.moment import micros
 from embellie.ports import Receipt, Rejected
 from embellie.store.log_rows import Batch, Ledger, Row, cells_of, clean, conflict_of, conflicting
+from embellie.store.own_writes import OwnWrites
 
 _INSERT = (
     "INSERT INTO events (site, id, kind, at, received_at, consent, schema, reader, visit, article, body)"
@@ -23,19 +24,30 @@ _LEDGER = (
 )
 
 
-def write(connection: sqlite3.Connection, batches: Sequence[Batch]) -> list[Receipt]:
-    """Write batches in one transaction, durable when this returns."""
+def write(connection: sqlite3.Connection, batches: Sequence[Batch], own: OwnWrites) -> list[Receipt]:
+    """Write batches in one transaction, durable when this returns; `own` is told which numbers they took."""
     ledger = Ledger()
     connection.execute("BEGIN IMMEDIATE")
+    written = None
     try:
+        before = _last(connection)
         receipts = [_write_batch(connection, batch, ledger) for batch in batches]
         write_ledger(connection, ledger)
+        last = _last(connection)
+        own.begin(before + 1)
         connection.execute("COMMIT")
+        written = last
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    finally:
+        own.end(written)
     return receipts
+
+
+def _last(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
 
 
 def write_ledger(connection: sqlite3.Connection, ledger: Ledger) -> None:
