@@ -236,8 +236,7 @@ class PostgresLog:
         """Write what is queued and let go of the connections. Calling it twice does no harm."""
         self._closing.set()
         self._queue.close()
-        for _ in range(READERS):
-            connection = self._readers.get()
+        for connection in [self._readers.get() for _ in range(READERS)]:
             if connection is not None:
                 connection.close()
             self._readers.put(None)
