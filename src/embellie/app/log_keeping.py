@@ -23,11 +23,12 @@ from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake import Exported, export
 from embellie.store.lake_manifest import read_manifest
-from embellie.store.log import FILE, SqliteLog
-from embellie.store.log_records import Imbalance, Quarantined, Replayed
+from embellie.store.log import FILE
+from embellie.store.log_place import LogPlace, holds_log, log_place, open_log
+from embellie.store.log_records import Imbalance, KeptLog, Quarantined, Replayed
 from embellie.store.wire import event_from_wire
 
-__all__ = ["ClickTable", "Unit", "read_clicks"]
+__all__ = ["ClickTable", "LogPlace", "Unit", "read_clicks"]
 
 Progress = Callable[[int, int], None]
 """Told how many of how many are done."""
@@ -43,7 +44,8 @@ class Place:
     Without `embellie.toml` no site is known, and a lake goes on keeping what it does.
     """
 
-    log: Path
+    log: LogPlace
+    data: Path
     sites: tuple[str, ...] = ()
     views: tuple[DailyView, ...] | None = None
 
@@ -76,9 +78,11 @@ def place_of(folder: Path) -> Place:
     """
     if (folder / CONFIG_FILE).is_file():
         config = read_config(folder)
-        return Place(log=folder / config.data / FILE, sites=tuple(config.sites), views=views_of(config))
+        data = folder / config.data
+        log = log_place(data, config.storage.log, config.storage.schema)
+        return Place(log=log, data=data, sites=tuple(config.sites), views=views_of(config))
     if (folder / FILE).is_file():
-        return Place(log=folder / FILE)
+        return Place(log=folder / FILE, data=folder)
     raise ConfigError(
         f"Neither `{CONFIG_FILE}` nor a log in this folder.",
         hint="Give the project's folder or its data folder with `--data`; `embellie init` starts a project.",
@@ -120,7 +124,7 @@ def import_clicks(
             at=str(file),
         )
     table = read_clicks(file, **columns, unit=unit, where=where)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         known = {(each.at, each.payload) for each in log.quarantined(site=site)} if table.reasons else set()
         bad = [each for each in _rejected(table.reasons, file, site) if (each.at, each.payload) not in known]
         receipts = _submit_all(log, table, bad, site=site, consent=consent, progress=progress)
@@ -134,7 +138,7 @@ def import_clicks(
 
 
 def _submit_all(
-    log: SqliteLog,
+    log: KeptLog,
     table: ClickTable,
     bad: Sequence[Rejected],
     *,
@@ -220,10 +224,10 @@ def export_log(
 
 def lake_line(place: Place) -> str:
     """Say in one line what the lake in the data folder holds of the log; `""` when there is no lake."""
-    manifest = read_manifest(place.log.parent / LAKE_FOLDER)
+    manifest = read_manifest(place.data / LAKE_FOLDER)
     if manifest is None:
         return ""
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         after = max(0, log.last() - manifest.through)
     return f"Lake: {manifest.events:,} events in {len(manifest.partitions):,} files; {after:,} came since."
 
@@ -243,7 +247,7 @@ def replay_log(place: Place, *, kinds: Collection[str] = PUBLIC_KINDS) -> Replay
         if kind not in KINDS:
             raise unknown_name("event kind", kind, KINDS)
     _require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         return log.replay(lambda each: mend(each, kinds=kinds, sites=place.sites))
 
 
@@ -270,7 +274,7 @@ def mend(quarantined: Quarantined, *, kinds: Collection[str], sites: Collection[
 def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
     """Give the conservation ledger as plain values; with `verify`, the log is counted anew."""
     _require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         rows, wrong = log.ledger(), log.verify() if verify else []
     totals = {
         name: sum(getattr(row, name) for row in rows) for name in ("received", "accepted", "duplicates", "quarantined")
@@ -307,7 +311,7 @@ def _imbalance(each: Imbalance) -> dict[str, Any]:
 def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dict[str, Any]:
     """Give the last events put aside as plain values, newest first."""
     _require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         rows = log.quarantined(site=site or None, newest=limit)
         total = log.quarantine_size(site=site or None)
     return {
@@ -329,7 +333,7 @@ def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dic
 
 
 def _require_log(place: Place) -> None:
-    if not place.log.is_file():
+    if not holds_log(place.log):
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)
         )

@@ -4,7 +4,10 @@ import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from embellie.domain.errors import EngineError
+from embellie.domain.errors import EngineError, InputError
+
+POSTGRES = ("postgresql", "postgres")
+"""The schemes of its URLs."""
 
 _SECRET = re.compile(r"((?:^|[?&;])(?:\w*password|token)=)([^&;]+)", re.IGNORECASE)
 
@@ -38,6 +41,20 @@ def place_of(url: str) -> str:
     except ValueError:  # a port that is no number, or the like: the server's answer will say so
         return "PostgreSQL"
     return f"{parts.hostname or 'localhost'}{port}{parts.path}"
+
+
+def check_log_url(url: str) -> None:
+    """Refuse a URL at which no log can be kept.
+
+    Raises:
+        InputError: With those that can.
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in POSTGRES:
+        given = f"`{scheme}` keeps no log" if separator else "The log's place is no URL"
+        raise InputError(
+            f"{given}.", hint="Write `postgresql://user@host/database`, or leave it out: a file in the data folder."
+        )
 
 
 _REFUSALS = (

@@ -358,7 +358,7 @@ class PostgresLog:
             self._readers.put(connection)
 
     def _fetch(self, connection: Any, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = connection.execute(sql, parameters).fetchall()
+        found: list[tuple[Any, ...]] = connection.execute(sql, parameters or None).fetchall()
         return found
 
     def _reader(self) -> Any:

@@ -132,8 +132,9 @@ def prepare_tables(connection: Any, url: str, schema: str) -> None:
 
 def holds_tables(connection: Any, schema: str) -> bool:
     """Whether there is a log in a schema."""
-    found = connection.execute("SELECT to_regclass(%s)", [f"{quoted(schema)}.log"]).fetchone()
-    return found[0] is not None
+    # Not `to_regclass`, which remembers within a transaction that there was none.
+    sql = "SELECT 1 FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = %s AND relname = 'log'"
+    return connection.execute(sql, [schema]).fetchone() is not None
 
 
 def check(connection: Any, url: str, schema: str) -> None:
@@ -179,19 +180,15 @@ def _create(connection: Any, url: str, schema: str) -> None:
     connection.execute(_TABLES.format(s=quoted(schema), version=VERSION))
 
 
+_PASSING = {"55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
+
+
 def is_passing(error: Exception) -> bool:
     """Whether trying again may help: the line was cut, the server restarts, or another transaction was in the way."""
-    state = str(getattr(error, "sqlstate", None) or "08")
-    return state[:2] in {"08", "40", "53"} or state in {
-        "55P03",
-        "57014",
-        "57P01",
-        "57P02",
-        "57P03",
-        "57P05",
-        "25P03",
-        "25P04",
-    }
+    state = str(getattr(error, "sqlstate", None) or "")
+    if not state:
+        return isinstance(error, (driver().OperationalError, driver().InterfaceError))
+    return state[:2] in {"08", "40", "53"} or state in _PASSING
 
 
 def explain(error: Exception, url: str) -> EmbellieError:
