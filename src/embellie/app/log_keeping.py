@@ -45,9 +45,16 @@ class Place:
     """
 
     log: LogPlace
-    data: Path
     sites: tuple[str, ...] = ()
     views: tuple[DailyView, ...] | None = None
+    data: Path | None = None
+    """The data folder, where it is not the log's own."""
+
+    @property
+    def lake(self) -> Path:
+        """Where the server keeps the log's lake."""
+        beside = self.log.parent if isinstance(self.log, Path) else Path()
+        return (self.data or beside) / LAKE_FOLDER
 
     def site(self, given: str) -> str:
         """Choose the site: the given one, or the only one there is.
@@ -80,9 +87,10 @@ def place_of(folder: Path) -> Place:
         config = read_config(folder)
         data = folder / config.data
         log = log_place(data, config.storage.log, config.storage.schema)
-        return Place(log=log, data=data, sites=tuple(config.sites), views=views_of(config))
+        own = None if isinstance(log, Path) else data
+        return Place(log=log, sites=tuple(config.sites), views=views_of(config), data=own)
     if (folder / FILE).is_file():
-        return Place(log=folder / FILE, data=folder)
+        return Place(log=folder / FILE)
     raise ConfigError(
         f"Neither `{CONFIG_FILE}` nor a log in this folder.",
         hint="Give the project's folder or its data folder with `--data`; `embellie init` starts a project.",
@@ -224,7 +232,7 @@ def export_log(
 
 def lake_line(place: Place) -> str:
     """Say in one line what the lake in the data folder holds of the log; `""` when there is no lake."""
-    manifest = read_manifest(place.data / LAKE_FOLDER)
+    manifest = read_manifest(place.lake)
     if manifest is None:
         return ""
     with open_log(place.log) as log:

@@ -31,7 +31,7 @@ from embellie.store.postgres_log_tables import (
     is_passing,
     prepare_tables,
 )
-from embellie.store.postgres_log_writing import Staged, finish, fitting, release, stage
+from embellie.store.postgres_log_writing import Staged, finish, fitting, release, stage, was_committed
 
 RETRY_SECONDS = 10.0
 READERS = 4
@@ -289,17 +289,16 @@ class PostgresLog:
         It is then written again, or refused and sent again: each id counts once.
         """
         self._down_since = self._down_since or time.monotonic()
-        until, wait = self._down_since + self._retry_seconds, _FIRST_WAIT
-        while time.monotonic() < until:
+        wait = _FIRST_WAIT
+        while True:
             try:
-                row = self._connected().execute("SELECT pg_xact_status(%s::xid8)", [staged.transaction]).fetchone()
-                if row[0] != "in progress":
-                    return bool(row[0] == "committed")
-            except (EmbellieError, driver().Error):
+                return was_committed(self._connected(), self._s, staged)
+            except (Busy, driver().Error):
                 self._writer.close()
+            if time.monotonic() + wait > self._down_since + self._retry_seconds:
+                return False
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
-        return False
 
     def _connected(self) -> Any:
         """Give the writer's connection, opened again if need be; that may help for as long as an outage lasts."""

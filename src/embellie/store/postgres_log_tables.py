@@ -8,7 +8,7 @@ from embellie.store.postgres_line import driver, first_line, hidden, place_of, r
 
 VERSION = 1
 OLDEST = 130_000
-"""The oldest PostgreSQL that will do: it can tell what became of a transaction whose answer was lost."""
+"""The oldest PostgreSQL that will do; older ones are looked after by nobody."""
 
 SCHEMA = "embellie"
 """The schema that holds the tables, when none is named."""

@@ -20,11 +20,16 @@ KEY_BYTES = 2_000
 _Key = tuple[str, str]
 
 _BEGIN = "BEGIN"
-_TURN = "SELECT last, pg_current_xact_id()::text FROM {s}.log FOR UPDATE"
+_TURN = "SELECT last FROM {s}.log FOR UPDATE"
 _COPY = "COPY {s}.events FROM STDIN"
 _KNOWN = """
 SELECT e.site, e.id, e.seq, e.kind, e.at, e.received_at, e.consent, e.schema, e.body FROM {s}.events AS e
 JOIN (SELECT k ->> 0 AS site, k ->> 1 AS id FROM json_array_elements(%s::json) AS k) AS k ON e.site = k.site AND e.id = k.id
+"""
+_KEPT = """
+SELECT count(*) FROM {s}.events AS e
+JOIN (SELECT (k ->> 0)::bigint AS seq, k ->> 1 AS site, k ->> 2 AS id FROM json_array_elements(%s::json) AS k) AS k
+ON e.seq = k.seq AND e.site = k.site AND e.id = k.id
 """
 _EARLIER = "UPDATE {s}.events SET received_at = %s WHERE seq = %s"
 _QUARANTINE = (
@@ -41,17 +46,21 @@ _LAST = "UPDATE {s}.log SET last = %s"
 
 @dataclass(slots=True)
 class Staged:
-    """A transaction that lacks only its commit: its number, the sequence numbers it took, and what to answer.
+    """A transaction that lacks only its commit: what is new, after which number, and what to answer.
 
     `others` says that not everything in it was new.
     """
 
-    transaction: str
     before: int
-    last: int
+    new: Sequence[_Key]
     receipts: list[Receipt]
     ledger: Ledger
     others: bool = False
+
+    @property
+    def last(self) -> int:
+        """The last number it takes."""
+        return self.before + len(self.new)
 
 
 @dataclass(slots=True)
@@ -152,7 +161,7 @@ def stage(connection: Any, schema: str, batches: Sequence[Batch], *, careful: bo
         connection.execute(_BEGIN)
         turn = connection.execute(_TURN.format(s=schema), prepare=True)
         connection.execute("SAVEPOINT group_of_batches")
-    before, transaction = turn.fetchone()
+    (before,) = turn.fetchone()
     keys = {(row[0], row[1]) for batch in batches for row in batch.rows}
     careful = careful or len(keys) < sum(len(batch.rows) for batch in batches)
     if not careful:
@@ -169,7 +178,7 @@ def stage(connection: Any, schema: str, batches: Sequence[Batch], *, careful: bo
         _copy(connection, schema, group)
     _put_down(connection, schema, group)
     others = any(receipt.duplicates or receipt.quarantined for receipt in receipts)
-    return Staged(transaction, before, before + len(group.new), receipts, group.ledger, others)
+    return Staged(before, list(group.new), receipts, group.ledger, others)
 
 
 def finish(connection: Any, schema: str, staged: Staged) -> None:
@@ -177,15 +186,28 @@ def finish(connection: Any, schema: str, staged: Staged) -> None:
     with connection.pipeline():
         for row in staged.ledger.rows():
             connection.execute(_LEDGER.format(s=schema), row, prepare=True)
-        if staged.last > staged.before:
+        if staged.new:
             connection.execute(_LAST.format(s=schema), [staged.last], prepare=True)
         connection.execute("COMMIT")
+
+
+def was_committed(connection: Any, schema: str, staged: Staged) -> bool:
+    """Find out whether a transaction whose answer was lost was committed: what was new in it then has its numbers.
+
+    Whoever asks takes a turn, so that by now it has ended one way or the other. (The server's own word on transactions will not
+    do: a crash may give the number of one that was lost to another.) Of one in which nothing was new it cannot be told.
+    """
+    with connection.transaction():
+        connection.execute(_TURN.format(s=schema))
+        asked = [(number, *key) for number, key in enumerate(staged.new, start=staged.before + 1)]
+        found = connection.execute(_KEPT.format(s=schema), [msgspec.json.encode(asked).decode()]).fetchone()[0]
+    return bool(asked) and found == len(asked)
 
 
 def release(connection: Any, schema: str, good: Sequence[tuple[Quarantined, Batch]]) -> tuple[list[Event], int]:
     """Move mended events out of quarantine, in one transaction: each was received once, long ago."""
     connection.execute(_BEGIN)
-    before, transaction = connection.execute(_TURN.format(s=schema)).fetchone()
+    (before,) = connection.execute(_TURN.format(s=schema)).fetchone()
     numbers = [each.number for each, _ in good]
     there = {
         row[0]
@@ -205,7 +227,7 @@ def release(connection: Any, schema: str, good: Sequence[tuple[Quarantined, Batc
     _copy(connection, schema, group)
     _put_down(connection, schema, group)
     connection.execute(f"DELETE FROM {schema}.quarantine WHERE number = ANY(%s)", [gone])
-    finish(connection, schema, Staged(transaction, before, before + len(group.new), [], group.ledger))
+    finish(connection, schema, Staged(before, list(group.new), [], group.ledger))
     return accepted, len(gone) - len(accepted)
 
 
