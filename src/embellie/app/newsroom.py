@@ -35,7 +35,7 @@ from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.stats.shrinkage import Prior
-from embellie.store.log_place import log_place, open_log
+from embellie.store.log_place import LogPlace, log_place, open_log
 from embellie.store.log_records import KeptLog, Quarantined
 
 
@@ -119,6 +119,11 @@ class Newsroom:
     def data(self) -> Path:
         """The folder of the log, the keys and what the jobs remember."""
         return self.folder / self.config.data
+
+    @property
+    def log_place(self) -> LogPlace:
+        """Where the log is kept."""
+        return log_place(self.data, self.config.storage.log, self.config.storage.schema)
 
     def close(self) -> None:
         """Finish what is queued and let go of the log."""

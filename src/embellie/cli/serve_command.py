@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +12,7 @@ import click
 from embellie.app.compacting import compact_until
 from embellie.app.config import metrics_of
 from embellie.app.keys import ROLES, Keys, Role
+from embellie.app.leading import lead_of, lead_until
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
 from embellie.app.syncing import sync_until
@@ -107,13 +109,17 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 
 @contextmanager
 def _background(newsroom: Newsroom) -> Iterator[None]:
-    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake and train models, while the server runs."""
+    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake and train models, while the server runs.
+
+    Of several servers on one log one does it; only the lake, which lies in each one's data folder, is each one's own affair.
+    """
     stopped = threading.Event()
+    jobs = [partial(sync_until, newsroom), partial(_gates_until, newsroom), partial(_train_until, newsroom)]
     threads = [
-        threading.Thread(target=sync_until, args=(newsroom, stopped), name="embellie-feeds", daemon=True),
-        threading.Thread(target=_gates_until, args=(newsroom, stopped), name="embellie-gates", daemon=True),
         threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
-        threading.Thread(target=_train_until, args=(newsroom, stopped), name="embellie-training", daemon=True),
+        threading.Thread(
+            target=lead_until, args=(lead_of(newsroom.log_place), jobs, stopped), name="embellie-lead", daemon=True
+        ),
     ]
     for thread in threads:
         thread.start()
@@ -122,7 +128,7 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
     finally:
         stopped.set()
         for thread in threads:
-            thread.join(timeout=5)
+            thread.join(timeout=8)
 
 
 def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
