@@ -95,7 +95,18 @@ def test_every_key_of_the_configuration_is_documented(struct):
     """The reference of embellie.toml names each key."""
     text = page("reference/config.md")
     tables = (
-        {"server", "sites", "scenarios", "experiments", "metrics", "rollout", "holdout", "analysis", "training"}
+        {
+            "server",
+            "sites",
+            "scenarios",
+            "experiments",
+            "metrics",
+            "rollout",
+            "holdout",
+            "analysis",
+            "storage",
+            "training",
+        }
         if struct is Config
         else set()
     )
