@@ -47,9 +47,15 @@ class Workshop:
 
     site: str
     log: LogPlace
-    data: Path
     models: ModelStore
     training: TrainingConfig
+    data: Path | None = None
+    """The data folder, where it is not the log's own."""
+
+    @property
+    def folder(self) -> Path:
+        """Where there is room for what does not fit in memory, and where the lake is."""
+        return self.data or (self.log.parent if isinstance(self.log, Path) else Path())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +180,7 @@ def _quietly(what: str, done: int, of: int) -> None:
 
 
 def _look(log: KeptLog, shop: Workshop, end: datetime, last: Run | None) -> tuple[list[TrainingCheck], frozenset[str]]:
-    data = shop.data
+    data = shop.folder
     spill = data / f"{SPILL}{os.getpid()}"
     analysis = Analysis(log, lake=data / LAKE_FOLDER, memory=MODEL_MEMORY, spill=spill)
     try:
