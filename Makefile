@@ -8,7 +8,7 @@ UV := $(BIN)/uv
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format docs docs-build bench reference widget lock clean
+.PHONY: help demo test test-all check audit format docs docs-build bench reference widget lock clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ check: $(VENV)/.dev ## Lint, format, types, locks.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@! grep -rnE 'https?://' requirements/*.txt || (echo "A lock file names an address." && false)
+
+audit: $(VENV)/bin/python ## Ask the open database of advisories about every locked version (ARGS=--required fails when it cannot be reached).
+	@$(BIN)/python requirements/audit.py $(ARGS)
 
 format: $(VENV)/.dev ## Format the code and mend what lint can mend.
 	$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format .

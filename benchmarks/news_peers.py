@@ -47,6 +47,7 @@ LEFT_OUT = {
     "status_quo": "it shows nothing",
     "interleaved": "two others drafting",
     "exploring": "another with chance in it",
+    "thompson": "another with chance in it",
 }
 KS = (5, 10, 20)
 

@@ -7,7 +7,7 @@ estimated: clicks per slot. The truth is what those policies earn when they are 
 Two worlds. In the first each slot is looked at by itself, as the estimators suppose. In the second readers look down the slate, as
 the sandbox's readers do: they stop at the first article they like, so a slot earns less below a good one, and what is supposed is not quite true.
 
-    python benchmarks/off_policy.py [--runs 100] [--visits 600] [--out FILE.json]
+    python benchmarks/off_policy.py [--runs 100] [--visits 600] [--logging POLICY] [--out FILE.json]
 """
 
 import argparse
@@ -31,13 +31,18 @@ from embellie.domain.reading import Read
 from embellie.domain.slate import SlateRequest
 from embellie.domain.unavailable import Unavailable
 from embellie.measure.off_policy_values import LoggedDecisions, policy_value
+from embellie.recommend.signals import signals_of
 from embellie.recommend.state import State
 from embellie.sandbox.newspaper import Calendar
 from embellie.sandbox.readers import Readership, Stand, Temperament
 
 SITE, SLOTS = "gazette", 4
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
-LOGGING = ("exploring?policy=affinity&epsilon=0.3&pool=20", "exploring?policy=affinity&epsilon=1&pool=12")
+LOGGING = (
+    "exploring?policy=affinity&epsilon=0.3&pool=20",
+    "exploring?policy=affinity&epsilon=1&pool=12",
+    "thompson?policy=affinity",
+)
 TARGETS = ("affinity", "affinity?pseudo_reads=40", "latest")
 TEMPERAMENT = Temperament(curiosity=0.12)
 
@@ -48,7 +53,7 @@ class StandingStill:
     def __init__(self) -> None:
         rng = np.random.default_rng(1)
         calendar, readers = Calendar(START, rng), Readership(1_500, rng, seed=1)
-        self.stand, self.state = Stand(), State()
+        self.stand, self.state = Stand(), State(signals=signals_of(map(policy_of, LOGGING)))
         issues = calendar.backlog()
         self.stand.put(issues, now=micros(START))
         for number, issue in enumerate(issues):
@@ -167,19 +172,17 @@ def truth(world, target, look, *, visits, seed=10_000):
     return mean, float(np.sqrt(((sums - mean * counts) ** 2).sum()) / counts.sum())
 
 
-def one_world(world, look, *, runs, visits):
+def one_world(world, look, *, logging, runs, visits):
     targets = {name: policy_of(name) for name in TARGETS}
     true = {name: truth(world, target, look, visits=60 * visits) for name, target in targets.items()}
     found = []
-    for logging in LOGGING:
+    for by in logging:
         values = {name: [] for name in TARGETS}
         for run in range(runs):
-            for name, decisions in logged(
-                world, policy_of(logging), targets, look, seed=run + 1, visits=visits
-            ).items():
+            for name, decisions in logged(world, policy_of(by), targets, look, seed=run + 1, visits=visits).items():
                 values[name].append(policy_value(decisions, policy=name))
         for name, made in values.items():
-            found.append(row(logging, name, true[name], made))
+            found.append(row(by, name, true[name], made))
     return found
 
 
@@ -204,7 +207,7 @@ def row(logging, name, true, made):
     return said
 
 
-def measure_all(runs: int, visits: int) -> dict:
+def measure_all(runs: int, visits: int, logging: tuple[str, ...]) -> dict:
     began = time.perf_counter()
     world = StandingStill()
     return {
@@ -214,7 +217,9 @@ def measure_all(runs: int, visits: int) -> dict:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "runs": runs,
         "visits": visits,
-        "worlds": {name: one_world(world, look, runs=runs, visits=visits) for name, look in WORLDS.items()},
+        "worlds": {
+            name: one_world(world, look, logging=logging, runs=runs, visits=visits) for name, look in WORLDS.items()
+        },
         "seconds": round(time.perf_counter() - began, 1),
     }
 
@@ -241,9 +246,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--visits", type=int, default=600)
+    parser.add_argument("--logging", action="append", help="a policy that wrote the log; all of them by default")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    found = measure_all(options.runs, options.visits)
+    found = measure_all(options.runs, options.visits, tuple(options.logging or LOGGING))
     show(found)
     if options.out:
         options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -1,9 +1,9 @@
-"""The learned ranker against the default heuristic, where the truth is known: in the sandbox. Prints a table, writes JSON when asked.
+"""The learned rankers against the default heuristic, where the truth is known: in the sandbox. Prints a table, writes JSON when asked.
 
-    python benchmarks/ranker_truth.py [--quick] [--out FILE]
+    python benchmarks/ranker_truth.py [--quick] [--world NAME] [--seed N] [--out FILE]
 
-In each world a newspaper is served by the default heuristic, exploring, for some days; a ranker is trained on that log,
-then both serve fresh readers, who make the same visits on the same draws before either. The true gain is the relative
+In each world a newspaper is served by the default heuristic, exploring, for some days; a ranker is trained on that log
+by each learner (trees and, with the extra `neural`, a network), then all serve fresh readers, who make the same visits on the same draws before either. The true gain is the relative
 difference in articles read per visit, with readers as independent units; beside it what the log alone had promised.
 
 Worlds: `tastes` as the sandbox is, readers being curious; `alike` where all readers like all sections the same and all
@@ -33,13 +33,16 @@ from embellie.recommend.evaluation import REACH95, evaluate
 from embellie.recommend.features import signals_of_features, with_features
 from embellie.recommend.learning import training_from_log
 from embellie.recommend.ranker import Ranker, load_models_with
-from embellie.recommend.ranker_model import fit_ranker, list_auc
+from embellie.recommend.ranker_model import list_auc
+from embellie.recommend.ranker_network import fit_network
+from embellie.recommend.ranker_trees import fit_trees
 from embellie.recommend.replaying import ClickLog, Protocol
 from embellie.recommend.state import State
 from embellie.sandbox.newspaper import Calendar
 from embellie.sandbox.readers import Readership, Stand, Temperament
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
+FITS = {"trees": fit_trees, "neural": fit_network}
 SITE, SLOTS, TICK = "gazette", 4, timedelta(minutes=15)
 SPOT = Placement(placement="bottom", slots=SLOTS)
 WORLDS = {
@@ -50,16 +53,20 @@ WORLDS = {
 
 
 class World:
-    """A newspaper, its readers, and a policy before them; `events` is the log, `read` the articles read per visit."""
+    """A newspaper, its readers, and a policy before them; `events` is the log, `read` the articles read per visit.
 
-    def __init__(self, world, policy, *, readers, seed):
+    With `signals`, the state keeps those, and slates carry no features.
+    """
+
+    def __init__(self, world, policy, *, readers, seed, signals=None):
         rng = np.random.default_rng(seed)
         self.calendar = Calendar(START, rng)
         self.readers = Readership(readers, rng, seed=seed, temperament=WORLDS[world])
         if world == "alike":
             self.readers.taste[:] = 1.0
             self.calendar._appeal[:] = 1.0  # noqa: SLF001 - this world has no appeal
-        self.policy, self.state = policy, State(signals=signals_of_features())
+        self.noted = signals is None
+        self.policy, self.state = policy, State(signals=signals_of_features() if self.noted else signals)
         self.stand, self.entropy = Stand(), random.Random(seed)
         self.events, self.read = [], {}
         self.slates = self.clicks = self.number = 0
@@ -112,7 +119,8 @@ class World:
         shown = apply_rules(
             self.policy(request, self.state), request=request, state=self.state, rules=(), placement=SPOT
         )
-        shown = with_features(shown, request, self.state.site(SITE))
+        if self.noted:
+            shown = with_features(shown, request, self.state.site(SITE))
         noted = next((one.features for one in shown if one.features), None)
         slate_id = f"s{self.number}"
         slate = Slate(
@@ -223,36 +231,103 @@ def verdict(true, hr_gain):
     return f"heuristics are enough: no gain to be told from nothing ({true['low']:+.2%} to {true['high']:+.2%}); {promised}"
 
 
-def study(world, *, readers, log_days, days, epsilon):
+def latency(models, matrix, *, times=400):
+    """Milliseconds of CPU to score 300 candidates, the learners taking turns."""
+    rows = np.resize(np.arange(len(matrix)), 300)
+    took = {name: [] for name in models}
+    for _ in range(times):
+        for name, model in models.items():
+            began = time.process_time()
+            model.score(matrix[rows])
+            took[name].append(1e3 * (time.process_time() - began))
+    return {
+        name: dict(zip(("p50_ms", "p99_ms"), np.percentile(one, [50, 99]), strict=True)) for name, one in took.items()
+    }
+
+
+def study(world, learners, *, readers, log_days, days, epsilon, seed):
     began = time.perf_counter()
     load_models_with(None)
     logged = World(
-        world, build_policy("exploring", {"policy": "ranker", "epsilon": epsilon, "pool": 24}), readers=readers, seed=11
+        world,
+        build_policy("exploring", {"policy": "ranker", "epsilon": epsilon, "pool": 24}),
+        readers=readers,
+        seed=11 + seed,
     ).run(log_days)
     training = training_from_log(logged.events)
     split = micros(START + timedelta(days=log_days * 0.75))
-    half = fit_ranker(training.between(0, split), seed=1)
-    promised = offline(logged, half, training, split=split)
-    model = fit_ranker(training, seed=1)
-    load_models_with(lambda _: model)
-    fresh = {
-        name: World(world, build_policy(name, settings), readers=readers, seed=23).run(days)
-        for name, settings in (("affinity", {}), ("ranker", {"model": "all"}))
-    }
-    load_models_with(None)
-    true = paired(fresh["ranker"], fresh["affinity"], after=micros(START + timedelta(days=1)))
+    after = micros(START + timedelta(days=1))
+    heuristic = World(world, build_policy("affinity"), readers=readers, seed=23 + seed).run(days)
+    models, rankers = {}, {}
+    for name in learners:
+        half = FITS[name](training.between(0, split), seed=1)
+        promised = offline(logged, half, training, split=split)
+        fitting = time.process_time()
+        model = models[name] = FITS[name](training, seed=1)
+        fitting = time.process_time() - fitting
+        load_models_with(lambda _, model=model: model)
+        fresh = World(world, build_policy("ranker", {"model": "all"}), readers=readers, seed=23 + seed).run(days)
+        load_models_with(None)
+        true = paired(fresh, heuristic, after=after)
+        rankers[name] = {
+            "offline": promised,
+            "true_gain": true,
+            "click_rate": fresh.clicks / fresh.slates,
+            "says": verdict(true, promised["hr_gain"]),
+            "fit_seconds": fitting,
+            "bytes": len(model.dump()),
+            "world": fresh,
+        }
+    between = {
+        f"{one} over {other}": paired(rankers[one]["world"], rankers[other]["world"], after=after)
+        for one in rankers for other in rankers if one == "neural" and other == "trees"
+    }  # fmt: skip
+    for one in rankers.values():
+        del one["world"]
     return {
         "world": world,
         "slates_logged": logged.slates,
         "clicks_logged": logged.clicks,
         "lists": len(training.with_contrast()),
-        "offline": promised,
-        "true_gain": true,
-        "click_rate": {name: one.clicks / one.slates for name, one in fresh.items()},
-        "says": verdict(true, promised["hr_gain"]),
-        "top_features": dict(list(model.importances().items())[:6]),
+        "rankers": rankers,
+        "between": between,
+        "latency": latency(models, training.features),
+        "heuristic_click_rate": heuristic.clicks / heuristic.slates,
+        "top_features": dict(list(models["trees"].importances().items())[:8]) if "trees" in models else {},
         "seconds": time.perf_counter() - began,
     }
+
+
+def show(one):
+    print(
+        f"{one['world']}: {one['slates_logged']} slates logged, {one['lists']} lists to learn from ({one['seconds']:.0f} s)"
+    )
+    for name, ranker in one["rankers"].items():
+        true, promised, speed = ranker["true_gain"], ranker["offline"], one["latency"][name]
+        print(
+            f" {name}: fitted in {ranker['fit_seconds']:.1f} s, {ranker['bytes'] / 1e3:.0f} kB; 300 articles in {speed['p50_ms']:.2f} ms (p99 {speed['p99_ms']:.2f})"
+        )
+        for what, key in (
+            ("order within later lists (AUC)", "list_auc"),
+            ("the same, lists drawn by chance", "drawn_list_auc"),
+        ):
+            print(f"  {what:32} ranker {promised[key]['ranker']:.3f}, affinity {promised[key]['affinity']:.3f}")
+        print(
+            f"  hits at {SLOTS} on later reads        ranker {promised['hr']['ranker']:.3f}, affinity {promised['hr']['affinity']:.3f} ({promised['hr_gain']:+.1%}, {promised['targets']} targets)"
+        )
+        print(
+            f"  true articles per visit          ranker {true['reads_per_visit']:.4f}, affinity {true['heuristic_reads_per_visit']:.4f}: {true['value']:+.2%} [{true['low']:+.2%}, {true['high']:+.2%}] over {true['visits']} visits"
+        )
+        print(
+            f"  click rate of a slate            ranker {ranker['click_rate']:.3f}, affinity {one['heuristic_click_rate']:.3f}"
+        )
+        print(f"  → {ranker['says']}")
+    for name, true in one["between"].items():
+        print(f" {name}: {true['value']:+.2%} [{true['low']:+.2%}, {true['high']:+.2%}] articles per visit")
+    print(
+        f" what the trees look at: {', '.join(f'{name} {share:.0%}' for name, share in one['top_features'].items())}",
+        flush=True,
+    )
 
 
 def main():
@@ -260,37 +335,20 @@ def main():
     parser.add_argument(
         "--quick", action="store_true", help="a tenth of the readers: shows that it runs, not what is true"
     )
+    parser.add_argument("--learner", choices=FITS, action="append", help="all by default")
     parser.add_argument("--world", choices=WORLDS, action="append")
     parser.add_argument("--readers", type=int, default=1200)
+    parser.add_argument("--seed", type=int, default=0, help="another newspaper, other readers")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []
     for world in given.world or WORLDS:
         size = {"readers": given.readers // 10 if given.quick else given.readers}
-        one = study(world, **size, log_days=5, days=4, epsilon=0.3)
+        one = study(world, given.learner or list(FITS), **size, log_days=5, days=4, epsilon=0.3, seed=given.seed)
         found.append(one)
-        true, promised = one["true_gain"], one["offline"]
-        print(
-            f"{world}: {one['slates_logged']} slates logged, {one['lists']} lists to learn from ({one['seconds']:.0f} s)"
-        )
-        print(
-            f"  order within later lists (AUC)  ranker {promised['list_auc']['ranker']:.3f}, affinity {promised['list_auc']['affinity']:.3f}"
-        )
-        print(
-            f"  the same, lists drawn by chance ranker {promised['drawn_list_auc']['ranker']:.3f}, affinity {promised['drawn_list_auc']['affinity']:.3f} ({promised['drawn_lists']} lists)"
-        )
-        print(
-            f"  hits at {SLOTS} on later reads       ranker {promised['hr']['ranker']:.3f}, affinity {promised['hr']['affinity']:.3f} ({promised['hr_gain']:+.1%}, {promised['targets']} targets)"
-        )
-        print(
-            f"  true articles per visit         ranker {true['reads_per_visit']:.4f}, affinity {true['heuristic_reads_per_visit']:.4f}: {true['value']:+.2%} [{true['low']:+.2%}, {true['high']:+.2%}] over {true['visits']} visits"
-        )
-        print(
-            f"  click rate of a slate           ranker {one['click_rate']['ranker']:.3f}, affinity {one['click_rate']['affinity']:.3f}"
-        )
-        print(f"  → {one['says']}", flush=True)
+        show(one)
     if given.out:
-        given.out.write_text(json.dumps({"schema": "embellie/ranker_truth/1", "worlds": found}, indent=1))
+        given.out.write_text(json.dumps({"schema": "embellie/ranker_truth/2", "worlds": found}, indent=1))
 
 
 if __name__ == "__main__":

@@ -28,16 +28,24 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of a batch, once durable: `accepted` lists the events that are new, in order."""
+    """What became of a batch, once durable: `accepted` lists the events that are new, in order.
+
+    `refused` counts those of readers who were erased: nothing of them is kept.
+    """
 
     accepted: tuple[Event, ...]
     duplicates: int
     quarantined: tuple[Rejected, ...]
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """One site and hour of the conservation ledger: received = accepted + duplicates + quarantined."""
+    """One site and hour of the conservation ledger: received = accepted + duplicates + quarantined.
+
+    Of those accepted or quarantined, `erased` have been removed since, with their reader or because their time was over.
+    `refused` came under the id of an erased reader; they count as never received.
+    """
 
     site: str
     hour: datetime
@@ -45,6 +53,26 @@ class LedgerRow:
     accepted: int
     duplicates: int
     quarantined: int
+    erased: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """What a log holds of one reader: events by kind, and what was put aside that names them.
+
+    `visits` are the visits that were theirs alone; `ids` those of their events.
+    """
+
+    kinds: Mapping[str, int]
+    quarantined: int
+    visits: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+    @property
+    def events(self) -> int:
+        """How many events there are, of all kinds."""
+        return sum(self.kinds.values())
 
 
 class EventLog(Protocol):
@@ -77,6 +105,25 @@ class EventLog(Protocol):
 
     def ledger(self) -> Sequence[LedgerRow]:
         """The conservation ledger, by site and hour."""
+        ...
+
+    def readers(self, site: str) -> Iterator[str]:
+        """Name the readers a site's events are of, each once, in no order."""
+        ...
+
+    def of_reader(self, site: str, reader: str) -> Iterator[tuple[int, Event]]:
+        """Read a reader's (sequence number, event) in order: those that name them, and those without a name of their visits."""
+        ...
+
+    def traces(self, site: str, reader: str) -> Traces:
+        """Count what is kept of a reader, events and what was put aside."""
+        ...
+
+    def erase(self, site: str, reader: str, *, now: datetime) -> Traces:
+        """Remove a reader's events, and what was put aside that names them, in one step; put their mark in the log.
+
+        From then on events under that id are refused. Erasing again removes what is there, and adds no second mark.
+        """
         ...
 
     def close(self) -> None:

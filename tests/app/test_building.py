@@ -13,7 +13,7 @@ from embellie.recommend.built_in import build_policy
 from embellie.recommend.features import names_of
 from embellie.recommend.learning import Lists
 from embellie.recommend.ranker import load_models_with
-from embellie.recommend.ranker_model import fit_ranker
+from embellie.recommend.ranker_trees import fit_trees
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def trained(tmp_path):
         table = rng.normal(size=(4, len(names_of()))).astype(np.float32)
         made.add(names_of(), table, [int(place == np.argmax(table[:, 0])) for place in range(4)], [1, 2, 3, 4], at=at)
     store = models_of(tmp_path, "gazette")
-    run = store.keep(fit_ranker(made.training_set(), seed=1).dump(), {}, state="accepted", now=NOON)
+    run = store.keep(fit_trees(made.training_set(), seed=1).dump(), {}, state="accepted", now=NOON)
     store.make_current(run.run)
     serve_models_from(tmp_path)
     yield tmp_path, run.model

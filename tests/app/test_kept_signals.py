@@ -3,7 +3,7 @@
 import pytest
 
 from embellie.app.building import built
-from embellie.app.kept_signals import signals_for
+from embellie.app.kept_signals import signals_for, watched_kinds
 from embellie.app.live_folds import LiveFolds
 from embellie.domain.site import Placement, Site
 from embellie.recommend.built_in import build_policy
@@ -33,3 +33,14 @@ def test_a_scenario_not_yet_declared_is_looked_after_from_the_start(tmp_path):
         live = LiveFolds(log, sites, stable="x", clock=lambda: None, scenarios=[built("content", {})])
         live.replay()
         assert live.state.signals == (Texts,)
+
+
+def test_a_log_is_read_for_slates_only_where_a_signal_follows_them():
+    """Slates, impressions and exposures are most of a log: they are read where a policy looks at click rates, else not."""
+    assert set(watched_kinds(signals_for([build_policy("thompson")], []))) == {
+        "served",
+        "impression",
+        "click",
+        "exposure",
+    }
+    assert watched_kinds(signals_for([build_policy("content")], [TOLD_ONCE])) == ()

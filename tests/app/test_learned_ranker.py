@@ -6,11 +6,18 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from embellie.app.config import TrainingConfig
+from embellie.app.kept_models import find_model, models_of
 from embellie.app.learned_ranker import LearnedRanker, settings_text
+from embellie.app.training import Workshop, train
 from embellie.domain.article import Article
+from embellie.domain.errors import EmbellieError
 from embellie.domain.event import Event
 from embellie.domain.reading import Click, Impression
 from embellie.domain.slate import Slate, SlateItem
+from embellie.recommend.ranker_model import load_ranker
+from embellie.recommend.ranker_network import RankerNetwork
+from embellie.store.log import FILE, SqliteLog
 
 pytest.importorskip("lightgbm", reason="LightGBM is not installed: the extra `ml`.")
 pytest.importorskip("embellie.recommend.learning", reason="The learned ranker is not here.")
@@ -78,3 +85,35 @@ def test_the_same_lists_and_seed_give_the_same_bytes():
     assert one == other
     assert ranker.load(one).score(lists.features).shape == (len(lists.labels),)
     assert "lightgbm" in settings_text(ranker.settings)
+
+
+def test_a_network_learns_from_the_same_lists():
+    """With the learner `neural`: the same bytes twice; the settings name the learner; either reads the other's model."""
+    pytest.importorskip("autograd", reason="autograd is not installed: the extra `neural`.")
+    ranker, lists = LearnedRanker("neural"), gather(events()).lists
+    one, other = (ranker.fit(replace(lists), seed=4).dump() for _ in range(2))
+    assert one == other
+    assert LearnedRanker("trees").load(one).score(lists.features).shape == (len(lists.labels),)
+    assert 'learner="neural"' in settings_text(ranker.settings)
+    assert "autograd" in settings_text(ranker.settings)
+
+
+def test_an_unknown_learner_is_answered_with_those_there_are():
+    """A wrong word says which are right."""
+    with pytest.raises(EmbellieError, match="tree") as error:
+        LearnedRanker("tree")
+    assert "trees" in str(error.value)
+
+
+def test_a_network_goes_through_the_registry_and_the_checks(tmp_path):
+    """It is checked, kept, and read back like trees; the log of a few hours keeps it from readers."""
+    pytest.importorskip("autograd", reason="autograd is not installed: the extra `neural`.")
+    with SqliteLog(tmp_path / FILE) as log:
+        log.submit(events(), received_at=NOON + timedelta(days=1)).result()
+    shop = Workshop(
+        site="gazette", log=tmp_path / FILE, models=models_of(tmp_path, "gazette"), training=TrainingConfig()
+    )
+    trained = train(shop, LearnedRanker("neural"), now=NOON + timedelta(days=1), keep=True)
+    assert {"floor", "heuristics", "calibration", "cost"} <= {check.check for check in trained.after}
+    assert trained.run.about["settings"]["learner"] == "neural"
+    assert isinstance(load_ranker(find_model(tmp_path, trained.run.model)), RankerNetwork)

@@ -132,6 +132,21 @@ def test_replay_gives_what_was_live(live, opened):
     assert seen(opened()) == seen(live)
 
 
+@pytest.mark.parametrize(("enough", "written"), [(3, True), (4, False)])
+def test_after_a_long_fold_the_next_start_is_warm(live, opened, monkeypatch, tmp_path, enough, written):
+    """The file is written before anyone is served; after a short fold it is not worth it."""
+    monkeypatch.setattr("embellie.app.live_folds.ENOUGH", enough)
+    live.submit(reads(0, 1)).result()
+    file = tmp_path / "state.bin"
+    cold = opened()
+    assert cold.replay(file).taken == 0
+    assert file.exists() == written
+    again = opened()
+    start = again.replay(file)
+    assert (start.taken, start.folded) == ((4, 0) if written else (0, 3))
+    assert seen(again) == seen(live)
+
+
 def test_a_release_that_cannot_be_built_stands_in_nobodys_way(live, opened):
     """Another version's policy, or a setting that has gone: the rest goes on, now and after a restart."""
     live.submit([event("o", Release(release="other-1", policy="of_another_version"))]).result()

@@ -100,7 +100,7 @@ def test_replay_accepts_what_is_now_good_and_keeps_the_rest(place):
     assert (len(done.accepted), done.still_quarantined) == (2, 3)
     assert (len(again.accepted), again.still_quarantined) == (0, 3)
     assert ledger_document(place, verify=True)["total"] == {
-        "received": 5, "accepted": 2, "duplicates": 0, "quarantined": 3,
+        "received": 5, "accepted": 2, "duplicates": 0, "quarantined": 3, "erased": 0, "refused": 0,
     }  # fmt: skip
 
 

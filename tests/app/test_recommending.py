@@ -121,7 +121,7 @@ def test_a_csv_is_evaluated(clicks, tmp_path):
         result = document["policies"][name]
         assert set(result) == {
         "hr", "ndcg", "mrr", "at", "coverage", "novelty_bits", "section_divergence", "fit_seconds", "p50_ms", "p99_ms",
-        "series",
+        "series", "normative",
     }  # fmt: skip
         for metric in ("hr", "ndcg", "mrr"):
             assert 0.0 <= result[metric]["low"] <= result[metric]["value"] <= result[metric]["high"] <= 1.0

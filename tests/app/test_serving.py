@@ -1,13 +1,19 @@
 """A reader is answered with what is live, and the log knows what they were shown."""
 
 import contextlib
+import time
 from concurrent.futures import Future
+from dataclasses import dataclass, replace
 
 import pytest
 
+from embellie.app.health import health_of
 from embellie.app.newsroom import Newsroom
 from embellie.domain.errors import Busy, EngineError, InputError
 from embellie.domain.rule import Rule
+from embellie.recommend.built_in import POLICIES
+from embellie.recommend.policies import Popular
+from embellie.serve.breaking import PATIENCE
 
 
 def test_half_the_readers_see_a_slate_and_all_are_exposed(newsroom, gazette):
@@ -84,3 +90,62 @@ def test_an_engine_that_is_down_keeps_no_reader_waiting(newsroom, gazette):
     assert newsroom.slate(gazette.request("r1")).slate_id
     with pytest.raises(EngineError):
         newsroom.scorecard("first-light")
+
+
+def test_a_site_without_profiling_profiles_nobody(folder, clock, gazette):
+    """`profiling = false`: readers who agreed to profiling get slates, and leave events, as without; the log says so."""
+    config = folder / "embellie.toml"
+    config.write_text(config.read_text().replace('languages = ["en"]', 'languages = ["en"]\nprofiling = false'))
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        gazette.publish(newsroom)
+        read = {"id": "01890a5d-ac96-774b-bcce-b302099a8057", "site": "gazette", "kind": "read", "at": "2026-03-02T08:00:00Z",
+                "consent": "profiling", "article": "a1", "reader": "r1", "visit": "v0", "engaged_seconds": 30}  # fmt: skip
+        newsroom.receive([read], site="gazette", public=True).result()
+        asked = replace(gazette.request("r1"), consent="profiling", visit="v1")
+        shown = [item.article for item in newsroom.preview(asked, "heuristic")]
+        assert shown == [item.article for item in newsroom.preview(replace(asked, reader="r2"), "heuristic")]
+        newsroom.slate(asked)
+        gazette.publish(newsroom)
+        kept = [event.consent for _, event in newsroom.log.scan(kinds=("read", "served"))]
+        assert kept == ["measurement", "measurement"]
+
+
+@dataclass(frozen=True)
+class Unwell(Popular):
+    """A policy that sleeps, or raises."""
+
+    name = "unwell"
+
+    how: str = "sleeps"
+
+    def __call__(self, request, view):
+        if self.how == "raises":
+            raise ZeroDivisionError
+        time.sleep(0.02)
+        return super().__call__(request, view)
+
+
+@pytest.mark.parametrize("how", ["sleeps", "raises"])
+def test_a_policy_that_sleeps_or_raises_soon_rests_and_readers_are_served(folder, gazette, monkeypatch, how):
+    """Three slates feel it, the others do not: something stands in, nobody is compared, and the operator is told."""
+    monkeypatch.setitem(POLICIES, "unwell", Unwell)
+    config = (folder / "embellie.toml").read_text().replace("slots = 3", "slots = 3\nbudget_ms = 10")
+    (folder / "embellie.toml").write_text(
+        f'''{config}
+[scenarios.status_quo]
+policy = "status_quo"
+[scenarios.heuristic]
+policy = "unwell"
+settings = {{ how = "{how}" }}
+'''
+    )
+    with Newsroom.open(folder, clock=gazette.clock) as newsroom:
+        gazette.publish(newsroom)
+        slates = [newsroom.slate(gazette.request(f"r{number}")) for number in range(100)]
+        concerns = [one.code for one in health_of(newsroom).concerns]
+    stood_in = [slate for slate in slates if slate.fallback]
+    felt = [slate for slate in slates if slate.policy == "unwell"]
+    assert len(felt) == (PATIENCE if how == "sleeps" else 0)
+    assert {(slate.fallback, slate.experiment, slate.policy) for slate in stood_in} == {("stable", "", "status_quo")}
+    assert len(stood_in) > 30
+    assert "policy_resting" in concerns

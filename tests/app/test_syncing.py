@@ -315,3 +315,15 @@ def test_the_servers_job_outlives_an_accident(server, newsroom, monkeypatch, cap
     sync_until(newsroom, stopped, every=0.01)
     assert len(rounds) == 3
     assert "could not be synced: unforeseen" in caplog.text
+
+
+def test_a_name_is_trusted_to_be_inside_only_where_the_site_says_so():
+    """An address that is private as written was meant; a name may be turned by whoever owns it."""
+    from embellie.app.syncing import _fetcher
+    from embellie.domain.site import Site
+
+    feeds = ("http://10.0.0.7/rss", "https://partner.example/rss")
+    careful = Site(site="s", name="S", url="https://s.example", feeds=feeds)
+    assert _fetcher(careful).trusted == {"10.0.0.7:80"}
+    inside = Site(site="s", name="S", url="https://s.example", feeds=feeds, allow_private=True)
+    assert _fetcher(inside).trusted == {"10.0.0.7:80", "partner.example:443", "s.example:443"}

@@ -106,6 +106,7 @@ def test_every_key_of_the_configuration_is_documented(struct):
             "analysis",
             "storage",
             "training",
+            "retention",
         }
         if struct is Config
         else set()

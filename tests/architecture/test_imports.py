@@ -40,7 +40,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "release": set(),
     "stats": {"numpy", "scipy"},
     "frame": {"numpy"},
-    "recommend": {"lightgbm", "numpy", "scipy"},
+    "recommend": {"autograd", "lightgbm", "numpy", "scipy"},
     "measure": set(),
     "decide": {"numpy", "scipy"},
     "sandbox": {"numpy"},

@@ -1,116 +1,26 @@
 """The widget on a page of its own, against a small server that writes down what it is sent."""
 
-import json
+import importlib.util
 import re
-import threading
-import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from embellie.domain.reading import Click, ConsentChange, Impression, Read
-from embellie.store.wire import event_from_wire
+
+_spec = importlib.util.spec_from_file_location("widget_site", Path(__file__).with_name("widget_site.py"))
+widget_site = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(widget_site)
 
 pytestmark = pytest.mark.chromium
 
-WIDGET = Path(__file__).parents[2] / "src/embellie/web/static/widget.v1.js"
 UUID7 = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-
-TAG = '<script async src="{host}/widget/v1.js" data-site="gazette" data-key="pk_test" data-placement="article-bottom" data-article="{article}" {more}></script>'
-PAGE = """<!doctype html><html lang="fr"><head><meta charset="utf-8"><title>{article}</title>{head}</head>
-<body><h1>Article {article}</h1><div style="height:{height}px">Texte</div><div id="here">{tag}</div><p id="after">Fin</p></body></html>"""
-
-
-class Site:
-    """Pages, the widget, slates and events, on one port."""
-
-    def __init__(self) -> None:
-        self.items = [
-            {"article": name, "position": place, "url": f"/{name}", "title": f"L’article {name}", "image": None,
-             "reason": "Très lu en ce moment", "propensity": 1.0}
-            for place, name in enumerate(["b", "c"], start=1)
-        ]  # fmt: skip
-        self.slate_status, self.slate_body = 200, None
-        self.event_statuses: list[int] = []
-        self.asked: list[dict[str, list[str]]] = []
-        self.received: list[dict] = []
-        self.posts: list[tuple[str, dict[str, str]]] = []
-        self.more, self.head, self.height, self.headers = "", "", 1500, {}
-
-    def page(self, article: str) -> bytes:
-        tag = TAG.format(host="", article=article, more=self.more)
-        return PAGE.format(article=article, tag=tag, head=self.head, height=self.height).encode()
-
-    def slate(self) -> bytes:
-        answer = {"schema": "embellie/slate/1", "slate_id": "s-1", "placement": "article-bottom", "items": self.items}
-        return json.dumps(answer).encode() if self.slate_body is None else self.slate_body
-
-    def take(self, body: bytes, path: str, headers: dict[str, str]) -> int:
-        self.posts.append((path, headers))
-        status = self.event_statuses.pop(0) if self.event_statuses else 202
-        if status == 202:
-            self.received += json.loads(body)["events"]
-        return status
-
-    def bodies(self, kind: type) -> list:
-        """Read the events as the log would: a wrong field is an error here."""
-        found = [event_from_wire(one) for one in self.received]
-        return [event.body for event in found if isinstance(event.body, kind)]
-
-    def wait_for(self, kind: type, page, seconds: float = 5.0) -> list:
-        until = time.monotonic() + seconds
-        while not self.bodies(kind) and time.monotonic() < until:
-            page.wait_for_timeout(50)
-        return self.bodies(kind)
-
-
-@contextmanager
-def running(site: Site):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            parts = urlsplit(self.path)
-            if parts.path == "/v1/slate":
-                site.asked.append(parse_qs(parts.query))
-                self.answer(site.slate_status, site.slate(), "application/json")
-            elif parts.path == "/widget/v1.js":
-                self.answer(200, WIDGET.read_bytes(), "text/javascript; charset=utf-8")
-            elif parts.path == "/favicon.ico":
-                self.answer(404, b"", "text/plain")
-            else:
-                self.answer(200, site.page(parts.path.strip("/")), "text/html; charset=utf-8", site.headers)
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            self.answer(site.take(body, self.path, headers), b"{}", "application/json")
-
-        def answer(self, status, body, kind, headers=None):
-            self.send_response(status)
-            for name, value in {"Content-Type": kind, "Content-Length": len(body), **(headers or {})}.items():
-                self.send_header(name, str(value))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format, *args):  # noqa: A002 -- the library's own name
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    site.address = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        server.server_close()
+RESERVE = "<style>embellie-slate { display: block; min-height: 300px }</style>"
 
 
 @pytest.fixture
 def site():
-    with running(Site()) as one:
+    with widget_site.running(widget_site.Site()) as one:
         yield one
 
 
@@ -274,7 +184,7 @@ def test_the_page_does_not_notice_a_failure(site, page, status, body):
 def test_the_server_may_be_away_and_come_back(site, page):
     """503 then 202: the events arrive, each once."""
     site.event_statuses = [503, 202]
-    site.height = 10
+    site.height, site.head = 10, RESERVE
     page.goto(f"{site.address}/a")
     assert len(site.wait_for(Impression, page, 8)) == 2
     assert len({one["id"] for one in site.received}) == len(site.received)
@@ -294,6 +204,7 @@ def test_hostile_titles_are_text(site, page):
 def test_a_strict_content_policy_is_enough(site, page):
     """No inline style or script is needed: the slate is drawn and dressed under `default-src 'self'`."""
     site.headers = {"Content-Security-Policy": "default-src 'self'; style-src 'self'"}
+    site.more = 'data-shift="allow"'
     page.goto(f"{site.address}/a")
     page.get_by_role("link").first.wait_for()
     assert (
@@ -307,10 +218,9 @@ def test_a_strict_content_policy_is_enough(site, page):
 def test_an_element_can_stand_anywhere(site, page):
     """With the tag in the head, `<embellie-slate>` is filled where it stands, with its own settings."""
     site.head = '<script async src="/widget/v1.js" data-site="gazette" data-key="pk_test" data-article="a"></script>'
-    with_element = PAGE.format(article="a", head=site.head, height=10, tag='<embellie-slate placement="side" n="1" heading="Encore"></embellie-slate>')  # fmt: skip
-    site.page = lambda _: with_element.encode()
+    site.tag = '<embellie-slate placement="side" n="1" heading="Encore"></embellie-slate>'
     page.goto(f"{site.address}/a")
-    page.get_by_role("heading", name="Encore").wait_for()
+    page.get_by_role("heading", name="Encore").wait_for(state="attached")
     assert (site.asked[0]["placement"], site.asked[0]["n"]) == (["side"], ["1"])
 
 
@@ -327,7 +237,7 @@ def test_the_keyboard_reaches_everything(site, page):
 
 def test_ids_are_time_ordered(site, page):
     """Events carry UUIDv7 ids and the time of the page, in UTC."""
-    site.height = 10
+    site.height, site.head = 10, RESERVE
     page.goto(f"{site.address}/a")
     site.wait_for(Impression, page)
     assert all(re.match(UUID7, one["id"]) and one["at"].endswith("Z") for one in site.received)

@@ -54,7 +54,8 @@ def test_json_is_one_document(project):
         name: f"embellie/{name}/1" for name in documents
     }
     assert documents["log-import"]["bad_rows"] == [{"line": 4, "reason": "`what` is empty."}]
-    assert documents["ledger"]["total"] == {"received": 3, "accepted": 2, "duplicates": 0, "quarantined": 1}
+    counted = {"received": 3, "accepted": 2, "duplicates": 0, "quarantined": 1, "erased": 0, "refused": 0}
+    assert documents["ledger"]["total"] == counted
     assert (documents["quarantine"]["total"], documents["log-replay"]["still_quarantined"]) == (1, 1)
     assert documents["log-export"]["events"] == 2
 

@@ -10,6 +10,7 @@ from embellie.cli.recommend_command import command
 from embellie.domain.article import Article
 from embellie.domain.errors import TableError
 from embellie.domain.event import Event
+from embellie.recommend.features import names_of
 from embellie.store.log import FILE, SqliteLog
 from embellie.testing.policy_contract import NOW, SITE, gazette
 
@@ -57,6 +58,25 @@ def test_evaluate_prints_a_table_with_intervals(clicks):
         assert word in done.stdout
 
 
+def test_evaluate_tells_what_readers_and_desks_get(clicks, tmp_path):
+    """Beneath the scores: fit, fragmentation, and which desk gets less than it publishes; without sections, what to give."""
+    without = run("evaluate", "--log", clicks, *COLUMNS, "--policy", "latest").stdout
+    assert "What lists give, by the first 20 places" in without
+    assert "No section is known. Give a catalogue with sections (`--catalogue`)." in without
+    known = tmp_path / "catalogue.jsonl"
+    rows = [{"article": f"a{i}", "section": ("Sport", "Culture")[i % 2]} for i in range(11)]
+    known.write_text("\n".join(map(json.dumps, rows)))
+    given = ("--log", clicks, *COLUMNS, "--catalogue", known, "--policy", "latest")
+    assert "Desks short by `latest`" in run("evaluate", *given).stdout
+    document = json.loads(run("evaluate", *given, "--json").stdout)
+    normative = document["policies"]["latest"]["normative"]
+    assert {desk["section"] for desk in normative["desks"]} == {"Sport", "Culture"}
+    assert set(normative["desks"][0]["against_published"]) == {"value", "low", "high", "p", "p_holm", "real"}
+    assert normative["lists"] == document["targets"]
+    compared = run("compare", "latest", "popular", *given[:-2]).stdout
+    assert "fragmentation" in compared
+
+
 def test_evaluate_refuses_a_missing_column(clicks):
     """A wrong column is an error that names those there are."""
     done = run("evaluate", "--log", clicks, *COLUMNS[:-1], "wen")
@@ -81,6 +101,15 @@ def test_try_prints_json(project):
         "article": "b1", "position": 1, "url": "", "title": "Une nouvelle", "section": "Sport", "reason": "latest",
         "propensity": 1.0, "score": 0,
     }  # fmt: skip
+
+
+def test_try_tells_what_is_known_of_each_article(project):
+    """`--features`: beside score and propensity, every number that a learned ranker would look at, in words and in JSON."""
+    asked = ("--project", project, "--policy", "popular", "--at", "2026-03-02T12:05:00Z", "--features")
+    items = json.loads(run("try", *asked, "--json").stdout)["items"]
+    assert all(tuple(item["features"]) == names_of() for item in items)
+    first = items[0]
+    assert f"age_hours {first['features']['age_hours']:.4g}" in run("try", *asked).stdout
 
 
 def test_try_says_when_nothing_is_shown(project):

@@ -29,7 +29,7 @@ def poisoned():
 
 @pytest.fixture
 def log(poisoned, tmp_path, monkeypatch):
-    monkeypatch.setattr(learned_ranker, "default_trainer", poisoned.SmallTrainer)
+    monkeypatch.setattr(learned_ranker, "default_trainer", lambda _: poisoned.SmallTrainer())
     events = poisoned.healthy(readers=240, days=8, seed=4)
     since = poisoned.START + timedelta(days=7)
     return poisoned.write(tmp_path, POISONS["duplicated clicks"](events, since)), since

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embellie.domain.errors import InputError
+from embellie.domain.reading import Erasure
 from embellie.domain.slate import Slate, SlateItem
 from embellie.recommend.built_in import build_policy
 from embellie.recommend.feature_checks import check_features
@@ -13,12 +14,16 @@ from embellie.recommend.features import FEATURES, Feature, signals_of_features, 
 from embellie.recommend.state import State
 
 SECTIONS = ("News", "Sport", "Culture")
+TITLES = ("Storm on the coast", "Coast guard braves the storm", "Mayor resigns", "New mayor of the coast")
 
 
 def recorded(gazette, features=FEATURES, *, late=0):
     """Serve `popular` while readers read, features noted; each slate is logged after `late` reads that it did not know."""
     policy, state = build_policy("popular"), State(signals=signals_of_features())
-    log = [gazette.publish(f"a{number}", number, section=SECTIONS[number % 3]) for number in range(12)]
+    log = [
+        gazette.publish(f"a{number}", number, section=SECTIONS[number % 3], title=TITLES[number % 4], language="en")
+        for number in range(12)
+    ]
     state.fold(log)
     waiting = []
     for number in range(40):
@@ -83,6 +88,22 @@ def test_a_leak_is_caught(gazette):
     assert "`reads_24h` differs in" in str(found)
 
 
+def test_likeness_is_compared_too(gazette):
+    """Likeness to the page and to what was read is served, not nought, and a fold that reads other texts is caught."""
+    log = recorded(gazette)
+    for name in ("like_page", "like_read"):
+        served = [
+            dict(zip(event.body.feature_names, item.features, strict=True))[name]
+            for event in log if event.kind == "served" for item in event.body.items
+        ]  # fmt: skip
+        assert any(0.0 < value < 1.0 for value in served)
+    retold = [
+        replace(event, body=replace(event.body, title="Opera opens late")) if event.id == log[4].id else event
+        for event in log
+    ]
+    assert {one.feature for one in check_features(lambda: retold).skews} == {"like_page", "like_read"}
+
+
 def test_a_skew_is_caught(gazette):
     """A feature that serving computes in another unit differs wherever it is not zero: how often and how much is said."""
     skewed = tuple(
@@ -130,3 +151,29 @@ def test_each_tenth_slate_may_do(gazette):
     assert check_features(lambda: log, every=10).slates == 4
     with pytest.raises(InputError, match="`every` is 0"):
         check_features(lambda: log, every=0)
+
+
+def test_slates_from_before_an_erasure_are_passed_over(gazette):
+    """They knew what is no longer there; what the state had heard goes on from where it was, so that later ones can be compared."""
+    log = recorded(gazette)
+    theirs = [event for event in log if getattr(event.body, "reader", "") == "r1"]
+    kinds = {kind: sum(event.kind == kind for event in theirs) for kind in ("read", "served")}
+    mark = gazette.event(90, Erasure(mark="m", removed=kinds))
+    left = [*(event for event in log if event not in theirs), mark]
+    live = State(signals=signals_of_features()).fold(log)
+    replayed = State(signals=signals_of_features()).fold(left)
+    assert replayed.site(gazette.site).heard == live.site(gazette.site).heard + 1
+    assert check_features(lambda: left).slates == 0
+    request = gazette.request(91, article="a1", reader="r2", visit="new")
+    shown = with_features(build_policy("popular")(request, replayed)[:4], request, replayed.site(gazette.site))
+    since = Slate(
+        slate_id="since", placement="bottom", reader="r2", visit="new", article="a1", variant="", release="", policy="popular",
+        items=tuple(
+            SlateItem(article=one.article, position=place, propensity=1.0, reason="", features=one.features.values)
+            for place, one in enumerate(shown, 1)
+        ),
+        feature_names=shown[0].features.names, as_of=shown[0].features.as_of,
+    )  # fmt: skip
+    found = check_features(lambda: [*left, gazette.event(91, since)])
+    assert found.ok, str(found)
+    assert found.slates == 1

@@ -8,15 +8,29 @@ from hypothesis import strategies as st
 from embellie.domain.slate import Recommended
 from embellie.recommend.features import Asked, feature_matrix, names_of, signals_of_features, with_features
 from embellie.recommend.state import State
+from embellie.recommend.texts import Texts
 
 STATELESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 READS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), st.floats(0, 5000)), max_size=30)
 
 
+TITLES = (
+    "Storm on the coast",
+    "Coast guard in the storm",
+    "Mayor resigns",
+    "Council votes the budget",
+    "Opera opens late",
+)
+
+
 def newspaper(gazette, reads=(), articles=10):
     state = State(signals=signals_of_features())
     for number in range(articles):
-        state.apply(gazette.publish(f"a{number}", number, section=("", "News", "Sport")[number % 3]))
+        state.apply(
+            gazette.publish(
+                f"a{number}", number, section=("", "News", "Sport")[number % 3], title=TITLES[number % 5], language="en"
+            )
+        )
     for article, reader, minute in sorted(reads, key=lambda one: one[2]):
         state.apply(gazette.read(f"a{article}", minute, reader=f"r{reader}", visit=f"v{reader}-{int(minute) // 30}"))
     return state.site(gazette.site)
@@ -79,6 +93,32 @@ def test_with_it_a_reader_is_themselves(gazette):
     lift = matrix[:, names.index("section_lift")]
     assert lift[2] > 0 > lift[1]
     assert lift[0] == 0  # no section
+
+
+def test_likeness_is_that_of_the_content_policy(gazette):
+    """What is about the same as the page, and as what was read, is as alike as `content` finds it; the rest not at all."""
+    site = newspaper(gazette, [(2, 0, 30.0), (3, 0, 50.0)])
+    request = gazette.request(600, article="a0", reader="r0")
+    matrix, names = feature_matrix(request, site, np.arange(10))
+    texts = site.signal(Texts)
+    page, read = (matrix[:, names.index(name)] for name in ("like_page", "like_read"))
+    assert page == pytest.approx(texts.alike(texts.query({0: 1.0}), 10), abs=1e-6)
+    assert page[0] == pytest.approx(1.0)
+    assert 0.3 < page[1] < 1.0
+    assert page[4] == 0.0
+    assert read[3] > read[2] > 0.5
+    assert read[0] == read[4] == 0.0
+
+
+def test_likeness_to_what_was_read_needs_consent_beyond_the_visit(gazette):
+    """Without consent to profiling only this visit's articles count; without any, none."""
+    site = newspaper(gazette, [(2, 0, 30.0)])
+    for consent, history, visit in (("profiling", True, True), ("measurement", False, True), ("none", False, False)):
+        known = gazette.request(600, reader="r0", consent=consent, article="a0")
+        here = gazette.request(600, consent=consent, article="a0", visit_articles=("a2",))
+        for request, counts in ((known, history), (here, visit)):
+            matrix, names = feature_matrix(request, site, np.arange(10))
+            assert bool(matrix[2, names.index("like_read")] > 0) is counts
 
 
 def test_what_serving_noted_stays(gazette):

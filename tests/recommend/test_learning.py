@@ -1,5 +1,7 @@
 """Learning: lists hold what was seen, what was known then, and what readers did; nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,28 @@ def test_a_click_and_a_read_make_labels(gazette):
     assert (found.feature_names, found.at.tolist()) == (("x", "y"), [micros(gazette.at(0))])
     unread = training_from_log([event for event in log if not isinstance(event.body, Read)])
     assert unread.labels.tolist() == [0, 1, 0]
+
+
+def test_a_newer_version_that_writes_more_is_learnt_from_as_well(gazette):
+    """Slates of both versions are lists; what only one of them wrote is left out, and columns keep their names."""
+    newer = replace(
+        slate("newer"), feature_names=("y", "more", "x"),
+        items=tuple(replace(item, features=(7.0, 1.0, item.position / 10)) for item in slate("newer").items),
+    )  # fmt: skip
+    log = told(
+        gazette,
+        (0, slate("s")),
+        *((1, one) for one in seen("s", "a", "b")),
+        (2, newer),
+        *((3, one) for one in seen("newer", "c")),
+    )
+    for events, names in (
+        (log, ("x", "y")),
+        ([*log[3:], *told(gazette, (9, slate("t")), (9, seen("t", "a")[0]))], ("y", "x")),
+    ):
+        found = training_from_log(events)
+        assert (len(found), found.feature_names) == (2, names)
+        assert set(found.features[:, names.index("y")].tolist()) == {7.0}
 
 
 def test_what_never_came_into_view_was_not_passed_over(gazette):

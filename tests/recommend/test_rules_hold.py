@@ -58,7 +58,7 @@ class Newspaper:
                 self.read[reader].add(article)
             if visit:
                 self.visits[visit].add(article)
-        policies = [build_policy(name) for name in ("popular", "content", "latest")]
+        policies = [build_policy(name) for name in ("popular", "content", "latest", "thompson")]
         self.state = State(signals=(*signals_of(policies), Stories)).fold(events)
         items = [Recommended(article, "because", 1.0) for article in [*self.articles, "unheard-of"]]
         listed = [chance.sample(items, len(items)) + items[:3] for _ in range(20)]

@@ -120,6 +120,17 @@ def test_likenesses_of_a_few_agree_with_single_ones():
     assert alike(2).tolist() == [0.0] * 5
 
 
+def test_some_rows_are_as_alike_as_they_are_among_all():
+    """`alike_to` gives what `alike` does, row by row, and the same bits whichever rows are asked with it."""
+    texts = told(*many(60), about("", article="empty"))
+    query, rows = texts.query({3: 1.0, 7: 0.5}), np.array([3, 9, 60, 999, 12, 7])
+    found = texts.alike_to(query, rows)
+    assert found == pytest.approx([*texts.alike(query, 61)[[3, 9, 60]], 0.0, *texts.alike(query, 61)[[12, 7]]])
+    assert found[0] > 0.5
+    assert found.tolist() == [float(texts.alike_to(query, rows[place : place + 1])[0]) for place in range(6)]
+    assert texts.alike_to({}, rows).tolist() == [0.0] * 6
+
+
 def rows_of(name):
     file = DATA / name / "articles.jsonl"
     if not file.is_file():

@@ -11,6 +11,7 @@ from embellie.domain.release import Release
 from embellie.domain.rollout import Rollout
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Features, Recommended, SlateRequest
+from embellie.serve.breaking import Resting
 from embellie.serve.handling import Snapshot, handle
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -113,6 +114,32 @@ def test_a_failing_policy_never_reaches_the_reader(stable, release, caplog):
         replace(REQUEST, reader=reader), replace(snapshot, rankers={"old": broken, "new": broken}), slate_id="s"
     )
     assert (nothing.slate.items, nothing.exposures) == ((), ())
+
+
+def test_when_the_stable_release_fails_too_others_stand_in_one_after_the_other(caplog):
+    """The first that can answers; the slate says which, whose policy it was, and that nobody is compared."""
+    stand_ins = {"popular": broken, "latest": lambda request, placement: [Recommended("a9", "latest")]}
+    snapshot = replace(
+        SNAPSHOT, experiments={"bottom": EXPERIMENT}, rankers={"old": broken, "new": broken}, stand_ins=stand_ins
+    )
+    handled = handle(replace(REQUEST, reader=reader_of("heuristic")), snapshot, slate_id="s")
+    assert [item.article for item in handled.slate.items] == ["a9"]
+    assert (handled.slate.fallback, handled.slate.policy, handled.exposures) == ("latest", "latest", ())
+    nothing = handle(REQUEST, replace(snapshot, stand_ins={"popular": broken}), slate_id="s")
+    assert (nothing.slate.fallback, nothing.slate.items) == ("nothing", ())
+    assert caplog.text.count("popular failed on bottom") == 2
+
+
+def test_a_release_that_rests_is_passed_over_without_a_word(caplog):
+    """Its failures were told of; the stable release answers."""
+
+    def resting(request, placement):
+        raise Resting
+
+    snapshot = replace(SNAPSHOT, experiments={"bottom": EXPERIMENT}, rankers=RANKERS | {"new": resting})
+    handled = handle(replace(REQUEST, reader=reader_of("heuristic")), snapshot, slate_id="s")
+    assert (handled.slate.fallback, handled.slate.release, handled.exposures) == ("stable", "old", ())
+    assert caplog.text == ""
 
 
 def test_an_unknown_placement_names_those_that_exist():

@@ -106,3 +106,68 @@ def test_it_works_inside_an_event_loop(server, fetcher):
         return fetch(fetcher, url)
 
     assert asyncio.run(cell()).status == 200
+
+
+def resolver(*answers):
+    """Gives one answer after the other, as a name does whose owner turns it."""
+    given, asked = list(answers), []
+
+    async def resolve(host, port):
+        asked.append(host)
+        return given.pop(0)
+
+    return resolve, asked
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["127.0.0.1"], ["10.1.2.3"], ["192.168.0.9"], ["172.16.0.1"], ["100.64.0.1"], ["0.0.0.0"], ["::1"], ["fe80::1%eth0"],
+        ["fd00::1"], ["::ffff:127.0.0.1"], ["64:ff9b::7f00:1"], ["2002:7f00:1::"], ["224.0.0.1"], ["169.254.169.254"],
+        ["fd00:ec2::254"], ["93.184.216.34", "127.0.0.1"],
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_inside_is_refused(addresses):
+    """Private, loopback, link-local, shared and disguised addresses; one bad one among good ones is enough."""
+    resolve, _ = resolver(addresses)
+    fetched = fetch(Fetcher(agent="x", resolve=resolve), "http://feeds.example/rss")
+    assert "is a private address" in fetched.error
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0"])
+def test_where_machines_ask_for_their_keys_is_refused_to_everyone(address):
+    """Even a host the operator named may not be a cloud's metadata address."""
+    resolve, _ = resolver([address])
+    named = Fetcher(agent="x", resolve=resolve, trusted=frozenset({"feeds.example"}))
+    assert "is a private address" in fetch(named, "http://feeds.example/rss").error
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_asked(server):
+    """A name that turns between the check and the call gains nothing: it is looked up once, and asked for by its name."""
+    server.put("/rss", Answer(b"<rss/>"))
+    port = server.address.rpartition(":")[2]
+    resolve, asked = resolver(["127.0.0.1"], ["10.0.0.1"])
+    fetcher = Fetcher(agent="x", resolve=resolve, trusted=frozenset({"feeds.example"}))
+    fetched = fetch(fetcher, f"http://feeds.example:{port}/rss")
+    assert (fetched.content, fetched.url) == (b"<rss/>", f"http://feeds.example:{port}/rss")
+    assert asked == ["feeds.example"]
+    assert server.requests[-1][1]["host"] == f"feeds.example:{port}"
+
+
+def test_each_redirect_is_checked_anew(server):
+    """A public host that sends us inside is refused at the second step."""
+    port = server.address.rpartition(":")[2]
+    server.put("/hop", Answer(status=302, headers={"Location": "http://inside.example/secrets"}))
+    resolve, asked = resolver(["127.0.0.1"], ["10.0.0.1"])
+    fetcher = Fetcher(agent="x", resolve=resolve, trusted=frozenset({"feeds.example"}))
+    assert "`inside.example` is a private address" in fetch(fetcher, f"http://feeds.example:{port}/hop").error
+    assert asked == ["feeds.example", "inside.example"]
+
+
+def test_the_next_address_is_asked_when_one_does_not_answer(server):
+    """A host with a dead address is still reached."""
+    server.put("/rss", Answer(b"<rss/>"))
+    port = server.address.rpartition(":")[2]
+    resolve, _ = resolver(["127.0.0.2", "127.0.0.1"])
+    fetcher = Fetcher(agent="x", resolve=resolve, trusted=frozenset({"feeds.example"}))
+    assert fetch(fetcher, f"http://feeds.example:{port}/rss").status == 200

@@ -189,7 +189,7 @@ def test_a_kill_between_any_two_steps_loses_and_doubles_nothing(log, tmp_path, m
 def test_two_exports_at_once_take_turns(log, tmp_path):
     """The second is told that another is at work, and changes nothing."""
     log.append([a_read(1)], received_at=NOON)
-    with lake_module._locked(tmp_path), pytest.raises(Busy, match="Another process is writing this lake"):
+    with lake_module.locked(tmp_path), pytest.raises(Busy, match="Another process is writing this lake"):
         export(log.path, tmp_path)
     assert export(log.path, tmp_path).events == 1
 

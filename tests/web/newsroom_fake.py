@@ -49,6 +49,7 @@ from embellie.domain.verdict import (
     UnknownValue,
     Verdict,
 )
+from embellie.store.models import Current, Run
 
 _spec = importlib.util.spec_from_file_location("whole_answer", Path(__file__).parents[1] / "whole_answer.py")
 whole_answer = importlib.util.module_from_spec(_spec)  # type: ignore[arg-type]
@@ -412,6 +413,34 @@ ARTICLES = tuple(
 )
 
 
+def trained(days, refused_for=(), **checks):
+    told = [
+        {"check": name, "when": "before", "state": state, "code": code, "figures": figures}
+        for name, (state, code, figures) in checks.items()
+    ]
+    return Run(
+        run=f"{NOW - timedelta(days=days):%Y%m%dT030000}-{days:07}",
+        created=(NOW - timedelta(days=days)).replace(hour=3, minute=0),
+        state="refused" if refused_for else "accepted",
+        model=f"{days:064}",
+        about={
+            "checks": told,
+            "refused_for": list(refused_for),
+            "ndcg": 0.412,
+            "heuristics": {"popular": 0.371, "affinity": 0.388},
+        },
+    )
+
+
+SILENT = {"hours": 14, "reads": 1200, "usual": 6}
+RUNS = (
+    trained(0, ("freshness",), freshness=("alarm", "feed_silent", SILENT)),
+    trained(1, volumes=("ok", "usual", {})),
+    trained(2, freshness=("watch", "feed_was_silent", SILENT)),
+    *(trained(days) for days in range(3, 8)),
+)
+
+
 class FakeNewsroom:
     """What the dashboard asks of a newsroom, answered from records. `look` moves time on."""
 
@@ -465,6 +494,9 @@ class FakeNewsroom:
         start = 2 if scenario == "ml" else 0
         reason = "Just published" if scenario == "ml" else "You read Culture; popular now"
         return [Recommended(each.article, reason) for each in others[start : start + request.n]]
+
+    def models(self, site: str) -> tuple[Sequence[Run], Current | None]:
+        return ((), None) if self.empty else (RUNS, Current(run=RUNS[1], data=b""))
 
     def experiments(self, site: str) -> Sequence[Experiment]:
         return () if self.empty else (experiment(),)
@@ -523,6 +555,9 @@ class FakeNewsroom:
             Event(id=str(number), site=site, at=START + timedelta(hours=30 * number), body=body)
             for number, body in enumerate(bodies)
         ]
+
+    def resting(self, site: str) -> Sequence[tuple[str, str]]:
+        return []
 
     def rules(self, site: str) -> Sequence[Rule]:
         if self.empty:

@@ -103,7 +103,7 @@ def test_the_demo_is_operated_by_whoever_sits_there(simulated):
 
 
 def test_a_flood_of_posts_is_slowed_down(newsroom, keys, call, click):
-    """429 with Retry-After once an address used up its allowance; a token is not limited."""
+    """429 with Retry-After once an address used up its allowance; a token has its own, apart from all others."""
     call.app = create_app(newsroom, keys=keys, posts_per_second=0.2)
     path, batch = f"/v1/events?key={keys.public['gazette']}", {"events": [click()]}
     assert call("POST", path, json=batch).status_code == 202
@@ -112,6 +112,44 @@ def test_a_flood_of_posts_is_slowed_down(newsroom, keys, call, click):
     assert int(slowed.headers["retry-after"]) >= 1
     token = keys.issue("editor", name="back end")
     assert call("POST", "/v1/events?site=gazette", token=token, json=batch).status_code == 202
+    assert call("POST", "/v1/events?site=gazette", token=token, json=batch).status_code == 429
+    assert call("GET", "/v1/releases?site=gazette", token=token).status_code == 429
+    other = keys.issue("editor", name="another")
+    assert call("POST", "/v1/events?site=gazette", token=other, json=batch).status_code == 202
+    call.address = "203.0.113.10"
+    assert call("POST", path, json=batch).status_code == 202
+
+
+def test_slates_count_too(newsroom, keys, call):
+    """A slate is written down as well: asked for in a flood, it is slowed like a post."""
+    call.app = create_app(newsroom, keys=keys, posts_per_second=0.4)
+    path = f"/v1/slate?key={keys.public['gazette']}&placement=article-bottom"
+    assert [call("GET", path).status_code for _ in range(4)] == [200, 200, 429, 429]
+    assert call("GET", "/healthz").status_code == 200
+
+
+def test_guessing_is_slowed_down(call, tokens):
+    """Whoever shows wrong keys by the hundred is told to wait, wherever they try; a right token works all the while."""
+    seen = {call("GET", "/v1/verdict", token=f"sk_{number}").status_code for number in range(120)}
+    seen |= {call("GET", f"/v1/slate?placement=article-bottom&key=pk_{number}").status_code for number in range(60)}
+    seen |= {call("POST", "/login", content=f"token=sk_{number}").status_code for number in range(60)}
+    assert seen == {401, 429}
+    assert call("POST", "/login", content="token=sk_x").headers["retry-after"]
+    assert call("GET", "/v1/releases?site=gazette", token=tokens["viewer"]).status_code == 200
+
+
+def test_a_flood_of_addresses_does_not_take_the_memory():
+    """Who has the whole allowance again is forgotten first; the others stay slowed."""
+    now = [0.0]
+    buckets = Buckets(1.0, burst=1.0, clock=lambda: now[0])
+    for number in range(8_000):
+        buckets.take(f"early {number}")
+    now[0] = 10.0
+    buckets.take("greedy")
+    for number in range(2_500):
+        buckets.take(f"late {number}")
+    assert len(buckets._level) < 5_000
+    assert not buckets.take("greedy")
 
 
 def test_an_allowance_fills_up_again():

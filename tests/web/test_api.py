@@ -186,6 +186,27 @@ def test_metrics_count_what_happened(call, keys, tokens, click):
     assert "process_resident_memory_bytes" in text
 
 
+def test_metrics_tell_how_the_server_started(call, tokens, newsroom):
+    """Cold, and from what the next start would go on: nothing, then a file of so many bytes."""
+    lines = call("GET", "/metrics", token=tokens["viewer"]).text.splitlines()
+    assert "embellie_state_start_warm 0" in lines
+    assert not any(line.startswith("embellie_state_file") for line in lines)
+    newsroom.state_file.write_bytes(b"12345")
+    lines = call("GET", "/metrics", token=tokens["viewer"]).text.splitlines()
+    assert "embellie_state_file_bytes 5" in lines
+    assert any(line.startswith("embellie_state_file_age_seconds ") for line in lines)
+
+
+def test_what_pages_dropped_is_counted(call, keys, tokens, click):
+    """A page tells how many events it had to drop; a number that cannot be is refused, and its events with it."""
+    address = f"/v1/events?key={keys.public['gazette']}"
+    for number, lost in enumerate([3, 0, 4]):
+        assert call("POST", address, json={"events": [click(number)], "lost": lost}).status_code == 202
+    assert call("POST", address, json={"events": [click(9)], "lost": -1}).status_code == 422
+    lines = call("GET", "/metrics", token=tokens["viewer"]).text.splitlines()
+    assert 'embellie_events_lost_total{site="gazette"} 7' in lines
+
+
 def test_the_widget_is_kept_by_browsers(call, tmp_path, monkeypatch):
     """Any page may load it; asked again with its tag, it is not sent again."""
     script = tmp_path / "widget.v1.js"

@@ -31,7 +31,8 @@ def test_every_route_is_described_and_nothing_else(call, described):
     served = {
         (template(route.path), method)
         for route in call.app.routes
-        if isinstance(route, Route) and route.path.startswith(("/v1", "/widget", "/metrics", "/healthz", "/readyz"))
+        if isinstance(route, Route)
+        and route.path.startswith(("/v1", "/ofrep", "/widget", "/metrics", "/healthz", "/readyz"))
         for method in route.methods - {"HEAD", "OPTIONS"}
     }
     written = {(path, method.upper()) for path, methods in described["paths"].items() for method in methods}

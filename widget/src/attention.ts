@@ -40,9 +40,9 @@ export function depth(top: number, view: number, height: number): number {
   return height > 0 ? Math.round(Math.min(Math.max((top + view) / height, 0), 1) * 1000) / 1000 : 0;
 }
 
-const SEARCH = /(^|\.)(google|bing|duckduckgo|qwant|ecosia|yahoo|yandex|baidu|brave|startpage)\./;
-const SOCIAL =
-  /(^|\.)(facebook|instagram|linkedin|reddit|twitter|tiktok|pinterest|threads|whatsapp|telegram|youtube|mastodon|bsky)\.|^(t\.co|x\.com|lnkd\.in|t\.me|fb\.me)$/;
+// A search engine is the first group; what matches without it is a social site.
+const KNOWN =
+  /(?:^|\.)(?:(google|bing|duckduckgo|qwant|ecosia|yahoo|yandex|brave)|facebook|instagram|linkedin|reddit|twitter|tiktok|pinterest|threads|whatsapp|telegram|youtube|mastodon|bsky)\.|^(?:t\.co|x\.com|lnkd\.in|t\.me|fb\.me)$/;
 
 /** Where a reader comes from, as a kind: the address itself is never kept. */
 export function referrerKind(referrer: string, host: string): Referrer {
@@ -50,7 +50,8 @@ export function referrerKind(referrer: string, host: string): Referrer {
   try {
     const from = new URL(referrer).hostname;
     if (from === host) return "internal";
-    return SEARCH.test(from) ? "search" : SOCIAL.test(from) ? "social" : "other";
+    const known = KNOWN.exec(from);
+    return known ? (known[1] ? "search" : "social") : "other";
   } catch {
     return "other";
   }

@@ -55,16 +55,36 @@ export type Event = Header & Body;
 
 /** Mint a UUIDv7: the time in milliseconds, then ten random bytes, so that ids sort by time. */
 export function newId(now: number, random: Uint8Array): string {
-  const bytes = new Uint8Array(16);
-  for (let index = 5, rest = now; index >= 0; index--, rest = Math.floor(rest / 256)) bytes[index] = rest % 256;
-  bytes.set(random.subarray(0, 10), 6);
-  bytes[6] = (bytes[6]! & 0x0f) | 0x70;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = random.slice(0, 10);
+  bytes[0] = (bytes[0]! & 0x0f) | 0x70;
+  bytes[2] = (bytes[2]! & 0x3f) | 0x80;
+  const hex = now.toString(16).padStart(12, "0") + Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 /** Mint an id now. */
 export function freshId(): string {
-  return newId(Date.now(), crypto.getRandomValues(new Uint8Array(10)));
+  const random = new Uint8Array(10);
+  try {
+    crypto.getRandomValues(random);
+  } catch {
+    random.forEach((_, index) => (random[index] = Math.random() * 256)); // an id that may be guessed, rather than none
+  }
+  return newId(Date.now(), random);
+}
+
+/** Write a flat record as one line of JSON. Not by `JSON.stringify`: old libraries redefine `toJSON` under its feet. */
+export function line(record: object): string {
+  return `{${Object.entries(record)
+    .map(([name, value]) => `"${name}":${typeof value === "number" ? value : quote(value as string)}`)
+    .join()}}`;
+}
+
+function quote(text: string): string {
+  return `"${text.replace(/[\0-\x1f"\\]/g, (one) => "\\u" + (65536 + one.charCodeAt(0)).toString(16).slice(1))}"`;
+}
+
+/** When an event was minted, read from its line: the first 48 bits of its id are a time. NaN for what is no event. */
+export function mintedAt(written: string): number {
+  return parseInt(written.slice(7, 15) + written.slice(16, 20), 16);
 }

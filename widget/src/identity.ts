@@ -1,6 +1,6 @@
 // Identity: who reads, as far as they consented. Before consent nothing is stored and nobody has an id.
 
-import { type Consent, freshId } from "./events.ts";
+import { type Consent, freshId, line } from "./events.ts";
 
 const READER = "embellie.reader";
 const VISIT = "embellie.visit";
@@ -23,11 +23,13 @@ export class Identity {
   consent: Consent = "none";
   reader = "";
   private current = "";
+  private stored = false;
 
   constructor(
     private readonly storage: () => Storage,
-    private readonly now: () => number = Date.now,
+    private readonly clock: () => number = Date.now,
     private readonly mint: () => string = freshId,
+    private readonly given: string = "", // the newspaper's own id for this reader: used as it is, never stored
   ) {}
 
   /**
@@ -49,8 +51,7 @@ export class Identity {
     if (state === "none") {
       // The id may come from an earlier page: a refusal deletes it wherever it was given.
       const known = this.reader || this.read<Stored>(READER)?.id || "";
-      this.consent = "none";
-      this.reader = this.current = "";
+      this.forget();
       for (const name of [READER, VISIT, CHOSEN]) this.drop(name);
       return known;
     }
@@ -58,10 +59,18 @@ export class Identity {
     return this.reader;
   }
 
+  /** Take over what another tab, or a page seen since, has stored: above all a withdrawal. */
+  sync(): void {
+    if (!this.stored) return;
+    const state = this.read<Stored>(READER)?.consent;
+    if (!state) this.forget();
+    else if (this.consent !== "none") this.consent = state;
+  }
+
   /** The visit's id; a new one after 30 minutes without a sign of life. "" before consent. */
   visit(): string {
     if (this.consent === "none") return "";
-    const now = this.now();
+    const now = this.clock();
     const last = this.read<Visit>(VISIT);
     const id = last?.id && now - last.at < IDLE ? last.id : this.mint();
     this.write(VISIT, { id, at: now });
@@ -75,7 +84,7 @@ export class Identity {
 
   /** Remember that a recommendation was chosen, so that the next page knows where its reader comes from. */
   chose(article: string): void {
-    if (this.consent !== "none") this.write(CHOSEN, { id: article, at: this.now() });
+    if (this.consent !== "none") this.write(CHOSEN, { id: article, at: this.clock() });
   }
 
   /** Tell whether this article was just chosen from a slate; said once. */
@@ -83,14 +92,21 @@ export class Identity {
     if (this.consent === "none") return false;
     const last = this.read<Visit>(CHOSEN);
     this.drop(CHOSEN);
-    return last?.id === article && this.now() - last.at < 60_000;
+    return last?.id === article && this.clock() - last.at < 60_000;
   }
 
   private admit(state: Consent): void {
-    const stored = this.read<Stored>(READER);
+    const kept = this.read<Stored>(READER)?.id || "";
     this.consent = state;
-    this.reader = this.reader || stored?.id || this.mint();
-    this.write(READER, { id: this.reader, consent: state });
+    this.reader = this.given || this.reader || kept || this.mint();
+    this.write(READER, { id: this.given ? kept : this.reader, consent: state });
+    this.stored = !!this.read(READER);
+  }
+
+  private forget(): void {
+    this.consent = "none";
+    this.reader = this.current = "";
+    this.stored = false;
   }
 
   // Storage may be full, forbidden or absent: the page goes on with ids that last as long as it does.
@@ -103,9 +119,9 @@ export class Identity {
     }
   }
 
-  private write(name: string, value: unknown): void {
+  private write(name: string, value: object): void {
     try {
-      this.storage().setItem(name, JSON.stringify(value));
+      this.storage().setItem(name, line(value));
     } catch {
       /* see above */
     }

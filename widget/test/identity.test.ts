@@ -1,45 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Identity, type Storage } from "../src/identity.ts";
+import { Identity } from "../src/identity.ts";
+import { type Drawer, drawer as empty, size } from "./drawer.ts";
 
-class Drawer implements Storage {
-  readonly kept = new Map<string, string>();
-  reads = 0;
-  getItem(name: string): string | null {
-    this.reads++;
-    return this.kept.get(name) ?? null;
-  }
-  setItem(name: string, value: string): void {
-    this.kept.set(name, value);
-  }
-  removeItem(name: string): void {
-    this.kept.delete(name);
-  }
-}
-
-function page(drawer: Drawer, clock = { now: 0 }): Identity {
-  let count = drawer.kept.size * 100;
-  return new Identity(() => drawer, () => clock.now, () => `id-${count++}`);
+function page(drawer: Drawer & globalThis.Storage, clock = { now: 0 }, given = ""): Identity {
+  let count = size(drawer) * 100;
+  return new Identity(() => drawer, () => clock.now, () => `id-${count++}`, given);
 }
 
 test("before consent nothing is stored and nobody has an id", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   const one = page(drawer);
   one.start("none");
   one.chose("a");
   assert.deepEqual([one.reader, one.visit(), one.lastVisit(), one.wasChosen("a")], ["", "", "", false]);
-  assert.equal(drawer.kept.size, 0);
+  assert.equal(size(drawer), 0);
   assert.equal(drawer.reads, 0);
 });
 
 test("a page that says nothing, before any answer, stores nothing either", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   assert.equal(page(drawer).start(undefined), "");
-  assert.equal(drawer.kept.size, 0);
+  assert.equal(size(drawer), 0);
 });
 
 test("after consent the id lasts, and the next page need not be told", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   const first = page(drawer);
   const told = first.change("profiling");
   const next = page(drawer);
@@ -49,34 +35,34 @@ test("after consent the id lasts, and the next page need not be told", () => {
 });
 
 test("a consent the page declares is told once", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   const first = page(drawer);
   assert.equal(first.start("measurement"), first.reader);
   assert.equal(page(drawer).start("measurement"), "");
 });
 
 test("withdrawal deletes all and names the id that was", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   const one = page(drawer);
   one.change("profiling");
   one.visit();
   one.chose("a");
   const was = one.reader;
   assert.equal(one.change("none"), was);
-  assert.deepEqual([one.reader, one.visit(), drawer.kept.size], ["", "", 0]);
+  assert.deepEqual([one.reader, one.visit(), size(drawer)], ["", "", 0]);
 });
 
 test("a refusal deletes an id given on an earlier page", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   const was = page(drawer).change("profiling");
   const next = page(drawer);
   next.start("none");
   assert.equal(next.change("none"), was);
-  assert.equal(drawer.kept.size, 0);
+  assert.equal(size(drawer), 0);
 });
 
 test("a visit ends after 30 minutes without a sign of life", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   const clock = { now: 0 };
   const one = page(drawer, clock);
   one.change("measurement");
@@ -89,7 +75,7 @@ test("a visit ends after 30 minutes without a sign of life", () => {
 });
 
 test("a chosen recommendation is remembered for a minute and said once", () => {
-  const drawer = new Drawer();
+  const drawer = empty();
   const clock = { now: 0 };
   const one = page(drawer, clock);
   one.change("measurement");
@@ -110,7 +96,52 @@ test("a storage that is forbidden, full or damaged does no harm", () => {
   forbidden.change("profiling");
   assert.match(forbidden.reader, /^[0-9a-f-]{36}$/);
   assert.match(forbidden.visit(), /^[0-9a-f-]{36}$/);
-  const drawer = new Drawer();
+  const drawer = empty();
   drawer.setItem("embellie.reader", "{");
   page(drawer).start(undefined);
+});
+
+test("a withdrawal in another tab holds here too", () => {
+  const drawer = empty();
+  const [one, other] = [page(drawer), page(drawer)];
+  one.change("profiling");
+  other.start(undefined);
+  one.change("none");
+  other.sync();
+  assert.deepEqual([other.consent, other.reader, other.visit()], ["none", "", ""]);
+  assert.equal(size(drawer), 0);
+});
+
+test("what another tab was allowed holds here too, once this one knows its reader", () => {
+  const drawer = empty();
+  const [one, other, third] = [page(drawer), page(drawer), page(drawer)];
+  one.change("profiling");
+  other.start(undefined);
+  one.change("measurement");
+  other.sync();
+  third.sync();
+  assert.deepEqual([other.consent, third.consent], ["measurement", "none"]);
+});
+
+test("a page whose storage keeps nothing is not taken for a withdrawal", () => {
+  const forbidden = new Identity(() => {
+    throw new Error("SecurityError");
+  });
+  forbidden.change("measurement");
+  forbidden.sync();
+  assert.equal(forbidden.consent, "measurement");
+});
+
+test("the newspaper's own id is used after consent, and not stored", () => {
+  const drawer = empty();
+  const one = page(drawer, { now: 0 }, "account-7");
+  assert.equal(one.start(undefined), "");
+  assert.equal(one.reader, "");
+  one.change("measurement");
+  assert.equal(one.reader, "account-7");
+  assert.doesNotMatch(JSON.stringify(drawer), /account-7/);
+  const signedOut = page(drawer);
+  signedOut.start(undefined);
+  assert.notEqual(signedOut.reader, "account-7");
+  assert.notEqual(signedOut.reader, "");
 });

@@ -10,7 +10,7 @@ from embellie.domain.errors import InputError
 from embellie.domain.release import Release, Setting, release_id
 from embellie.recommend.built_in import build_policy
 from embellie.recommend.ranker import Ranker, load_models_with
-from embellie.recommend.ranker_model import RankerModel
+from embellie.recommend.ranker_model import load_ranker
 
 
 def built(policy: str, settings: Mapping[str, Setting], *, note: str = "") -> Release:
@@ -63,4 +63,4 @@ def with_model(policy: str, settings: Mapping[str, Setting], *, data: Path, site
 
 def serve_models_from(data: Path) -> None:
     """Let rankers of this process find their models in a data folder."""
-    load_models_with(lambda model: RankerModel.load(find_model(data, model)))
+    load_models_with(lambda model: load_ranker(find_model(data, model)))

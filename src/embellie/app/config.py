@@ -28,13 +28,14 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A named spot of a page; `section_cap` 0 means no cap, `max_age_hours` 0 means no limit of age.
 
-    `one_per_story` keeps the same story from being told twice.
+    `one_per_story` keeps the same story from being told twice; a policy slower than `budget_ms` time and again rests for a while.
     """
 
     slots: int = 4
     section_cap: int = 2
     max_age_hours: float = 0.0
     one_per_story: bool = True
+    budget_ms: Annotated[float, msgspec.Meta(ge=0)] = 200.0
 
 
 def _default_placements() -> dict[str, PlacementConfig]:
@@ -42,7 +43,10 @@ def _default_placements() -> dict[str, PlacementConfig]:
 
 
 class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A newspaper: its feeds, its placements, the origins its pages are served from."""
+    """A newspaper: its feeds, its placements, the origins its pages are served from.
+
+    `profiling = false`: every scenario in its non-profiling form, for every reader.
+    """
 
     name: str = ""
     url: str = ""
@@ -50,7 +54,10 @@ class SiteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     origins: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     feed_minutes: float = 5.0
+    allow_private: bool = False
     editors_list: tuple[str, ...] = ()
+    profiling: bool = True
+    pseudonyms: Literal["keep", "salted"] = "keep"
     placements: dict[str, PlacementConfig] = msgspec.field(default_factory=_default_placements)
 
 
@@ -132,8 +139,9 @@ class RolloutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When models are trained, from how much, and what is asked of them; `every` is a duration or `off`."""
+    """By what models are trained and when, from how much, and what is asked of them; `every` is a duration or `off`."""
 
+    learner: Literal["trees", "neural"] = "trees"
     every: str = "1d"
     hour: Annotated[int, msgspec.Meta(ge=0, le=23)] = 3
     weeks: Annotated[int, msgspec.Meta(ge=1, le=52)] = 6
@@ -141,6 +149,14 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     floor: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
     keep: Annotated[int, msgspec.Meta(ge=1)] = 10
     seed: int = 0
+
+
+class RetentionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long reader and visit are kept, by what was agreed to: a duration such as `13 months` or `7d`, or `keep`."""
+
+    none: str = "keep"
+    measurement: str = "keep"
+    profiling: str = "keep"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,6 +176,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     storage: StorageConfig = StorageConfig()
     rollout: RolloutConfig = RolloutConfig()
     training: TrainingConfig = TrainingConfig()
+    retention: RetentionConfig = RetentionConfig()
 
 
 def read_config(path: Path) -> Config:
@@ -214,6 +231,11 @@ def parse_config(raw: Mapping[str, Any], *, text: str = "", name: str = FILE) ->
     return config
 
 
+def salted_sites(config: Config) -> tuple[str, ...]:
+    """Name the sites whose readers are kept under another word than the one their pages send."""
+    return tuple(name for name, site in config.sites.items() if site.pseudonyms == "salted")
+
+
 def sites_of(config: Config) -> dict[str, Site]:
     """Return the sites as records."""
     return {name: _site(name, site) for name, site in config.sites.items()}
@@ -227,6 +249,7 @@ def _site(name: str, site: SiteConfig) -> Site:
             section_cap=one.section_cap,
             max_age_hours=one.max_age_hours,
             one_per_story=one.one_per_story,
+            budget_ms=one.budget_ms,
         )
         for key, one in site.placements.items()
     }
@@ -237,7 +260,9 @@ def _site(name: str, site: SiteConfig) -> Site:
         languages=site.languages,
         origins=site.origins,
         feeds=site.feeds,
+        allow_private=site.allow_private,
         editors_list=site.editors_list,
+        profiling=site.profiling,
         placements=placements,
     )
 

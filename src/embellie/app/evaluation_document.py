@@ -6,9 +6,10 @@ from typing import Any
 
 from embellie.domain.moment import iso, moment
 from embellie.domain.unavailable import Unavailable
-from embellie.recommend.evaluation import Interval, PolicyResult
+from embellie.recommend.evaluation import PolicyResult
 from embellie.recommend.leaks import LeakCheck
-from embellie.recommend.paired import Difference
+from embellie.recommend.normative import Desk, Normative
+from embellie.recommend.paired import Difference, Interval
 
 
 def result_document(result: PolicyResult) -> dict[str, Any]:
@@ -27,11 +28,42 @@ def result_document(result: PolicyResult) -> dict[str, Any]:
         "fit_seconds": result.fit_seconds,
         "p50_ms": result.p50_ms,
         "p99_ms": result.p99_ms,
+        "normative": normative_document(result.normative),
         "series": [
             {"from": iso(moment(one.start)), "to": iso(moment(one.end)), "targets": one.targets, **one.figures}
             for one in result.series
         ],
     }
+
+
+def normative_document(found: Normative) -> dict[str, Any]:
+    """Return the figures for editors; the desk that gets least for what it publishes comes first."""
+    desks = found.desks
+    return {
+        "lists": found.lists,
+        "pairs": found.pairs,
+        "calibration": interval_document(found.calibration),
+        "fragmentation": interval_document(found.fragmentation),
+        "desks": dict(desks.document()) if isinstance(desks, Unavailable) else [_desk_document(desk) for desk in desks],
+    }
+
+
+def _desk_document(desk: Desk) -> dict[str, Any]:
+    return {
+        "section": desk.section,
+        "shown": desk.shown,
+        "published": desk.published,
+        "read": desk.read,
+        "against_published": _gap_document(desk.against_published),
+        "against_read": _gap_document(desk.against_read),
+        "short": desk.short,
+    }
+
+
+def _gap_document(found: Difference | Unavailable) -> dict[str, Any]:
+    if isinstance(found, Unavailable):
+        return dict(found.document())
+    return {name: getattr(found, name) for name in ("value", "low", "high", "p", "p_holm", "real")}
 
 
 def interval_document(found: Interval | Unavailable) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from embellie.domain.article import Article, is_link
 from embellie.domain.errors import EventError, InputError
 from embellie.domain.event import PUBLIC_KINDS, Body, Event
+from embellie.domain.reading import Erasure
 from embellie.ports import Rejected
 from embellie.store.wire import event_from_wire
 
@@ -21,11 +23,15 @@ _HEADER = {"id": "-", "site": "-", "at": "2000-01-01T00:00:00Z"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who sends events: with a key of which site, whether only the public one, and whether its readers are invented."""
+    """Who sends events: with a key of which site, whether only the public one, and whether its readers are invented.
+
+    `profiling` tells whether the site builds profiles at all: where it does not, consent to them is not written down.
+    """
 
     site: str
     public: bool
     simulated: bool = False
+    profiling: bool = True
 
 
 def take_in(
@@ -49,6 +55,8 @@ def take_in(
             reason = f"{error.message} {error.hint}".strip()
             rejected.append(Rejected(index=index, payload=payload, reason=reason, at=error.at, site=sender.site))
             continue
+        if event.consent == "profiling" and not sender.profiling:
+            event = replace(event, consent="measurement")
         if sent_at is not None:
             event = on_server_clock(event, sent_at=sent_at, received_at=now)
         events.append(_in_simulated_time(event, now) if sender.simulated else event)
@@ -68,7 +76,27 @@ def _admit(event: Event, sender: Sender, *, at: str) -> Event:
             hint=f"Use an API token, or send one of: {', '.join(sorted(PUBLIC_KINDS))}.",
             at=f"{at}.kind",
         )
+    _require_links(event.body, at=at)
+    if isinstance(event.body, Erasure) and not event.body.reader:
+        raise EventError("It names no reader.", hint="Write whom to forget as `reader`.", at=f"{at}.reader")
     return event
+
+
+def _require_links(body: Body, *, at: str) -> None:
+    """Refuse an article whose address or picture would run a script on the page that shows it.
+
+    Raises:
+        EventError: With the path of the address.
+    """
+    if not isinstance(body, Article):
+        return
+    for name, address in (("url", body.url), ("image", body.image)):
+        if not is_link(address):
+            raise EventError(
+                f"`{address[:80]}` is no address of a web page.",
+                hint="Write it in full, with `https://`, or as a path of the site, `/…`.",
+                at=f"{at}.{name}",
+            )
 
 
 def _in_simulated_time(event: Event, now: datetime) -> Event:
@@ -89,9 +117,11 @@ def body_from(kind: str, raw: object, *, at: str = "$") -> Body:
     """
     fields = {**raw, **_HEADER, "kind": kind} if isinstance(raw, Mapping) else raw
     try:
-        return event_from_wire(fields, at=at).body
+        body = event_from_wire(fields, at=at).body
+        _require_links(body, at=at)
     except InputError as error:
         raise InputError(error.message, hint=error.hint, at=error.at, code=f"invalid_{kind}") from None
+    return body
 
 
 def on_server_clock(event: Event, *, sent_at: datetime, received_at: datetime) -> Event:

@@ -4,7 +4,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from embellie.store.models import FOLDER as MODELS
-from embellie.store.models import ModelStore
+from embellie.store.models import Current, ModelStore, Run
+
+__all__ = ["Current", "ModelStore", "Run", "current_model", "find_model", "models_of"]
 
 
 def models_of(data: Path, site: str) -> ModelStore:

@@ -1,56 +1,73 @@
-"""The learned ranker as a trainer: lists from the features written down when slates were served, trees fitted to them."""
+"""The learned ranker as a trainer: lists from the features written down when slates were served, trees or a network fitted to them."""
 
 import importlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from embellie.domain.article import Article
-from embellie.domain.errors import InputError
+from embellie.domain.errors import InputError, unknown_name
 from embellie.domain.event import Event
 from embellie.domain.moment import micros, moment
 from embellie.domain.slate import Slate
+from embellie.recommend.ranker_model import load_ranker
 from embellie.recommend.trainer import Gathered, Model, Trainer
 
 HEURISTICS = ("popular", "affinity")
 """Heuristics whose score is itself a feature, so that they rank the very same lists."""
 
 
-def default_trainer() -> Trainer:
+LEARNERS = {
+    "trees": ("lightgbm", "ml", "embellie.recommend.ranker_trees", "fit_trees"),
+    "neural": ("autograd", "neural", "embellie.recommend.ranker_network", "fit_network"),
+}
+"""What may learn: its library, the extra that brings it, and where it is fitted."""
+
+
+def default_trainer(learner: str = "trees") -> Trainer:
     """Return the trainer that `embellie recommend train` uses.
 
+    Args:
+        learner: One of `LEARNERS`.
+
     Raises:
+        UnknownName: There is no such learner.
         InputError: Its extra is not installed.
     """
-    return LearnedRanker()  # <- another learner is plugged in here
+    return LearnedRanker(learner)
 
 
 class LearnedRanker:
-    """Gathers lists by `recommend.learning`, fits them by `recommend.ranker_model` (the extra `ml`)."""
+    """Gathers lists by `recommend.learning`, fits trees (the extra `ml`) or a network (the extra `neural`) to them."""
 
     name = "ranker"
 
-    def __init__(self) -> None:
+    def __init__(self, learner: str = "trees") -> None:
+        if learner not in LEARNERS:
+            raise unknown_name("learner", learner, tuple(LEARNERS), at="training.learner")
+        self.learner = learner
+        self._library, extra, module, fit = LEARNERS[learner]
         try:
             self._learning: Any = importlib.import_module("embellie.recommend.learning")
-            self._ranker: Any = importlib.import_module("embellie.recommend.ranker_model")
-            importlib.import_module("lightgbm")
+            self._fit: Any = getattr(importlib.import_module(module), fit)
+            importlib.import_module(self._library)
         except ImportError as error:
             raise InputError(
-                f"There is nothing to train: the learned ranker needs `{error.name}`, which is not installed.",
-                hint="Run `pip install 'embellie[ml]'`.",
+                f"There is nothing to train: the learner `{learner}` needs `{error.name}`, which is not installed.",
+                hint=f"Run `pip install 'embellie[{extra}]'`.",
             ) from None
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What `fit_ranker` is called with, as it stands in its signature, and the version of the library."""
-        defaults: dict[str, Any] = dict(self._ranker.fit_ranker.__kwdefaults__ or {})
+        """What the fit is called with, as it stands in its signature, the learner, and the version of its library."""
+        defaults: dict[str, Any] = dict(self._fit.__kwdefaults__ or {})
         defaults.pop("seed", None)
-        return defaults | {"lightgbm": str(importlib.import_module("lightgbm").__version__)}
+        return defaults | {"learner": self.learner, self._library: version(self._library)}
 
     def gather(self, events: Iterable[Event], *, site: str, until: datetime, leave_out: Collection[str]) -> Gathered:
         """Gather the lists shown on a site before a moment, but for those of some readers.
@@ -80,13 +97,12 @@ class LearnedRanker:
 
     def fit(self, lists: Any, *, seed: int) -> Model:
         """Fit; the same lists and seed give the same bytes."""
-        model: Model = self._ranker.fit_ranker(lists, seed=seed)
+        model: Model = self._fit(lists, seed=seed)
         return model
 
     def load(self, data: bytes) -> Model:
-        """Read a model."""
-        model: Model = self._ranker.RankerModel.load(data)
-        return model
+        """Read a model, whichever learner made it."""
+        return load_ranker(data)
 
 
 class _Beside:

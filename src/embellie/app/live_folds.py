@@ -2,18 +2,24 @@
 
 import os
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import NoReturn
 
-from embellie.app.kept_signals import signals_for
-from embellie.app.operations import Operations, SiteOperations
-from embellie.domain.errors import EmbellieError, unknown_name
+from embellie.app.erased_readers import Erased, MarkOf, nobody
+from embellie.app.kept_signals import signals_looked_at, signals_of_log
+from embellie.app.known_exposures import Exposed, KnownExposures
+from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
+from embellie.app.warm_start import ENOUGH, Start, fold_exposure, fold_log, keep
+from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
+from embellie.domain.reading import Erasure
 from embellie.domain.release import Release
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
@@ -21,8 +27,8 @@ from embellie.ports import Clock, EventLog, Policy, Receipt, Rejected
 from embellie.recommend.built_in import build_policy
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.features import with_features
-from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
+from embellie.serve.breaking import Breaker
 from embellie.serve.handling import Ranker, Snapshot
 
 FOLLOW_SECONDS = 0.2
@@ -32,9 +38,6 @@ FOLLOWED_AT_ONCE = 500
 
 REFOLDED = 20_000
 """The latest events of a log folded again that are remembered: more than are ever written and not yet told."""
-
-Exposed = tuple[str, str, str, str]
-"""Whom the log knows to be exposed: site, experiment, unit, variant."""
 
 
 class LiveFolds:
@@ -51,6 +54,7 @@ class LiveFolds:
         stable: The release that answers on every placement until a rollout completes.
         clock: Tells the time.
         scenarios: The releases that the configuration is about to declare: the state keeps what they look at from the start.
+        mark_of: Tells a reader's mark, by which the log says who was erased.
     """
 
     def __init__(
@@ -61,34 +65,56 @@ class LiveFolds:
         stable: str,
         clock: Clock,
         scenarios: Iterable[Release] = (),
+        mark_of: MarkOf = nobody,
     ) -> None:
+        self.erased = Erased(mark_of)
+        """Who was erased: their events are refused, and nothing of them is kept here."""
         self.sites, self.clock, self._scenarios = sites, clock, tuple(scenarios)
         self.lock = threading.RLock()
         """Held by whoever reads the state or the exposed: they stand still meanwhile."""
         self.state = State()
-        self.exposed: set[Exposed] = set()
+        self.exposed = KnownExposures()
         self._giving, self._settling = threading.Lock(), threading.RLock()
         self._given = self._settled = 0
         self._written: dict[int, tuple[Future[Receipt], Future[Receipt]]] = {}
         self._log = log
         self._operations = Operations(sites, stable=stable)
         self._snapshots: dict[str, Snapshot] = {}
+        self._breakers: dict[tuple[str, str, str], Breaker] = {}
         self._followed = 0
         self._refolded: frozenset[str] = frozenset()
         self._refolding: threading.Thread | None = None
         self._closing = threading.Event()
 
-    def replay(self) -> None:
-        """Fold the whole log."""
+    def replay(self, file: Path | None = None) -> Start:
+        """Fold the whole log, from where a state file ends where there is one that serves; tell how it went.
+
+        What operators did is little, and never in the file: it is read from the log, whatever the configuration was then.
+        After a long fold from the beginning the file is written at once: nobody waits for a slate yet, and whoever is
+        started next need not fold it all again.
+        """
         with self.lock:
-            released = [event.body for _, event in self._log.scan(kinds=(Release.kind,))]
-            known = [*self._scenarios, *(one for one in released if isinstance(one, Release))]
-            self.state = State(signals=self._looked_at(known))
-            for sequence, event in self._log.scan():
-                self._followed = sequence
-                self._fold(event)
+            signals = signals_of_log(self._log, self.sites, self._scenarios)
+            self.state, self.exposed, start = fold_log(
+                self._log, sites=self.sites, signals=signals, file=file, erased=self.erased
+            )
+            if file is not None and not start.taken and start.folded >= ENOUGH:
+                with suppress(InputError):  # no room: whoever keeps the file says so
+                    keep(
+                        file,
+                        self._log,
+                        state=self.state,
+                        exposed=self.exposed,
+                        sequence=start.sequence,
+                        sites=self.sites,
+                    )
+            # Operators' events that came in between are met again when following: they count once.
+            self._followed = start.sequence
+            for _, event in self._log.scan(kinds=OPERATOR_KINDS):
+                self._operations.apply(event)
             for site in self.sites:
                 self._refresh(site)
+        return start
 
     def follow(self) -> None:
         """Pick up from now on, in a thread, what other processes put in the log: a release, a click on another server."""
@@ -167,21 +193,35 @@ class LiveFolds:
         """Take one event into account; tell whether it changed what operators did."""
         if event.site not in self.sites:
             return False
+        if isinstance(event.body, Erasure):
+            told = self.erased.forget(event, self.state, self.exposed)
+            if told is None:
+                return False
+            event = told
         if event.id not in self._refolded:
             self.state.apply(event)
-        if isinstance(event.body, Exposure):
-            self.exposed.add(exposed(event.site, event.body))
+        fold_exposure(self.exposed, event)
         return self._operations.apply(event)
 
     def _refresh(self, site: str) -> None:
         own = self._operations.of(site)
-        if not set(self._looked_at(own.releases.values())) <= set(self.state.signals):
+        if not set(signals_looked_at(self.sites, own.releases.values())) <= set(self.state.signals):
             self._fold_again()
         policies = {name: self._policy(site, release) for name, release in own.releases.items()}
         # Where one policy learns from slates, those of all others are noted for it too.
         noted = any(getattr(policy, "logs_features", False) for policy in policies.values())
-        rankers = {name: self._ranker(site, own, policy, noted=noted) for name, policy in policies.items()}
-        self._snapshots[site] = self._operations.snapshot(site, rankers)
+        rankers = {name: self._ranker(site, own, name, policy, noted=noted) for name, policy in policies.items()}
+        stand_ins = {
+            name: self._ranker(site, own, name, policy, noted=noted) for name, policy in self._stand_ins(site).items()
+        }
+        self._snapshots[site] = self._operations.snapshot(site, rankers, stand_ins=stand_ins)
+
+    def _stand_ins(self, site: str) -> dict[str, Policy[State]]:
+        """List what answers where neither a release nor the stable one can: what every newspaper has."""
+        found = {"popular": build_policy("popular"), "latest": build_policy("latest")}
+        if listed := self.sites[site].editors_list:
+            found["editors"] = build_policy("status_quo", {"list": "editors"}, editors_list=listed)
+        return found
 
     def _policy(self, site: str, release: Release) -> Policy[State] | EmbellieError:
         try:
@@ -189,7 +229,9 @@ class LiveFolds:
         except EmbellieError as error:
             return error
 
-    def _ranker(self, site: str, own: SiteOperations, policy: Policy[State] | EmbellieError, *, noted: bool) -> Ranker:
+    def _ranker(
+        self, site: str, own: SiteOperations, name: str, policy: Policy[State] | EmbellieError, *, noted: bool
+    ) -> Ranker:
         if isinstance(policy, EmbellieError):
             return _failing(policy)
         state, rules = self.state, tuple(own.rules.values())
@@ -198,16 +240,27 @@ class LiveFolds:
             slate = apply_rules(policy(request, state), request=request, state=state, rules=rules, placement=placement)
             return with_features(slate, request, state.site(request.site)) if noted else slate
 
-        return rank
+        def patiently(request: SlateRequest, placement: Placement) -> Sequence[Recommended]:
+            breaker = self._breaker(site, name, placement)
+            return breaker.call(lambda: rank(request, placement))
 
-    def _looked_at(self, releases: Collection[Release]) -> tuple[type[Signal], ...]:
-        """List the signals that placements and releases' policies look at; a release that cannot be built looks at none."""
-        placements = [placement for site in self.sites.values() for placement in site.placements.values()]
-        policies = []
-        for release in releases:
-            with suppress(EmbellieError):
-                policies.append(build_policy(release.policy, release.settings))
-        return signals_for(policies, placements)
+        return patiently
+
+    def _breaker(self, site: str, name: str, placement: Placement) -> Breaker:
+        """Return what remembers how a release has done on a placement; it lasts as long as the process."""
+        key = (site, placement.placement, name)
+        found = self._breakers.get(key)
+        if found is None:
+            found = self._breakers[key] = Breaker(budget=placement.budget_ms / 1000.0, timer=time.perf_counter)
+        return found
+
+    def resting(self, site: str) -> list[tuple[str, str]]:
+        """List the releases of a site that rest now, as (placement, release): they failed, or were too slow, time and again."""
+        return [
+            (placement, name)
+            for (where, placement, name), breaker in list(self._breakers.items())
+            if where == site and breaker.rests()
+        ]
 
     def _fold_again(self) -> None:
         """Fold the log into a state that keeps what is looked at now, in a thread; one at a time."""
@@ -218,7 +271,8 @@ class LiveFolds:
     def _refold(self) -> None:
         with self.lock:
             releases = [one for site in self.sites for one in self._operations.of(site).releases.values()]
-        state, last = State(signals=self._looked_at(releases)), 0
+            erased = len(self.erased)
+        state, last = State(signals=signals_looked_at(self.sites, releases)), 0
         try:
             recent: deque[str] = deque(maxlen=REFOLDED)
 
@@ -237,6 +291,8 @@ class LiveFolds:
                 fold(last)
                 if self._closing.is_set():
                     return
+                if len(self.erased) > erased:
+                    self.erased.purge(state)  # their events may have been read before they were removed
                 # What is written but not yet told to us is in the state already: it is not to be counted twice.
                 self.state, self._refolded, self._refolding = state, frozenset(recent), None
                 for site in self.sites:

@@ -12,7 +12,9 @@ from typing import Any
 from embellie.app.analysing import views_of
 from embellie.app.choosing import choose
 from embellie.app.config import FILE as CONFIG_FILE
-from embellie.app.config import read_config
+from embellie.app.config import read_config, salted_sites
+from embellie.app.pseudonyms import FILE as SALTS_FILE
+from embellie.app.pseudonyms import Pseudonyms
 from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.moment import iso, moment
@@ -50,11 +52,24 @@ class Place:
     data: Path | None = None
     """The data folder, where it is not the log's own."""
 
+    salted: tuple[str, ...] = ()
+
+    @property
+    def beside(self) -> Path:
+        """The data folder, with what is kept beside the log."""
+        return self.data or (self.log.parent if isinstance(self.log, Path) else Path())
+
     @property
     def lake(self) -> Path:
         """Where the server keeps the log's lake."""
-        beside = self.log.parent if isinstance(self.log, Path) else Path()
-        return (self.data or beside) / LAKE_FOLDER
+        return self.beside / LAKE_FOLDER
+
+    def names(self, site: str, reader: str) -> tuple[str, ...]:
+        """Tell under which words a site may keep a reader: the one its pages send, and the one made of it."""
+        if site not in self.salted:
+            return (reader,)
+        pseudonyms = Pseudonyms(self.beside / SALTS_FILE, salted=self.salted, now=datetime.now(UTC))
+        return (reader, pseudonyms.of(site, reader))
 
     def site(self, given: str) -> str:
         """Choose the site: the given one, or the only one there is.
@@ -88,7 +103,7 @@ def place_of(folder: Path) -> Place:
         data = folder / config.data
         log = log_place(data, config.storage.log, config.storage.schema)
         own = None if isinstance(log, Path) else data
-        return Place(log=log, sites=tuple(config.sites), views=views_of(config), data=own)
+        return Place(log=log, sites=tuple(config.sites), views=views_of(config), data=own, salted=salted_sites(config))
     if (folder / FILE).is_file():
         return Place(log=folder / FILE)
     raise ConfigError(
@@ -254,7 +269,7 @@ def replay_log(place: Place, *, kinds: Collection[str] = PUBLIC_KINDS) -> Replay
     for kind in kinds:
         if kind not in KINDS:
             raise unknown_name("event kind", kind, KINDS)
-    _require_log(place)
+    require_log(place)
     with open_log(place.log) as log:
         return log.replay(lambda each: mend(each, kinds=kinds, sites=place.sites))
 
@@ -281,12 +296,11 @@ def mend(quarantined: Quarantined, *, kinds: Collection[str], sites: Collection[
 
 def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
     """Give the conservation ledger as plain values; with `verify`, the log is counted anew."""
-    _require_log(place)
+    require_log(place)
     with open_log(place.log) as log:
         rows, wrong = log.ledger(), log.verify() if verify else []
-    totals = {
-        name: sum(getattr(row, name) for row in rows) for name in ("received", "accepted", "duplicates", "quarantined")
-    }
+    names = ("received", "accepted", "duplicates", "quarantined", "erased", "refused")
+    totals = {name: sum(getattr(row, name) for row in rows) for name in names}
     return {
         "schema": "embellie/ledger/1",
         "rows": [
@@ -297,6 +311,8 @@ def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
                 "accepted": row.accepted,
                 "duplicates": row.duplicates,
                 "quarantined": row.quarantined,
+                "erased": row.erased,
+                "refused": row.refused,
             }
             for row in rows
         ],
@@ -318,7 +334,7 @@ def _imbalance(each: Imbalance) -> dict[str, Any]:
 
 def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dict[str, Any]:
     """Give the last events put aside as plain values, newest first."""
-    _require_log(place)
+    require_log(place)
     with open_log(place.log) as log:
         rows = log.quarantined(site=site or None, newest=limit)
         total = log.quarantine_size(site=site or None)
@@ -340,7 +356,12 @@ def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dic
     }
 
 
-def _require_log(place: Place) -> None:
+def require_log(place: Place) -> None:
+    """Refuse to go on where there is no log.
+
+    Raises:
+        InputError: There is none.
+    """
     if not holds_log(place.log):
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)

@@ -11,20 +11,25 @@ from embellie.app.activity import counts_by_kind, slates_by_variant, traffic_thr
 from embellie.app.analysing import open_analysis, scorecards_from
 from embellie.app.building import scenario_releases, serve_models_from
 from embellie.app.catalogue import Catalogue
-from embellie.app.config import Config, metrics_of, read_config, sites_of
+from embellie.app.config import Config, metrics_of, read_config, salted_sites, sites_of
 from embellie.app.declaring import declared
 from embellie.app.experimenting import Experiments
 from embellie.app.intake import Sender, take_in
+from embellie.app.kept_models import models_of
 from embellie.app.learning_from_the_past import PastExperiments
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Basis, Observatory, Placed
+from embellie.app.pseudonyms import FILE as SALTS_FILE
+from embellie.app.pseudonyms import Pseudonyms
 from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates
 from embellie.app.standing_question import StandingQuestion
+from embellie.app.warm_start import FILE as STATE_FILE
+from embellie.app.warm_start import Start
 from embellie.domain.article import Article
 from embellie.domain.event import Body, Event
 from embellie.domain.evidence import Evidence
-from embellie.domain.experiment import Experiment
+from embellie.domain.experiment import Evaluation, Experiment
 from embellie.domain.question import Question, QuestionFiled
 from embellie.domain.release import Release, Setting
 from embellie.domain.rollout import Rollout
@@ -37,6 +42,7 @@ from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.stats.shrinkage import Prior
 from embellie.store.log_place import LogPlace, log_place, open_log
 from embellie.store.log_records import KeptLog, Quarantined
+from embellie.store.models import Current, Run
 
 
 def utc_now() -> datetime:
@@ -47,8 +53,8 @@ def utc_now() -> datetime:
 class Newsroom:
     """One installation: its log, what is folded from it, and the verbs of the loop, each a word to the part that does it.
 
-    Everything in memory is a fold over the log: opening a folder replays it, and what is recorded while running is
-    applied by the same code. Thread-safe.
+    Everything in memory is a fold over the log: opening a folder replays it, from where its state file ends if it has one that
+    serves, and what is recorded while running is applied by the same code. Thread-safe.
     """
 
     def __init__(
@@ -61,9 +67,14 @@ class Newsroom:
         self.scored: AggregateReader = scorecards_from(config, self.data, here=self.analysis)
         """What scorecards are computed from."""
         serve_models_from(self.data)
+        self._pseudonyms = Pseudonyms(self.data / SALTS_FILE, salted=salted_sites(config), now=clock())
         self._scenarios = scenario_releases(config)
         stable = next(iter(self._scenarios.values())).release
-        self._live = LiveFolds(log, self.sites, stable=stable, clock=clock, scenarios=self._scenarios.values())
+        self._live = LiveFolds(
+            log, self.sites, stable=stable, clock=clock, scenarios=self._scenarios.values(), mark_of=log.marks.known
+        )
+        self.started = Start(sequence=0, taken=0, folded=0, seconds=0.0)
+        """How what is in memory came about."""
         self._slates = Slates(self._live, scenarios=self._scenarios)
         self._catalogue = Catalogue(self._live)
         self._question = StandingQuestion(folder / config.question, self._live, scenarios=self._scenarios)
@@ -95,7 +106,7 @@ class Newsroom:
         with ExitStack() as on_failure:
             log = on_failure.enter_context(open_log(log_place(data, config.storage.log, config.storage.schema)))
             newsroom = cls(folder, config, log, clock=clock, simulated=simulated, threads=threads)
-            newsroom._live.replay()
+            newsroom.started = newsroom._live.replay(data / STATE_FILE)
             newsroom._question.remember()  # before any experiment begins: what was believed then is a forecast
             newsroom._declare()
             newsroom._live.follow()
@@ -125,6 +136,11 @@ class Newsroom:
         """Where the log is kept."""
         return log_place(self.data, self.config.storage.log, self.config.storage.schema)
 
+    @property
+    def state_file(self) -> Path:
+        """The file from which the next start takes up what is folded; it may not be there."""
+        return self.data / STATE_FILE
+
     def close(self) -> None:
         """Finish what is queued and let go of the log."""
         self._live.close()
@@ -140,7 +156,16 @@ class Newsroom:
             UnknownName: The site or the placement does not exist.
             Busy: The log cannot keep up.
         """
-        return self._slates.answer(request)
+        return self._slates.answer(self._pseudonyms.request(request))
+
+    def evaluate(self, request: SlateRequest, name: str = "", *, expose: bool = False) -> list[Evaluation]:
+        """Tell which variant a reader has of an experiment, or of all; with `expose`, the reader meets it now.
+
+        Raises:
+            UnknownName: The site or the experiment does not exist.
+            Busy: The log cannot keep up.
+        """
+        return self._slates.evaluate(self._pseudonyms.request(request), name, expose=expose)
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would for a request; nothing is put in the log.
@@ -161,10 +186,10 @@ class Newsroom:
             public: Whether the caller holds only the public key.
             sent_at: When the batch left, by the sender's clock; each `at` is then put on the server's.
         """
-        self.site(site)
-        sender = Sender(site=site, public=public, simulated=self.simulated)
+        profiling = self.site(site).profiling
+        sender = Sender(site=site, public=public, simulated=self.simulated, profiling=profiling)
         events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
-        return self._live.submit(events, rejected)
+        return self._live.submit(self._pseudonyms.events(events), self._pseudonyms.rejected(rejected))
 
     def publish(self, site: str, articles: Sequence[Article]) -> "Future[Receipt]":
         """Put articles that are new or changed in the log; those already so are counted as duplicates."""
@@ -276,6 +301,10 @@ class Newsroom:
         """Tell each placement's stable release."""
         return self._live.operations(site).stable
 
+    def resting(self, site: str) -> Sequence[tuple[str, str]]:
+        """List the releases that rest now, as (placement, release): they failed, or were too slow, time and again."""
+        return self._live.resting(site)
+
     def rules(self, site: str) -> Sequence[Rule]:
         """List the editorial rules that hold now, on any placement."""
         found, now = self._live.operations(site).rules.values(), self.clock()
@@ -326,6 +355,11 @@ class Newsroom:
     def settle(self, site: str, seen: Rollout, after: Rollout) -> bool:
         """Take a rollout where its gate says, unless it was changed since the gate looked; tell whether that was done."""
         return self._rollouts.settle(site, seen, after)
+
+    def models(self, site: str) -> tuple[Sequence[Run], Current | None]:
+        """List the trainings of a site's model, newest first, and the one that a release would take now."""
+        kept = models_of(self.data, self.site(site).site)
+        return kept.runs()[::-1], kept.current()
 
     # operate
 

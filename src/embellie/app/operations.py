@@ -98,7 +98,9 @@ class Operations:
         self._latest[key] = event.at
         return True
 
-    def snapshot(self, site: str, rankers: Mapping[str, Ranker]) -> Snapshot:
+    def snapshot(
+        self, site: str, rankers: Mapping[str, Ranker], *, stand_ins: Mapping[str, Ranker] | None = None
+    ) -> Snapshot:
         """Freeze what is live for a site."""
         own = self._by_site[site]
         running = [one for one in own.experiments.values() if one.state == "running"]
@@ -110,6 +112,7 @@ class Operations:
             experiments={one.placement: one for one in running if not one.holdout},
             rollouts={one.placement: one for one in own.rollouts.values() if one.state in ("running", "held")},
             holdout=next((one for one in running if one.holdout), None),
+            stand_ins=stand_ins or {},
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from embellie.app.choosing import choose
 from embellie.app.config import Config, sites_of
 from embellie.app.crediting import KINDS, CreditBook, Reward
-from embellie.app.kept_signals import signals_for
+from embellie.app.kept_signals import signals_for, watched_kinds
 from embellie.app.number_columns import read_columns
 from embellie.app.operations import Operations
 from embellie.app.recommending import FOLDED, policy_of
@@ -176,11 +176,12 @@ def value_from_log(
     site = choose("site", site, places)
     spot = places[site].placements[choose("placement", placement, places[site].placements)]
     asked = policy_of(policy, editors_list=places[site].editors_list)
-    state, operations = State(signals=signals_for([asked], [spot])), Operations(places, stable="")
+    signals = signals_for([asked], [spot])
+    state, operations = State(signals=signals), Operations(places, stable="")
     book = CreditBook(reward=reward, read_seconds=config.read_seconds)
     slots: list[_Slot] = []
     with open_log(log) as events:
-        for _, event in events.scan(kinds=(*FOLDED, *KINDS)):
+        for _, event in events.scan(kinds=(*FOLDED, *KINDS, *watched_kinds(signals))):
             if event.site != site:
                 continue
             body = event.body

@@ -129,5 +129,24 @@ def _examine_safety(folder: Path, config: Config) -> Iterator[Finding]:
         yield Finding(
             "warning", "data", f"`{config.data}` does not exist yet.", "It is made at the first `embellie serve`."
         )
+    yield from _examine_state(data)
     if not config.server.auth:
         yield Finding("error", "server.auth", "Anyone may read and change everything.", "Set auth = true.")
+
+
+def _examine_state(data: Path) -> Iterator[Finding]:
+    """Say from where the next start goes on; a short log has no state file, and needs none."""
+    from embellie.app.warm_start import FILE as STATE_FILE
+    from embellie.store.state_file import look_at_state
+
+    file = data / STATE_FILE
+    if not file.exists():
+        return
+    try:
+        sequence, _ = look_at_state(file)
+    except EmbellieError as error:
+        yield Finding(
+            "warning", file.name, error.message, "Run `embellie log fold`, or the next start folds the whole log."
+        )
+        return
+    yield Finding("ok", file.name, f"The next start folds the log from event {sequence:,} on.")

@@ -17,8 +17,9 @@ import numpy as np
 from embellie.app.choosing import choose
 from embellie.app.config import Config, sites_of
 from embellie.app.evaluation_document import difference_document, leaks_document, result_document
-from embellie.app.kept_signals import signals_for
+from embellie.app.kept_signals import signals_for, watched_kinds
 from embellie.app.operations import Operations
+from embellie.app.serving import permitted
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError, TableError
 from embellie.domain.moment import iso, micros
@@ -30,6 +31,7 @@ from embellie.recommend.built_in import build_policy
 from embellie.recommend.diversity import price
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.evaluation import Evaluation, evaluate
+from embellie.recommend.features import signals_of_features, with_features
 from embellie.recommend.leaks import LeakCheck, check_leaks
 from embellie.recommend.replaying import ClickLog, Protocol
 from embellie.recommend.signals import Signal
@@ -339,7 +341,14 @@ class Trial:
 
 
 def try_policy(
-    folder: Path, config: Config, *, policy: str, site: str = "", placement: str = "", **asked: Any
+    folder: Path,
+    config: Config,
+    *,
+    policy: str,
+    site: str = "",
+    placement: str = "",
+    features: bool = False,
+    **asked: Any,
 ) -> Trial:
     """Fold an installation's log and make one slate; nothing is written.
 
@@ -349,6 +358,7 @@ def try_policy(
         policy: As `policy_of` reads it.
         site: Not needed when there is only one.
         placement: Not needed when the site has only one.
+        features: Whether to note what a learned ranker would look at, article by article.
         asked: The request's own fields; `now` at least.
 
     Raises:
@@ -362,13 +372,18 @@ def try_policy(
         raise InputError("No log yet.", hint="Bring in articles first: `embellie catalogue sync`.", at=str(file))
     chosen = policy_of(policy, editors_list=place.editors_list)
     with open_log(file) as log:
-        state, operations = fold_log(log, sites_of(config), until=asked["now"], signals=signals_for([chosen], [spot]))
+        signals = signals_for([chosen], [spot])
+        if features:
+            signals = tuple(dict.fromkeys((*signals, *signals_of_features())))
+        state, operations = fold_log(log, sites_of(config), until=asked["now"], signals=signals)
     given: dict[str, Any] = {"site": place.site, "placement": spot.placement, "n": spot.slots}
     given |= {name: value for name, value in asked.items() if value not in (None, "", ())}
-    request = SlateRequest(**given)
+    request = permitted(SlateRequest(**given), place)
     ranking = chosen(request, state)
     known = list(operations.of(place.site).rules.values())
     slate = apply_rules(ranking, request=request, state=state, rules=known, placement=spot)
+    if features:
+        slate = with_features(slate, request, state.site(place.site))
     followed = getattr(chosen, "followed", None)  # what a policy that diversifies would show undiversified
     plain = (
         apply_rules(followed(request, state), request=request, state=state, rules=known, placement=spot)
@@ -393,11 +408,15 @@ def fold_log(
 ) -> tuple[State, Operations]:
     """Fold a log up to a time into what policies see and what editors ruled, as a running newsroom does."""
     state, operations = State(signals=signals), Operations(sites, stable="")
-    for _, event in log.scan(kinds=FOLDED):
+    for _, event in log.scan(kinds=(*FOLDED, *watched_kinds(signals))):
         if event.at <= until:
             state.apply(event)
             operations.apply(event)
     return state, operations
+
+
+def _features(item: Recommended) -> dict[str, float]:
+    return dict(zip(item.features.names, item.features.values, strict=True)) if item.features else {}
 
 
 def trial_document(trial: Trial) -> dict[str, Any]:
@@ -423,6 +442,7 @@ def trial_document(trial: Trial) -> dict[str, Any]:
                 "reason": item.reason,
                 "propensity": item.propensity,
                 "score": item.score,
+                **({"features": _features(item)} if item.features else {}),
             }
             for position, (item, article) in enumerate(trial.items, start=1)
         ],

@@ -1,14 +1,25 @@
 """Serving: a request is answered with what is live, and what was shown is put in the log."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from embellie.app.live_folds import Exposed, LiveFolds, exposed, minted
+from embellie.app.known_exposures import Exposed
+from embellie.app.live_folds import LiveFolds, exposed, minted
 from embellie.domain.errors import EmbellieError, unknown_name
 from embellie.domain.event import Event, fact_id
-from embellie.domain.experiment import Exposure
+from embellie.domain.experiment import Evaluation, Exposure
 from embellie.domain.release import Release
+from embellie.domain.site import Site
 from embellie.domain.slate import Recommended, Slate, SlateRequest
+from embellie.serve.flags import evaluate
 from embellie.serve.handling import handle, placement_of
+
+
+def permitted(request: SlateRequest, site: Site) -> SlateRequest:
+    """Return a request as its site lets it be answered: where no reader is profiled, consent to it is not used."""
+    if site.profiling or request.consent != "profiling":
+        return request
+    return replace(request, consent="measurement")
 
 
 class Slates:
@@ -30,17 +41,54 @@ class Slates:
             Busy: The log cannot keep up.
         """
         site, live = request.site, self._live
+        request = live.erased.nameless(request)
         snapshot = live.snapshot(site)
+        request = permitted(request, snapshot.site)
         with live.lock:
             handled = handle(request, snapshot, slate_id=minted(request.now))
-            new = {fact: one for one in handled.exposures if (fact := exposed(site, one)) not in live.exposed}
-            live.exposed.update(new)
+            new = self._new(site, handled.exposures)
+        self._put(request, new, handled.slate)
+        return handled.slate
+
+    def evaluate(self, request: SlateRequest, name: str = "", *, expose: bool = False) -> list[Evaluation]:
+        """Tell which variant a reader has of an experiment, or of all of a site's; assigned as slates are.
+
+        Args:
+            request: Who asks; its placement is put right for each experiment.
+            name: The experiment; all when left out.
+            expose: Whether the reader meets the variant now: the exposure is then put in the log, once.
+
+        Raises:
+            UnknownName: The site or the experiment does not exist.
+            Busy: The log cannot keep up.
+        """
+        snapshot, known = self._live.snapshot(request.site), self._live.operations(request.site).experiments
+        request = self._live.erased.nameless(permitted(request, snapshot.site))
+        if name and name not in known:
+            raise unknown_name("experiment", name[:80], known)
+        asked = [known[name]] if name else list(known.values())
+        found = [evaluate(one, snapshot, replace(request, placement=one.placement)) for one in asked]
+        if expose:
+            with self._live.lock:
+                new = self._new(request.site, [due for one in found for due in one.exposures])
+            if new:
+                self._put(request, new)
+        return found
+
+    def _new(self, site: str, exposures: Iterable[Exposure]) -> dict[Exposed, Exposure]:
+        """Keep the exposures that the log does not know yet; whoever asks holds the lock."""
+        new = {fact: one for one in exposures if (fact := exposed(site, one)) not in self._live.exposed}
+        self._live.exposed |= new.keys()
+        return new
+
+    def _put(self, request: SlateRequest, new: Mapping[Exposed, Exposure], *slates: Slate) -> None:
+        site = request.site
         bodies: list[tuple[str, Exposure | Slate]] = [
             (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new.values()
         ]
-        bodies.append((handled.slate.slate_id, handled.slate))
+        bodies += [(slate.slate_id, slate) for slate in slates]
         try:
-            written = live.submit(
+            written = self._live.submit(
                 [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
             )
         except EmbellieError:
@@ -48,12 +96,12 @@ class Slates:
             raise
         if new:
             written.add_done_callback(lambda done: self._forget(new) if done.exception() else None)
-        return handled.slate
 
     def _forget(self, exposures: Iterable[Exposed]) -> None:
         """Exposures that never reached the log are told again with the reader's next slate."""
         with self._live.lock:
-            self._live.exposed.difference_update(exposures)
+            for one in exposures:
+                self._live.exposed.discard(one)
 
     def preview(self, request: SlateRequest, scenario: str) -> Sequence[Recommended]:
         """Rank as a scenario would; nothing is put in the log.
@@ -64,6 +112,7 @@ class Slates:
         if scenario not in self._scenarios:
             raise unknown_name("scenario", scenario, self._scenarios)
         snapshot = self._live.snapshot(request.site)
+        request = permitted(request, snapshot.site)
         placement = placement_of(snapshot, request.placement)
         with self._live.lock:
             return snapshot.rankers[self._scenarios[scenario].release](request, placement)

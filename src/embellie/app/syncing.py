@@ -18,7 +18,7 @@ from embellie.ports import Receipt
 from embellie.store.article_files import read_article_lines
 from embellie.store.article_texts import web_address, when
 from embellie.store.feeds import FeedKind, Reading, Tombstone, read_feed, write_feed
-from embellie.store.fetching import Ask, Fetched, Fetcher, authority
+from embellie.store.fetching import Ask, Fetched, Fetcher, authority, is_written_private
 from embellie.store.pages import read_page
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def known_of(newsroom: "Newsroom", site: str) -> Known:
 
 
 def _fetcher(site: Site) -> Fetcher:
-    named = (*site.feeds, site.url)
+    named = [one for one in (*site.feeds, site.url) if site.allow_private or is_written_private(one)]
     return Fetcher(
         agent=f"embellie/{__version__} (+{site.url or 'feed reader of the newspaper'})",
         trusted=frozenset(authority(address) for address in named if web_address(address)),
@@ -415,10 +415,13 @@ def _state(raw: Mapping[str, Any]) -> FeedState:
 
 
 def _log(site: str, report: FeedReport) -> None:
+    # What stands behind the `?` may be the newspaper's own token.
+    name, query, _ = report.feed.partition("?")
+    feed = f"{name}?…" if query else name
     if report.status == "failed":
-        logger.warning("Feed `%s` of `%s`: %s", report.feed, site, report.error)
+        logger.warning("Feed `%s` of `%s`: %s", feed, site, report.error.replace(report.feed, feed))
     elif report.new or report.updated or report.withdrawn:
         logger.info(
             "Feed `%s` of `%s`: %d new, %d updated, %d withdrawn.",
-            report.feed, site, report.new, report.updated, report.withdrawn,
+            feed, site, report.new, report.updated, report.withdrawn,
         )  # fmt: skip

@@ -13,8 +13,8 @@ from embellie.app.recommending import Source, policy_of, read_source
 from embellie.domain.errors import InputError
 from embellie.domain.moment import iso, moment
 from embellie.domain.unavailable import Unavailable
-from embellie.recommend.evaluation import Evaluation, Interval, evaluate
-from embellie.recommend.paired import Difference
+from embellie.recommend.evaluation import Evaluation, evaluate
+from embellie.recommend.paired import Difference, Interval
 from embellie.recommend.replaying import Protocol, choose_targets
 
 _POPULAR = {"half_life": ("0", "1", "6", "24"), "optimism": ("0", "0.5", "1")}

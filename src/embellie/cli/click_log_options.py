@@ -13,6 +13,9 @@ from embellie.app.recommending import Source, protocol_of
 from embellie.cli.main import project_option
 from embellie.domain.errors import InputError
 
+_DESKS = 3
+"""How many desks are told of, those that get least first."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -117,3 +120,30 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
 def interval_cell(found: dict[str, Any]) -> str:
     """Return a figure with its interval, as a table shows it."""
     return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]" if "value" in found else "unavailable"
+
+
+def normative_lines(policies: dict[str, dict[str, Any]], k: int) -> list[str]:
+    """Return what lists give readers and desks, as a block beneath the table: figures per policy, then the desks that are short."""
+    looked = next(iter(policies.values()))["normative"]
+    lines = [
+        f"What lists give, by the first {k} places, each counting 1 / rank ({looked['lists']:,} lists, {looked['pairs']:,} pairs):",
+        f"{'':24} {'calibration':>24} {'fragmentation':>24}",
+    ]
+    for name, result in policies.items():
+        cells = (result["normative"][figure] for figure in ("calibration", "fragmentation"))
+        lines.append(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>24}" for one in cells))
+    for name, result in policies.items():
+        desks = result["normative"]["desks"]
+        if isinstance(desks, dict):
+            lines.append(f"Desks by `{name}`: {desks['unavailable']} {desks['remedy']}")
+            continue
+        short = [desk for desk in desks if desk["short"]]
+        said = [
+            f"{desk['section']} {desk['shown']:.1%} of the places, {desk['published']:.1%} of what is published"
+            f" ({desk['against_published']['low']:+.1%} to {desk['against_published']['high']:+.1%}),"
+            f" {desk['read']:.1%} of what was opened next"
+            for desk in short[:_DESKS]
+        ]
+        more = f"; and {len(short) - _DESKS} more (`--json`)" if len(short) > _DESKS else ""
+        lines.append(f"Desks short by `{name}`: " + ("; ".join(said) + more if said else "none") + ".")
+    return lines

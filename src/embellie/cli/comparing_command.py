@@ -8,6 +8,7 @@ import click
 
 from embellie.cli.click_log_options import (
     interval_cell,
+    normative_lines,
     progress_bar,
     protocol_options,
     replayed,
@@ -72,6 +73,7 @@ def _print_comparison(document: dict[str, Any]) -> None:
         click.echo(f"{label:18} {scores['a'][key]:24.3f} {scores['b'][key]:24.3f}")
     for label, key in (("novelty (bits)", "novelty_bits"), ("section divergence", "section_divergence")):
         click.echo(f"{label:18} {interval_cell(scores['a'][key]):>24} {interval_cell(scores['b'][key]):>24}")
+    click.echo("\n" + "\n".join(normative_lines({"A": scores["a"], "B": scores["b"]}, k)))
 
 
 @click.command("tune")

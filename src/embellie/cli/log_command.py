@@ -29,6 +29,13 @@ DATA = click.option(
     metavar="DIR",
     help=f"{PROJECT_HELP} Its data folder will do.",
 )
+PROJECT = click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help=PROJECT_HELP,
+)
 JSON = click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 SITE = click.option("--site", default="", help="The site; not needed when there is one.")
 _SHOWN = 5
@@ -147,6 +154,35 @@ def export(folder: Path, *, everything: bool, anew: bool, data: Path, as_json: b
         )
 
 
+@command.command("fold")
+@PROJECT
+@JSON
+def fold(*, project: Path, as_json: bool) -> None:
+    """Fold the log into the state file, from which the server then starts in seconds.
+
+    The server does it by itself while it runs; do it by hand to start warm after an upgrade that folds otherwise.
+    """
+    from embellie.app.state_keeping import keep_state
+
+    done = keep_state(project)
+    if as_json:
+        print_json(
+            {
+                "schema": "embellie/log-fold/1",
+                "through": done.start.sequence,
+                "taken": done.start.taken,
+                "folded": done.start.folded,
+                "refused": done.start.refused,
+                "bytes": done.bytes,
+                "seconds": round(done.seconds, 3),
+            }
+        )
+    else:
+        click.echo(
+            f"{done.start}\nThe state file holds the log up to event {done.start.sequence:,}: {done.bytes:,} bytes."
+        )
+
+
 @command.command("ledger")
 @click.option("--verify", is_flag=True, help="Count the log anew; exit 1 when the ledger disagrees.")
 @DATA
@@ -218,7 +254,8 @@ def quarantine(*, site: str, limit: int, data: Path, as_json: bool) -> None:
 
 
 def _print_ledger(document: dict[str, Any]) -> None:
-    names = ("received", "accepted", "duplicates", "quarantined")
+    names = ["received", "accepted", "duplicates", "quarantined"]
+    names += [name for name in ("erased", "refused") if document["total"][name]]
     width = max([len("site"), len("total"), *(len(row["site"]) for row in document["rows"])])
     click.echo(f"{'site':{width}}  {'hour':20}" + "".join(f"  {name:>12}" for name in names))
     for row in document["rows"]:
@@ -241,3 +278,14 @@ def _progress(label: str, unit: str) -> Iterator[Callable[[int, int], None] | No
             bar.update(done - bar.pos)
 
         yield tell
+
+
+def _add_others() -> None:
+    """Add what has a file of its own."""
+    from embellie.cli import log_backup, log_retain
+
+    for each in (log_retain.command, log_backup.backup, log_backup.restore):
+        command.add_command(each)
+
+
+_add_others()

@@ -26,6 +26,7 @@ COMMANDS = {
     "beliefs": "who believed what, when, and how it turned out",
     "release": "6. build, start, advance, roll back",
     "log": "import, export, ledger, replay, quarantine",
+    "reader": "what is kept of one reader: export it, erase it everywhere",
     "catalogue": "bring in articles from feeds, pages and files",
 }
 """Every command, in the order of the loop, with its line of help."""

@@ -120,6 +120,7 @@ def experiment(
     """
     from embellie.app.config import metrics_of
     from embellie.app.newsroom import Newsroom
+    from embellie.app.retaining import lost_units_line
 
     looking = looking_of(sequential, planned) if sequential else None
     with Newsroom.open(project, threads=0) as newsroom:
@@ -150,6 +151,9 @@ def experiment(
             card = history[-1][1] if history else None
         else:
             card = card_at(None, DIMENSIONS)
+        lost = lost_units_line(newsroom.config.retention, test, newsroom.clock(), language=language)
+    if lost:
+        click.echo(lost, err=True)
     if card is not None:
         write_files(card, csv=csv, parquet=parquet)
     if days:

@@ -1,5 +1,6 @@
 """`embellie recommend`: try policies on readers, evaluate them on a log, train a model."""
 
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from embellie.app.recommending import (
 )
 from embellie.cli.click_log_options import (
     interval_cell,
+    normative_lines,
     progress_bar,
     protocol_options,
     replayed,
@@ -28,6 +30,7 @@ from embellie.cli.click_log_options import (
 )
 from embellie.cli.comparing_command import compare, tune
 from embellie.cli.main import JSON_HELP, moment_option, print_json, project_option
+from embellie.cli.recommend_check import check
 from embellie.cli.recommend_train import models, train
 from embellie.domain.errors import InputError
 
@@ -41,6 +44,7 @@ def command() -> None:
 
 command.add_command(train)
 command.add_command(models)
+command.add_command(check)
 
 
 command.add_command(compare)
@@ -60,10 +64,14 @@ command.add_command(tune)
     "-n", "count", type=click.IntRange(min=1), default=None, help="How many; the placement's slots by default."
 )
 @click.option("--at", default="", help="As of when (ISO 8601); now by default.")
+@click.option(
+    "--features", is_flag=True, help="Also what is known of each article: all that a learned ranker looks at."
+)
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def try_(
-    *, project: Path, site: str, placement: str, policy: str, count: int | None, at: str, as_json: bool, **asked: str
-) -> None:
+    *, project: Path, site: str, placement: str, policy: str, count: int | None, at: str, features: bool, as_json: bool,
+    **asked: str,
+) -> None:  # fmt: skip
     """Show the slate a reader would get, and why. Nothing is logged."""
     trial = try_policy(
         project,
@@ -74,6 +82,7 @@ def try_(
         n=count,
         now=moment_option(at) if at else datetime.now(UTC),
         consent="profiling" if asked["reader"] else "none",
+        features=features,
         **asked,
     )
     if as_json:
@@ -93,6 +102,11 @@ def _print_trial(trial: Trial) -> None:
         title = (article.title if article else "") or item.article
         section = article.section if article and article.section else "·"
         click.echo(f"{position:3}  {title[:60]:60}  {section[:12]:12}  {item.reason:24}  {item.score:.4g}")
+        if item.features:
+            known = (
+                f"{name} {value:.4g}" for name, value in zip(item.features.names, item.features.values, strict=True)
+            )
+            click.echo(textwrap.fill(", ".join(known), 110, initial_indent=" " * 5, subsequent_indent=" " * 5))
     if not trial.items:
         click.echo("  Nothing is shown.")
     if trial.price is not None:
@@ -245,6 +259,7 @@ def _print_beside(document: dict[str, Any], evaluated: Evaluated) -> None:
     for name, result in document["policies"].items():
         cells = (result["novelty_bits"], result["section_divergence"])
         click.echo(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>24}" for one in cells))
+    click.echo("\n" + "\n".join(normative_lines(document["policies"], document["k"])))
     if document["differences"]:
         said = difference_sentences(evaluated.evaluation.differences)
         click.echo("\nReal differences in ndcg, on the same targets, corrected for all looked at (Holm):")

@@ -34,6 +34,12 @@ _STEPS = {"profile": "looking at the log", "gather": "gathering lists", "fit": "
 )
 @project_option
 @click.option("--site", default="", help="The site; not needed when there is one.")
+@click.option(
+    "--learner",
+    type=click.Choice(["trees", "neural"]),
+    default=None,
+    help="Boosted trees (extra `ml`) or a neural network (extra `neural`); as configured by default.",
+)
 @click.option("--seed", type=int, default=None, help="Of the fit; as configured by default.")
 @click.option("--at", default="", help="As of when (ISO 8601): now; for a file, when its last event happened.")
 @click.option("--keep", is_flag=True, help="Learn even from a log whose checks are in alarm; kept, never served.")
@@ -45,7 +51,7 @@ _STEPS = {"profile": "looking at the log", "gather": "gathering lists", "fit": "
 )
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def train(
-    *, file: Path | None, project: Path, site: str, seed: int | None, at: str, keep: bool,
+    *, file: Path | None, project: Path, site: str, learner: str | None, seed: int | None, at: str, keep: bool,
     despite: Sequence[str], language: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Train the learned ranker from the log; it becomes current only if every check passes.
@@ -61,7 +67,7 @@ def train(
     until = as_of(shop, moment_option(at) if at else None, own=file is None)
     with _bar() as progress:
         trained = run_training(
-            shop, default_trainer(), now=datetime.now(UTC), until=until, seed=seed, keep=keep, despite=despite,
+            shop, default_trainer(learner or shop.training.learner), now=datetime.now(UTC), until=until, seed=seed, keep=keep, despite=despite,
             progress=progress,
         )  # fmt: skip
     if as_json:

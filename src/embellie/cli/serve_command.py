@@ -11,12 +11,16 @@ import click
 
 from embellie.app.compacting import compact_until
 from embellie.app.config import metrics_of
+from embellie.app.json_lines import write_json_lines
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.leading import lead_of, lead_until
 from embellie.app.newsroom import Newsroom
 from embellie.app.releasing import pass_gates
+from embellie.app.retaining import retain_until
+from embellie.app.state_keeping import keep_state_until
 from embellie.app.syncing import sync_until
 from embellie.app.training_job import train_until
+from embellie.app.warm_start import ENOUGH
 from embellie.cli.main import folder_of, project_instead
 from embellie.domain.errors import EmbellieError
 from embellie.web.server import check_exposure, open_keys, run
@@ -38,7 +42,15 @@ FIRST_ADMIN = "first-admin"
     type=click.FloatRange(min=0),
     default=1000.0,
     show_default=True,
-    help="How many posts a second one address may make with a public key; 0: no limit.",
+    help="How many calls a second one address may make with a public key, and each token; 0: no limit.",
+)
+@click.option(
+    "--log-format",
+    "log_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the running server's messages are written: json is one object a line.",
 )
 def command(
     *,
@@ -48,12 +60,17 @@ def command(
     port: int | None,
     new_token: str | None,
     posts_per_second: float,
+    log_format: str,
 ) -> None:
     """Serve the project in DIR (here by default) until stopped with Ctrl-C or SIGTERM.
 
     The first start makes a public key per site and prints, once, the link by which the first admin enters.
     """
+    if log_format == "json":
+        write_json_lines()
     newsroom = Newsroom.open(folder_of(folder, project))
+    if newsroom.started.taken or newsroom.started.refused or newsroom.started.folded >= ENOUGH:
+        click.echo(str(newsroom.started), err=True)
     try:
         server = newsroom.config.server
         where = server.host if host is None else host
@@ -109,9 +126,9 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 
 @contextmanager
 def _background(newsroom: Newsroom) -> Iterator[None]:
-    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake and train models, while the server runs.
+    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake, keep the state file, forget what is past its time and train models, while the server runs.
 
-    Of several servers on one log one does it; only the lake, which lies in each one's data folder, is each one's own affair.
+    Of several servers on one log one does it; only the lake and the state file, which lie in each one's data folder, are each one's own affair.
     """
     stopped = threading.Event()
     jobs = [partial(sync_until, newsroom), partial(_gates_until, newsroom), partial(_train_until, newsroom)]
@@ -120,6 +137,7 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
         threading.Thread(
             target=lead_until, args=(lead_of(newsroom.log_place), jobs, stopped), name="embellie-lead", daemon=True
         ),
+        threading.Thread(target=_keep_state_until, args=(newsroom, stopped), name="embellie-state", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -135,8 +153,16 @@ def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
     compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True), project=newsroom.folder)
 
 
+def _keep_state_until(newsroom: Newsroom, stopped: threading.Event) -> None:
+    keep_state_until(newsroom.folder, newsroom.log, stopped, tell=lambda line: click.echo(line, err=True))
+
+
 def _train_until(newsroom: Newsroom, stopped: threading.Event) -> None:
     train_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
+
+
+def _retain_until(newsroom: Newsroom, stopped: threading.Event) -> None:
+    retain_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
 
 
 def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:

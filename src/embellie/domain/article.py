@@ -35,3 +35,14 @@ class Article:
         if self.expires_at is not None and self.expires_at <= now:
             return False
         return self.published_at is None or self.published_at <= now
+
+
+def is_link(address: str) -> bool:
+    """Tell whether a page may link to an address: `http`, `https`, a path of the site, or none; never a script.
+
+    >>> is_link("https://gazette.example/a"), is_link("/a"), is_link(""), is_link("javascript:alert(1)")
+    (True, True, True, False)
+    """
+    # Browsers drop these from an address before they read its scheme.
+    plain = address.translate({9: None, 10: None, 13: None}).strip("".join(map(chr, range(33)))).lower()
+    return plain.startswith(("https://", "http://", "/")) or not address

@@ -75,3 +75,18 @@ class Exposure:
     unit: str
     variant: str
     bot: str = ""
+
+
+Why = Literal["SPLIT", "STATIC", "DEFAULT", "DISABLED"]
+"""OpenFeature's words: by a split of readers; the same for all; this reader takes no part; the experiment is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Which variant of an experiment a reader has, and why; `exposures` are due once the reader meets it."""
+
+    experiment: Experiment
+    variant: str
+    reason: Why
+    takes_part: bool = False
+    exposures: tuple[Exposure, ...] = ()

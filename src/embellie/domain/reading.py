@@ -1,6 +1,7 @@
 """Reading: what readers do, as facts in the past tense. Impression, Click, Read, Conversion, consent and erasure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from embellie.domain.money import Money
@@ -76,8 +77,14 @@ class ConsentChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
-    """A reader asked to be forgotten."""
+    """A reader asked to be forgotten; once that is done, `mark` stands for them, and no id any more.
+
+    `mark` is a keyed hash of the reader's id: it tells later events under that id, which are refused, and tells nobody who
+    it was. `removed` counts by kind what was taken out of the log.
+    """
 
     kind: ClassVar[str] = "erasure"
 
-    reader: str
+    reader: str = ""
+    mark: str = ""
+    removed: Mapping[str, int] = field(default_factory=dict)

@@ -79,6 +79,7 @@ class Slate:
 
     With `feature_names`, its items say what was known of them when they were chosen: after the site's first `as_of`
     articles, reads, clicks and consents, and the articles that the page said this visit had opened (`visit_articles`).
+    `fallback` says what answered where the release assigned could not: `stable`, `popular`, `latest`, `editors` or `nothing`.
     """
 
     kind: ClassVar[str] = "served"
@@ -97,3 +98,4 @@ class Slate:
     feature_names: tuple[str, ...] = ()
     as_of: int = 0
     visit_articles: tuple[str, ...] = ()
+    fallback: str = ""

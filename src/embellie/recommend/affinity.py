@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embellie.recommend.packing import pack, unpack
+from embellie.recommend.packing import Packed, joined, pack
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 
 PSEUDO_READS = 10.0
@@ -23,7 +23,10 @@ class Histories:
     def __init__(self, *, articles: int, readers: int) -> None:
         self._most_articles = articles
         self._most_readers = readers
-        self._read: OrderedDict[str, dict[int, int]] = OrderedDict()
+        # A history taken up from a snapshot lies packed, told by its place there, until its reader reads again. Who does
+        # goes to the end: so those that lie come before all others.
+        self._read: OrderedDict[str, dict[int, int] | int] = OrderedDict()
+        self._lying = Packed(pack([]))
         self._withdrawn: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
@@ -39,6 +42,8 @@ class Histories:
             if len(self._read) > self._most_readers:
                 self._read.popitem(last=False)
         else:
+            if isinstance(history, int):
+                history = self._read[reader] = self._lying.of(history)
             self._read.move_to_end(reader)
         history.pop(row, None)
         history[row] = at
@@ -52,22 +57,35 @@ class Histories:
         if len(self._withdrawn) > self._most_readers:
             self._withdrawn.popitem(last=False)
 
+    def erase(self, reader: str) -> None:
+        """Drop a reader's history, and that they withdrew."""
+        self._read.pop(reader, None)
+        self._withdrawn.pop(reader, None)
+
+    def readers(self) -> set[str]:
+        """Name all of whom something is kept."""
+        return self._read.keys() | self._withdrawn.keys()
+
     def of(self, reader: str) -> dict[int, int]:
         """Return a reader's articles (row → time in µs), the latest read last; empty when unknown."""
-        return self._read.get(reader, _NOTHING)
+        history = self._read.get(reader, _NOTHING)
+        return self._lying.of(history) if isinstance(history, int) else history
 
     def snapshot(self) -> Mapping[str, Any]:
         """Return every history, and who withdrew when."""
+        lying = [place for place in self._read.values() if isinstance(place, int)]
+        awake = [history for history in self._read.values() if not isinstance(history, int)]
         return {
             "readers": list(self._read),
-            "read": pack(self._read.values()),
+            "read": joined(self._lying.some(lying), pack(awake)),
             "withdrawn": list(self._withdrawn),
             "until": np.fromiter(self._withdrawn.values(), np.int64, len(self._withdrawn)),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take up histories."""
-        self._read = OrderedDict(zip(snapshot["readers"], unpack(snapshot["read"]), strict=True))
+        self._lying = Packed(snapshot["read"])
+        self._read = OrderedDict(zip(snapshot["readers"], range(len(snapshot["readers"])), strict=True))
         self._withdrawn = OrderedDict(zip(snapshot["withdrawn"], snapshot["until"].tolist(), strict=True))
 
 
@@ -116,8 +134,12 @@ def section_lift(weights: Floats, shares: Floats, *, pseudo_reads: float = PSEUD
     return lift
 
 
-def section_shares(reads: Floats, sections: Integers, *, count: int) -> Floats:
-    """Return each section's share of the site's reads, smoothed by one read each so that none is zero."""
-    totals = np.bincount(sections, weights=reads, minlength=count) + 1.0
+def section_shares(reads: Floats) -> Floats:
+    """Return each section's share of the site's reads, smoothed by one read each so that none is zero.
+
+    Args:
+        reads: Decayed reads by section.
+    """
+    totals = reads + 1.0
     shares: Floats = totals / totals.sum()
     return shares

@@ -32,6 +32,7 @@ POLICIES: dict[str, str | Builder] = {
     "diverse": "diversity:Diverse",
     "interleaved": "interleaving:Interleaved",
     "exploring": "exploring:Exploring",
+    "thompson": "thompson:Thompson",
 }
 """Each name, and the module of `embellie.recommend` and the class that it names (or the class itself)."""
 

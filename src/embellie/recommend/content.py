@@ -13,7 +13,7 @@ from embellie.recommend.policies import Popular, RankedPolicy, Scored
 from embellie.recommend.popularity import MICROS_PER_HOUR
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import SiteState
-from embellie.recommend.texts import Texts
+from embellie.recommend.texts import Texts, fading
 
 _PROFILE_ARTICLES = 10
 
@@ -79,6 +79,5 @@ class Content(RankedPolicy):
         read |= dict.fromkeys((row for row in site.visit_rows(request) if row not in read), now)
         for row in site.shelf.rows((request.article,)):
             read.pop(row, None)
-        last = sorted(read.items(), key=lambda one: (one[1], one[0]))[-_PROFILE_ARTICLES:]
         half_life = 24.0 * self.profile_days * MICROS_PER_HOUR
-        return {row: 2.0 ** (-max(now - at, 0) / half_life) for row, at in last}
+        return fading(read, now=now, half_life=half_life, last=_PROFILE_ARTICLES)

@@ -99,7 +99,7 @@ class Diverse:
                 hint="`relevance` lies from 0 to 1, and a pool holds two articles or more.",
                 at="settings",
             )
-        if self.policy.partition("?")[0] in (self.name, "exploring", "interleaved", "status_quo"):
+        if self.policy.partition("?")[0] in (self.name, "exploring", "thompson", "interleaved", "status_quo"):
             raise InputError(
                 f"`diverse` cannot reorder `{self.policy}`.",
                 hint="Name a policy that ranks by its own scores and is certain of what it shows; `exploring` may explore `diverse`.",

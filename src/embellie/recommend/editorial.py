@@ -14,7 +14,7 @@ from embellie.domain.site import Placement
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.recommend.favouring import Boosts, Floors, boosted
 from embellie.recommend.policies import EDITORS_CHOICE
-from embellie.recommend.ranking import Ranking
+from embellie.recommend.ranking import Narrowing
 from embellie.recommend.state import SiteState, State
 from embellie.recommend.stories import Stories
 
@@ -141,7 +141,7 @@ class _Gate:
         if not boosts:
             return ranking
         mask = self._open()
-        if isinstance(ranking, Ranking):
+        if isinstance(ranking, Narrowing):
             ranking = ranking.where(mask)
 
         def passes(item: Recommended) -> bool:
@@ -158,7 +158,7 @@ class _Gate:
 
     def only(self, ranking: Sequence[Recommended], section: str) -> Iterable[Recommended]:
         """Return what a ranking holds of a section."""
-        if isinstance(ranking, Ranking):
+        if isinstance(ranking, Narrowing):
             return ranking.where(self._open() & (self._shelf.section == self._shelf.sections.find(section)))
         return (item for item in ranking if self.section_of(item.article) == section)
 
@@ -172,7 +172,7 @@ class _Gate:
                 yield item
                 continue
             refused += 1
-            if refused >= _PATIENCE and isinstance(ranking, Ranking):
+            if refused >= _PATIENCE and isinstance(ranking, Narrowing):
                 # A full section may hold thousands: leave them all out at once rather than one by one.
                 yield from self.choose(ranking.where(self._open()))
                 return

@@ -8,7 +8,9 @@ import numpy as np
 from embellie.domain.errors import InputError
 from embellie.domain.unavailable import Unavailable
 from embellie.ports import Policy
-from embellie.recommend.paired import REACH95, Difference, clustered_moments, paired_differences
+from embellie.recommend.list_sample import Lists, Sample
+from embellie.recommend.normative import Normative, normative
+from embellie.recommend.paired import REACH95, Difference, Interval, clustered_moments, paired_differences
 from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.replaying import ClickLog, Protocol, Replay, Target, choose_targets, rank, serve
 from embellie.recommend.signals import signals_of
@@ -20,15 +22,6 @@ TIMED = 400
 
 SPANS = 12
 """Into how many equal spans of time a series is cut."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A mean over targets with its 95 % interval, readers being the independent units."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +40,7 @@ class PolicyResult:
 
     `at` holds the metrics at each further k, `novelty` the mean self-information (bits) of the first k, and
     `calibration` the divergence between the sections of a reader's history and theirs (0 to 1, less is closer).
+    `normative` are the figures for editors, of a sample of lists.
     """
 
     hr: Interval | Unavailable
@@ -61,6 +55,7 @@ class PolicyResult:
     novelty: Interval | Unavailable
     calibration: Interval | Unavailable
     series: Sequence[Span]
+    normative: Normative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,36 +146,45 @@ def evaluate(
             hint="Check the visit and article columns.",
         )
     replay = Replay(log, protocol, timer=timer, signals=signals_of(policies.values()))
-    runs = {name: _Run(policy, len(targets), timer) for name, policy in policies.items()}
+    times = log.at[[target.click for target in targets]]
+    sample = Sample(_clusters(log, targets), times // protocol.window)
+    runs = {name: _Run(policy, len(targets), timer, Lists(sample, protocol.k)) for name, policy in policies.items()}
     unseen = 0
     for number, (target, request) in enumerate(replay.requests(targets)):
         article = log.articles[target.click]
         unseen += replay.state.site(request.site).shelf.row(article) is None
         beholder = behold(request, replay.state.site(request.site))
+        place = sample.place(number)
+        if place is not None:
+            sample.note(place, beholder.read)
         for run in runs.values():
-            run.take(number, rank(run.policy, request, replay.state, article=article, seen=protocol.seen), beholder)
+            found = rank(run.policy, request, replay.state, article=article, seen=protocol.seen)
+            run.take(number, found, beholder, place=place)
             if number % max(1, len(targets) // TIMED) == 0:
                 run.time(lambda policy, request=request: serve(policy, request, replay.state))  # type: ignore[misc]
         if progress is not None and (number + 1) % 200 == 0:
             progress(number + 1, len(targets))
-    return _result(replay, targets, runs, unseen=unseen)
+    return _result(replay, targets, runs, sample, unseen=unseen)
 
 
 class _Run:
     """Collects what one policy does during a replay."""
 
-    def __init__(self, policy: Policy[State], targets: int, timer: Callable[[], float]) -> None:
+    def __init__(self, policy: Policy[State], targets: int, timer: Callable[[], float], lists: Lists) -> None:
         self.policy = policy
+        self.lists = lists
         self.ranks = np.zeros(targets, np.int64)
         self.looks = np.zeros((2, targets))
         self.shown: set[int] = set()
         self.seconds: list[float] = []
         self._timer = timer
 
-    def take(self, number: int, found: tuple[int, Integers], beholder: Beholder) -> None:
+    def take(self, number: int, found: tuple[int, Integers], beholder: Beholder, *, place: int | None) -> None:
         self.ranks[number] = within(found[0], 0, len(beholder.reads), name="rank")
         self.shown.update(found[1].tolist())
         self.looks[:, number] = beholder.look(found[1])
+        if place is not None:
+            self.lists.keep(place, found[1], beholder.sections)
 
     def time(self, answer: Callable[[Policy[State]], None]) -> None:
         began = self._timer()
@@ -188,12 +192,15 @@ class _Run:
         self.seconds.append(self._timer() - began)
 
 
-def _result(replay: Replay, targets: Sequence[Target], runs: Mapping[str, _Run], *, unseen: int) -> Evaluation:
-    log, protocol = replay.log, replay.protocol
-    clusters = _clusters(log, targets)
-    known = len(replay.state.site("log").shelf)
+def _result(
+    replay: Replay, targets: Sequence[Target], runs: Mapping[str, _Run], sample: Sample, *, unseen: int
+) -> Evaluation:
+    log, protocol, clusters = replay.log, replay.protocol, sample.clusters
+    shelf = replay.state.site("log").shelf
+    known = len(shelf)
     gained = {name: gains(run.ranks, protocol.k) for name, run in runs.items()}
     times = log.at[[target.click for target in targets]]
+    background = sample.background([log.articles[target.click] for target in targets], times, shelf)
     results = {}
     for name, run in runs.items():
         p50, p99 = np.percentile(np.array(run.seconds) * 1000.0, [50, 99])
@@ -211,6 +218,7 @@ def _result(replay: Replay, targets: Sequence[Target], runs: Mapping[str, _Run],
                 run.looks[1], clusters, "No reader has a history in known sections, or nothing was shown.", high=1.0
             ),
             series=_series(gained[name], times, protocol.window),
+            normative=normative(run.lists, sample, background),
         )
     return Evaluation(
         clicks=len(log),

@@ -61,7 +61,7 @@ class Exploring:
                 hint="`epsilon` lies above 0 and at most at 1, and a pool holds two articles or more.",
                 at="settings",
             )
-        if self.policy.partition("?")[0] in (self.name, "interleaved"):
+        if self.policy.partition("?")[0] in (self.name, "thompson", "interleaved"):
             raise InputError(
                 f"`exploring` cannot vary `{self.policy}`: its slates are drawn already.",
                 hint="Name a policy that is certain of what it shows.",

@@ -9,10 +9,11 @@ import numpy as np
 from embellie.domain.article import Article
 from embellie.domain.errors import InputError
 from embellie.domain.event import Event
+from embellie.domain.reading import Erasure
 from embellie.domain.slate import Slate, SlateRequest
 from embellie.recommend.features import FEATURES, Feature, feature_matrix, names_of, signals_of_features
 from embellie.recommend.shelf import Shelf
-from embellie.recommend.state import HEARD, State, told_at
+from embellie.recommend.state import HEARD, State, heard_in, told_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,8 @@ def check_features(
 
     A feature that knew the future when serving, or was computed in another way, differs here. The moment is the one the
     slate names (`as_of`), not only its place in the log: events that were written while it was being made are not held
-    against it. Features computed from a state that was told more than the log holds differ as well.
+    against it. Features computed from a state that was told more than the log holds differ as well. Slates from before a
+    reader was erased are passed over: they knew what is no longer there.
 
     Args:
         events: Tells the log from its beginning; called twice.
@@ -100,7 +102,7 @@ def check_features(
     """
     if every < 1:
         raise InputError(f"`every` is {every}.", hint="Give 1 for all slates, 10 for each tenth.")
-    early = _early(events(), every)
+    early, restated = _early(events(), every)
     state = new_state(signals=signals_of_features(features))
     found = _Found()
     for event, slate in _each_nth(events(), every):
@@ -109,7 +111,9 @@ def check_features(
             # The last moment at which the state is as these slates knew it.
             for late, made in early.pop((site, state.site(site).heard), ()):
                 _compare(found, late, made, state, features)
-        if slate is not None and slate.as_of == state.site(site).heard:
+        if isinstance(event.body, Erasure) and event.body.removed:
+            restated[site] -= 1
+        if slate is not None and not restated[site] and slate.as_of == state.site(site).heard:
             _compare(found, event, slate, state, features)
         state.apply(event)
     for left in early.values():
@@ -129,20 +133,31 @@ def _each_nth(events: Iterable[Event], every: int) -> Iterator[tuple[Event, Slat
         yield event, slate if number % every == 0 else None
 
 
-def _early(events: Iterable[Event], every: int) -> dict[tuple[str, int], list[tuple[Event, Slate]]]:
-    """Find the slates that were made before events which stand before them in the log."""
+def _early(
+    events: Iterable[Event], every: int
+) -> tuple[dict[tuple[str, int], list[tuple[Event, Slate]]], dict[str, int]]:
+    """Find the slates that were made before events which stand before them in the log.
+
+    Also how many times each site's log had a reader taken out: what slates before that knew is not there any more.
+    """
     heard: dict[str, int] = defaultdict(int)
     shelves: dict[str, Shelf] = defaultdict(lambda: Shelf(from_reads=False, unlisted=0))
     found: dict[tuple[str, int], list[tuple[Event, Slate]]] = defaultdict(list)
+    restated: dict[str, int] = defaultdict(int)
     for event, slate in _each_nth(events, every):
         if slate is not None and slate.as_of != heard[event.site]:
             found[event.site, slate.as_of].append((event, slate))
+        if isinstance(event.body, Erasure) and event.body.removed:
+            restated[event.site] += 1
+            heard[event.site] += heard_in(event.body.removed)
+            for key in [key for key in found if key[0] == event.site]:
+                del found[key]
         if isinstance(event.body, Article):
             if shelves[event.site].holds(event.body, told_at(event)):
                 continue
             shelves[event.site].put(event.body, told_at(event))
         heard[event.site] += isinstance(event.body, HEARD)
-    return found
+    return found, restated
 
 
 def _compare(found: _Found, event: Event, slate: Slate, state: State, features: Sequence[Feature]) -> None:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from embellie.domain.moment import micros
 from embellie.domain.slate import Features, Recommended, SlateRequest
-from embellie.recommend.affinity import section_lift, section_shares, section_weights
+from embellie.recommend.affinity import section_lift, section_weights
 from embellie.recommend.covisitation import Covisits
 from embellie.recommend.policies import Affinity, Popular, Scored
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import SiteState
+from embellie.recommend.texts import Texts, fading
 
 Matrix: TypeAlias = NDArray[np.float32]
 
@@ -28,6 +29,7 @@ _AFFINITY = Affinity()
 _HABIT_DAYS = 30.0
 _LEAST = 0.05
 _VISIT, _FADE = 10, 0.8
+_LIKED, _LIKED_DAYS = 10, 7.0
 
 
 class Asked:
@@ -56,9 +58,8 @@ class Asked:
 
     @cached_property
     def shares(self) -> Floats:
-        """Each section's share of what is popular."""
-        shelf = self.site.shelf
-        return section_shares(self.popular.values, shelf.section, count=len(shelf.sections))
+        """Each section's share of what is read now."""
+        return self.site.section_shares(self.now, self.site.counters.step(self.now))
 
     @cached_property
     def history(self) -> dict[int, int]:
@@ -86,6 +87,20 @@ class Asked:
         """The section's code of the page, 0 when unknown."""
         row = self.site.shelf.row(self.request.article)
         return 0 if row is None else int(self.site.shelf.section[row])
+
+    @cached_property
+    def about_page(self) -> dict[int, float]:
+        """What the page is about, in weighted terms."""
+        return self.site.signal(Texts).query(dict.fromkeys(self.site.shelf.rows((self.request.article,)), 1.0))
+
+    @cached_property
+    def about_read(self) -> dict[int, float]:
+        """What the last ten articles of reader and visit are about, the page aside, each halved every week."""
+        read = dict(self.history) | {row: self.now for row in self.visit if row not in self.history}
+        for row in self.site.shelf.rows((self.request.article,)):
+            read.pop(row, None)
+        half_life = 24.0 * _LIKED_DAYS * MICROS_PER_HOUR
+        return self.site.signal(Texts).query(fading(read, now=self.now, half_life=half_life, last=_LIKED))
 
     def lift(self, rows: Integers, *, half_life: float) -> Floats:
         """Return log lift of each row's section by the reader's own reads, halved every `half_life` hours; 0: not known."""
@@ -167,6 +182,14 @@ def _same_section(asked: Asked, rows: Integers) -> Floats:
     return same * (asked.page_section > 0)
 
 
+def _like_page(asked: Asked, rows: Integers) -> Floats:
+    return asked.site.signal(Texts).alike_to(asked.about_page, rows)
+
+
+def _like_read(asked: Asked, rows: Integers) -> Floats:
+    return asked.site.signal(Texts).alike_to(asked.about_read, rows)
+
+
 def _hour(asked: Asked, _: Integers) -> float:
     return asked.now / MICROS_PER_HOUR % 24.0
 
@@ -186,6 +209,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("section_share", lambda asked, rows: asked.shares[asked.site.shelf.section[rows]]),
     Feature("same_section", _same_section),
     Feature("covisits", lambda asked, rows: np.log1p(asked.together[rows]), (Covisits,)),
+    Feature("like_page", _like_page, (Texts,)),
+    Feature("like_read", _like_read, (Texts,)),
     Feature("reader_reads", lambda asked, _: float(np.log1p(len(asked.history)))),
     Feature("visit_pages", lambda asked, _: float(len(asked.visit))),
     Feature("hour", _hour),

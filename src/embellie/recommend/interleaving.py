@@ -157,6 +157,12 @@ class Interleaved:
         for text in (self.first, self.second):
             if text.partition("?")[0] == self.name:
                 raise InputError("`interleaved` cannot draft for itself.", hint="Name two policies.", at="settings")
+            if text.partition("?")[0] == "thompson":
+                raise InputError(
+                    f"`interleaved` cannot draft `{text}`: its slates are drawn already.",
+                    hint="Name two policies that are certain of what they show.",
+                    at="settings",
+                )
         object.__setattr__(self, "_policies", (policy_named(self.first), policy_named(self.second)))
 
     @property

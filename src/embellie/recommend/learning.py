@@ -98,10 +98,10 @@ def bounds_of(groups: Integers) -> Iterator[tuple[int, int]]:
 
 
 class Lists:
-    """Collects lists into a `TrainingSet`; all must have the features of the first."""
+    """Collects lists into a `TrainingSet`, with the features that all have: those of another version may have more or fewer."""
 
     def __init__(self) -> None:
-        self.names: tuple[str, ...] = ()
+        self._names: list[tuple[str, ...]] = []
         self._features: list[Any] = []
         self._labels: list[int] = []
         self._positions: list[int] = []
@@ -120,7 +120,7 @@ class Lists:
         propensities: Sequence[float] = (),
     ) -> None:
         """Take in one list."""
-        self.names = self.names or names
+        self._names.append(names)
         self._features.append(np.array(list(features), np.float32).reshape(len(labels), len(names)))
         self._labels += labels
         self._positions += positions
@@ -131,15 +131,22 @@ class Lists:
     def training_set(self) -> TrainingSet:
         """Return all lists, in order of time."""
         count = len(self._labels)
+        kinds = tuple(dict.fromkeys(self._names))
+        names = tuple(name for name in (kinds[0] if kinds else ()) if all(name in one for one in kinds))
+        columns = {one: [one.index(name) for name in names] for one in kinds if one != names}
+        features = [
+            table[:, columns[one]] if one in columns else table
+            for one, table in zip(self._names, self._features, strict=True)
+        ]
         found = TrainingSet(
-            features=np.concatenate(self._features) if count else np.zeros((0, len(self.names)), np.float32),
+            features=np.concatenate(features) if count else np.zeros((0, 0), np.float32),
             labels=np.array(self._labels, np.int64),
             positions=np.array(self._positions, np.int64),
             propensities=np.array(self._propensities, np.float32),
             weights=np.ones(count, np.float32),
             groups=np.array(self._groups, np.int64),
             at=np.array(self._at, np.int64),
-            feature_names=self.names,
+            feature_names=names,
         )
         order = np.argsort(found.at, kind="stable")
         if np.array_equal(order, np.arange(len(order))):
@@ -162,7 +169,8 @@ class _Open:
 def training_from_log(events: Iterable[Event], *, site: str = "", placement: str = "") -> TrainingSet:
     """Make lists of what readers were shown and saw, with the features as they were written down then.
 
-    Nothing is recomputed: an article's features are those of its `served` event. An article counts as seen if there is an
+    Nothing is recomputed: an article's features are those of its `served` event; where a newer version wrote more, those that
+    all slates have. An article counts as seen if there is an
     impression or a click; one that never came into view was not passed over. A slate that nobody saw is no list. A click
     makes label 1; a read of that article in the same visit, within the hour, makes 2.
 
@@ -179,7 +187,7 @@ def training_from_log(events: Iterable[Event], *, site: str = "", placement: str
         if not site or event.site == site:
             join.take(event)
     join.close(np.iinfo(np.int64).max)
-    if not join.lists.names:
+    if not join.features:
         raise InputError(
             f"None of {join.slates} slates says what was known of its articles.",
             hint="Declare a scenario with the policy `ranker`: slates then carry features. Without a model it ranks as `affinity`.",
@@ -193,6 +201,7 @@ class _Join:
     def __init__(self, placement: str) -> None:
         self.lists = Lists()
         self.slates = 0
+        self.features = False
         self._placement = placement
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._chosen: dict[tuple[str, str], _Open] = {}
@@ -217,9 +226,9 @@ class _Join:
 
     def _serve(self, slate: Slate, at: int) -> None:
         self.slates += 1
-        if slate.feature_names and self.lists.names in ((), slate.feature_names):
+        if slate.feature_names:
             self.close(at - PATIENCE)
-            self.lists.names = slate.feature_names
+            self.features = True
             self._open[slate.slate_id] = _Open(slate, at, set(), {})
 
     def close(self, until: int) -> None:

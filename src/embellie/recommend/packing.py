@@ -53,6 +53,41 @@ def unpack(packed: Mapping[str, Any]) -> Iterator[dict[int, Any]]:
         begin = end
 
 
+class Packed:
+    """Mappings from rows to numbers as `pack` laid them out, each given back when it is asked for, and not before.
+
+    A start thus does not make a million small mappings of which a handful is looked at in the next minute.
+    """
+
+    def __init__(self, packed: Mapping[str, Any]) -> None:
+        self._begins = np.concatenate([[0], np.cumsum(packed["sizes"])])
+        self._rows, self._values = packed["rows"], packed["values"]
+
+    def of(self, place: int) -> dict[int, int]:
+        """Return one mapping, a new one each time."""
+        begin, end = int(self._begins[place]), int(self._begins[place + 1])
+        return dict(zip(self._rows[begin:end].tolist(), self._values[begin:end].tolist(), strict=True))
+
+    def some(self, places: list[int]) -> dict[str, Any]:
+        """Return some of the mappings, laid out as `pack` does, in the order of `places`.
+
+        >>> every = Packed(pack([{7: 1, 3: 2}, {}, {5: 9}]))
+        >>> {name: array.tolist() for name, array in every.some([2, 0]).items()}
+        {'sizes': [1, 2], 'rows': [5, 7, 3], 'values': [9, 1, 2]}
+        """
+        chosen = np.array(places, np.int64)
+        begins = self._begins[chosen]
+        sizes = self._begins[chosen + 1] - begins
+        shifts = begins - (np.cumsum(sizes) - sizes)
+        which = np.arange(int(sizes.sum())) + np.repeat(shifts, sizes)
+        return {"sizes": sizes, "rows": self._rows[which], "values": self._values[which]}
+
+
+def joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the mappings of two packs behind one another."""
+    return {name: np.concatenate([one[name], other[name]]) for name in one}
+
+
 def pack_articles(articles: Iterable[Article | None]) -> dict[str, Any]:
     """Lay articles out column by column, those that are `None` left out; times as µs."""
     every = list(articles)

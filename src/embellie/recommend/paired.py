@@ -19,6 +19,15 @@ REAL_BELOW = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean over targets with its 95 % interval, readers being the independent units."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """What `policy` has above `against` in a metric: the mean over targets, its 95 % interval by reader.
 

@@ -1,20 +1,24 @@
 """Policies: from "nothing, as today" to the default heuristic. Candidates → filters → score → rank."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Concatenate, ParamSpec
 
 from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
 from embellie.domain.slate import Recommended, SlateRequest
-from embellie.recommend.affinity import PSEUDO_READS, section_lift, section_shares, section_weights
-from embellie.recommend.popularity import ENOUGH_READS, MICROS_PER_HOUR, Floats, optimistic_reads
-from embellie.recommend.ranking import Ranking
+from embellie.recommend.affinity import PSEUDO_READS, section_lift, section_weights
+from embellie.recommend.leading import Demand, Foremost, Leaders, Sought
+from embellie.recommend.popularity import ENOUGH_READS, EVERY, MICROS_PER_HOUR, Floats, Rows, optimistic_reads
+from embellie.recommend.ranking import Narrowing, Ranking
+from embellie.recommend.shelf import Shelf
 from embellie.recommend.state import SiteState, State
 
 EDITORS_CHOICE = "editors_choice"
 """The reason of an article on the editors' own list."""
 
+
+P = ParamSpec("P")
 
 _NEW_HOURS = 24.0
 _A_FEW_READS = 1.0
@@ -42,7 +46,7 @@ class RankedPolicy:
         """Score every article of the site; more is better."""
         raise NotImplementedError
 
-    def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
+    def __call__(self, request: SlateRequest, view: State) -> Narrowing:
         """Rank every article that may be shown to this reader here now."""
         site = view.site(request.site)
         rows = site.candidates(request)
@@ -91,6 +95,39 @@ class Latest(RankedPolicy):
         return Scored(site.shelf.published / MICROS_PER_HOUR, lambda _: "latest")
 
 
+@dataclass(frozen=True, slots=True)
+class PopularityNow:
+    """What popularity is made of at one moment: the same numbers for all articles at once, or for a few.
+
+    Args:
+        site: The state.
+        now: The moment, µs.
+        step: The half-life of the ladder.
+        success: What the article of a random recent read has.
+        settings: Those of the policy.
+    """
+
+    site: SiteState
+    now: int
+    step: int
+    success: float
+    settings: "Popular"
+
+    @property
+    def key(self) -> Hashable:
+        """The settings that popularity depends on."""
+        own = self.settings
+        return own.half_life, own.enough_reads, own.optimism, own.freshness
+
+    def of(self, rows: Rows = EVERY) -> Demand:
+        """Tell what articles have: of every one, or of some rows."""
+        ages = (self.now - self.site.shelf.published[rows]) / MICROS_PER_HOUR
+        lent = optimistic_reads(
+            ages, success=self.success, optimism=self.settings.optimism, freshness=self.settings.freshness
+        )
+        return Demand(self.site.counters.reads(self.now, self.step, rows), lent, ages)
+
+
 @dataclass(frozen=True)
 class Popular(RankedPolicy):
     """What is read most now: decayed reads, with a half-life that adapts to the traffic.
@@ -109,24 +146,64 @@ class Popular(RankedPolicy):
     optimism: float = 0.5
     freshness: float = 6.0
 
+    def popularity(self, request: SlateRequest, site: SiteState) -> PopularityNow:
+        """Tell how popularity is counted at the moment of a request."""
+        now, counters = micros(request.now), site.counters
+        step = counters.nearest(self.half_life) if self.half_life > 0.0 else counters.step(now, self.enough_reads)
+        return PopularityNow(site, now, step, counters.success(now, step), self)
+
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by decayed reads, plus those lent to new articles."""
-        now = micros(request.now)
-        step = (
-            site.counters.nearest(self.half_life)
-            if self.half_life > 0.0
-            else site.counters.step(now, self.enough_reads)
-        )
-        reads = site.counters.reads(now, step)
-        ages = (now - site.shelf.published) / MICROS_PER_HOUR
-        lent = optimistic_reads(reads, ages, optimism=self.optimism, freshness=self.freshness)
+        demand = self.popularity(request, site).of()
+        return Scored(demand.reads + demand.lent, lambda row: _popular_reason(row, demand, row))
 
-        def reason(row: int) -> str:
-            if lent[row] > reads[row] and ages[row] <= _NEW_HOURS:
-                return "new"
-            return "popular_now" if reads[row] >= _A_FEW_READS else "on_this_site"
+    def __call__(self, request: SlateRequest, view: State) -> Narrowing:
+        """Rank every article that may be shown to this reader here now, the foremost without looking at all."""
+        if type(self).score in (Popular.score, Affinity.score):  # who scores otherwise is asked for every score
+            site = view.site(request.site)
+            measure = self.popularity(request, site)
+            leaders = site.leading.leaders(measure, site.shelf)
+            if leaders is not None:
+                return self._foremost(request, view, measure=measure, leaders=leaders)
+        return super().__call__(request, view)
 
-        return Scored(reads + lent, reason)
+    def _foremost(self, request: SlateRequest, view: State, *, measure: PopularityNow, leaders: Leaders) -> Narrowing:
+        site, every = measure.site, super().__call__
+        lift = self.lift(request, site, measure.step)
+        return Foremost(
+            Sought(
+                leaders, measure, site.shelf, lift, site.left_out(request),
+                suits=lambda rows: site.fits(request, rows),
+                reason=_popular_reason if lift is None else _lifted_reason(lift, site.shelf, _popular_reason),
+                all_of_it=lambda: every(request, view),
+            )
+        )  # fmt: skip
+
+    def lift(self, request: SlateRequest, site: SiteState, step: int) -> Floats | None:
+        """Return by how much more this reader likes each section than others do; `None` where it is not asked or not known.
+
+        Args:
+            request: What was asked.
+            site: The state.
+            step: The half-life of the ladder at which sections are compared.
+        """
+        return None
+
+
+def _popular_reason(_: int, demand: Demand, place: int) -> str:
+    if demand.lent[place] > demand.reads[place] and demand.ages[place] <= _NEW_HOURS:
+        return "new"
+    return "popular_now" if demand.reads[place] >= _A_FEW_READS else "on_this_site"
+
+
+def _lifted_reason(
+    lift: Floats, shelf: Shelf, otherwise: Callable[Concatenate[int, P], str]
+) -> Callable[Concatenate[int, P], str]:
+    def reason(row: int, /, *args: P.args, **more: P.kwargs) -> str:
+        liked = lift[shelf.section[row]] > 1.0
+        return f"section:{shelf.section_of(row)}" if liked else otherwise(row, *args, **more)
+
+    return reason
 
 
 @dataclass(frozen=True)
@@ -173,27 +250,20 @@ class Affinity(Popular):
 
     def lifted(self, popular: Scored, request: SlateRequest, site: SiteState) -> Scored:
         """Lift a popularity by the reader's taste for each section."""
-        lift = self.lift(request, site, popular.values)
+        lift = self.lift(request, site, self.popularity(request, site).step)
         if lift is None:
             return popular
-        sections = site.shelf.section
+        lifted = popular.values * lift[site.shelf.section]
+        return Scored(lifted, _lifted_reason(lift, site.shelf, popular.reason))
 
-        def reason(row: int) -> str:
-            liked = lift[sections[row]] > 1.0
-            return f"section:{site.shelf.section_of(row)}" if liked else popular.reason(row)
-
-        return Scored(popular.values * lift[sections], reason)
-
-    def lift(self, request: SlateRequest, site: SiteState, popularity: Floats) -> Floats | None:
+    def lift(self, request: SlateRequest, site: SiteState, step: int) -> Floats | None:
         """Return the lift of each section, `None` when nothing is or may be known of the reader."""
-        sections, count = site.shelf.section, len(site.shelf.sections)
+        sections, count, now = site.shelf.section, len(site.shelf.sections), micros(request.now)
         history = site.history(request)
         visit = site.visit_rows(request) if request.consent == "profiling" else []
         if count == 1 or not (history or visit):
             return None
-        weights = section_weights(
-            history, visit, sections, count=count, now=micros(request.now), half_life=24.0 * self.affinity_days
-        )
-        lift = section_lift(weights, section_shares(popularity, sections, count=count), pseudo_reads=self.pseudo_reads)
+        weights = section_weights(history, visit, sections, count=count, now=now, half_life=24.0 * self.affinity_days)
+        lift = section_lift(weights, site.section_shares(now, step), pseudo_reads=self.pseudo_reads)
         lift[0] = 1.0
         return lift

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
+Rows: TypeAlias = Integers | slice
+"""Some articles by row; or, as a slice, all of them."""
+
+EVERY = slice(None)
+"""All rows."""
 
 MICROS_PER_HOUR = 3_600_000_000
 HALF_LIVES = (0.5, 1.0, 2.0, 6.0, 12.0, 24.0, 72.0, 168.0)
@@ -41,6 +46,11 @@ class ReadCounters:
         # One line per half-life, so that scoring reads memory in order.
         self._weights = np.zeros((len(self.half_lives), 64))
         self._limit = self._furthest()
+        self.changes = 0
+        """How often the counts have changed: what was worked out of them holds until they change again."""
+        self._worth_at: int | None = None
+        self._worths = np.zeros(0)
+        self._successes: dict[int, tuple[int, float]] = {}
         # Reads not added up yet: that is done when someone asks.
         self._rows: list[int] = []
         self._times: list[int] = []
@@ -60,6 +70,7 @@ class ReadCounters:
         if at > self._limit:
             self._settle()
             self._move_landmarks(at)
+        self.changes += 1
         self._rows.append(row)
         self._times.append(at)
         if len(self._rows) >= _MOST_WAITING:
@@ -84,6 +95,7 @@ class ReadCounters:
         self._weights[far] *= shrink[:, None]
         self._totals[far] *= shrink
         self._landmarks[far] = at
+        self._worth_at = None
         self._limit = self._furthest()
 
     def _furthest(self) -> int:
@@ -103,6 +115,8 @@ class ReadCounters:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take up what other counters of the same half-lives counted."""
         weights = snapshot["weights"]
+        self.changes += 1
+        self._worth_at = None
         self._landmarks, self._totals = snapshot["landmarks"].copy(), snapshot["totals"].copy()
         self._limit = self._furthest()
         self._times.clear()
@@ -112,9 +126,11 @@ class ReadCounters:
         self._weights[:, : self.size] = weights
 
     def _worth(self, now: int) -> Floats:
-        # A `now` before the reads themselves must not overflow.
-        worth: Floats = np.exp2(np.minimum((self._landmarks - now) / self._micros, 2 * _MOST_EXPONENT))
-        return worth
+        if now != self._worth_at:
+            # A `now` before the reads themselves must not overflow.
+            self._worths = np.exp2(np.minimum((self._landmarks - now) / self._micros, 2 * _MOST_EXPONENT))
+            self._worth_at = now
+        return self._worths
 
     def totals(self, now: int) -> Floats:
         """Return the site's decayed reads at `now`, one number per half-life."""
@@ -139,38 +155,58 @@ class ReadCounters:
         """Return the place of the half-life nearest to `hours` (by ratio)."""
         return int(np.argmin(np.abs(np.log(np.array(self.half_lives) / hours))))
 
-    def reads(self, now: int, step: int) -> Floats:
-        """Return the decayed reads of every article at `now`, for one half-life of the ladder."""
+    def reads(self, now: int, step: int, rows: Rows = EVERY) -> Floats:
+        """Return the decayed reads of articles (of every one, unless rows are given) at `now`, for one half-life of the ladder."""
         self._settle()
-        reads: Floats = self._weights[step, : self.size] * self._worth(now)[step]
+        reads: Floats = self._weights[step, : self.size][rows] * self.worth(now, step)
         return reads
 
+    def weights(self, step: int) -> Floats:
+        """Return the reads of every article as they are kept, each still to be multiplied by `worth`; not to be changed."""
+        self._settle()
+        weights: Floats = self._weights[step, : self.size]
+        return weights
 
-def optimistic_reads(reads: Floats, ages: Floats, *, optimism: float, freshness: float) -> Floats:
+    def worth(self, now: int, step: int) -> float:
+        """Return what a read that is kept as 1 is worth at `now`."""
+        return float(self._worth(now)[step])
+
+    def success(self, now: int, step: int) -> float:
+        """Return the decayed reads that the article of a random recent read has, Σ r² / Σ r; 1 as long as nothing is read."""
+        kept = self._successes.get(step)
+        if kept is None or kept[0] != self.changes:
+            weights = self.weights(step)
+            total = float(weights.sum())
+            # Not `weights @ weights`: a threaded library would wait for a busy core.
+            kept = self._successes[step] = (
+                self.changes,
+                float(np.square(weights).sum()) / total if total > 0.0 else 0.0,
+            )
+        return kept[1] * self.worth(now, step) if kept[1] > 0.0 else 1.0
+
+
+def optimistic_reads(ages: Floats, *, success: float, optimism: float, freshness: float) -> Floats:
     """Return the reads lent to articles for being new, so that a new one can be met at all.
 
-    Lent = optimism · (Σ r² / Σ r) · 2^(-age / freshness). Σ r² / Σ r is what the article of a random recent read
-    has, so a new article is lent a share of a success's standing; the loan halves every `freshness` hours and its
-    own reads take over. The idea is the optimistic initial value (Sutton & Barto, Reinforcement Learning, 2nd
+    Lent = optimism · success · 2^(-age / freshness). A success is what the article of a random recent read has
+    (`ReadCounters.success`), so a new article is lent a share of a success's standing; the loan halves every `freshness`
+    hours and its own reads take over. The idea is the optimistic initial value (Sutton & Barto, Reinforcement Learning, 2nd
     ed., 2.6); the level comes from the site itself, not from a constant. With no read at all, 1 is lent: then the
     ranking is the latest first.
 
     Args:
-        reads: Decayed reads, one per article.
         ages: Hours since publication, one per article.
+        success: Decayed reads of a success.
         optimism: The share lent to an article published this second; 0 turns it off.
         freshness: Hours in which the loan halves.
 
-    >>> optimistic_reads(np.array([8.0, 0.0]), np.array([48.0, 0.0]), optimism=0.5, freshness=6.0).round(2).tolist()
+    >>> optimistic_reads(np.array([48.0, 0.0]), success=8.0, optimism=0.5, freshness=6.0).round(2).tolist()
     [0.02, 4.0]
     """
-    lent = np.zeros(len(reads))
+    lent = np.zeros(len(ages))
     if optimism <= 0.0:
         return lent
-    total = float(reads.sum())
-    # Not `reads @ reads`: a threaded library would wait for a busy core.
-    level = float(np.square(reads).sum()) / total if total > 0.0 else 1.0
     # Older than twenty half-lives, a loan is below a millionth: spare the exponentials.
     young = np.flatnonzero(ages < 20.0 * freshness)
-    lent[young] = optimism * level * np.exp2(-np.maximum(ages[young], 0.0) / freshness)
+    lent[young] = optimism * success * np.exp2(-np.maximum(ages[young], 0.0) / freshness)
     return lent

@@ -1,7 +1,7 @@
 """The learned ranker: a shortlist by cheap scores, ordered by a model; the heuristic behind it, and instead of it."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Protocol
@@ -9,11 +9,11 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from embellie.domain.errors import EmbellieError, InputError
-from embellie.domain.slate import Features, Recommended, SlateRequest
+from embellie.domain.slate import Features, SlateRequest
 from embellie.recommend.features import FEATURES, Asked, Matrix, matrix_of, names_of, signals_of_features, written
 from embellie.recommend.policies import RankedPolicy, Scored
 from embellie.recommend.popularity import Floats, Integers
-from embellie.recommend.ranking import Ranking
+from embellie.recommend.ranking import Narrowing, Ranking
 from embellie.recommend.shortlist import shortlist
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import SiteState, State
@@ -118,7 +118,7 @@ class Ranker(RankedPolicy):
         """Score the shortlist by the model, all others below it by the default heuristic."""
         return self._judged(Asked(request, site))[0]
 
-    def __call__(self, request: SlateRequest, view: State) -> Sequence[Recommended]:
+    def __call__(self, request: SlateRequest, view: State) -> Narrowing:
         """Rank every article that may be shown, and note what the model looked at of each."""
         site = view.site(request.site)
         asked = Asked(request, site)

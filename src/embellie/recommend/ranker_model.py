@@ -1,158 +1,65 @@
-"""The learned ranker's model: boosted trees that order a list (LambdaRank), by LightGBM; the extra `ml`."""
+"""The learned ranker's model, whatever its kind: read from bytes, and how well it orders lists."""
 
-import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embellie.domain.errors import InputError
 from embellie.recommend.features import Matrix
-from embellie.recommend.learning import TrainingSet
+from embellie.recommend.learning import TrainingSet, bounds_of
 from embellie.recommend.popularity import Floats
-
-SCHEMA = "embellie/ranker/1"
-POSITION = "position"
-"""The last column in training: where the article stood. When serving, all stand first: what the place did is left out."""
-
-FEWEST_LISTS = 20
+from embellie.recommend.ranker_file import NEURAL, TREES, head_of
+from embellie.recommend.ranker_network import RankerNetwork
+from embellie.recommend.ranker_trees import RankerTrees
 
 
-@dataclass(frozen=True, eq=False)
-class RankerModel:
-    """A fitted ranker: scores articles by their features, more is better.
+class RankerModel(Protocol):
+    """A fitted ranker: scores articles by their features, more is better, and is bytes.
 
     `feature_names` are the columns that `score` expects, in order; `about` says how it was fitted.
     """
 
-    feature_names: tuple[str, ...]
-    about: dict[str, Any]
-    _booster: Any
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns it expects."""
+        ...
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """How it was fitted."""
+        ...
 
     def score(self, matrix: Matrix) -> Floats:
-        """Score articles (articles × features, in the order of `feature_names`), each as if it stood first.
-
-        Raises:
-            InputError: The columns are not as many as the model's.
-        """
-        if matrix.shape[1] != len(self.feature_names):
-            raise InputError(
-                f"The model takes {len(self.feature_names)} features, not {matrix.shape[1]}.",
-                hint=f"Give: {', '.join(self.feature_names)}.",
-            )
-        if not len(matrix):
-            return np.zeros(0)
-        table = np.ones((len(matrix), matrix.shape[1] + 1), np.float32)
-        table[:, :-1] = matrix
-        scores: Floats = self._booster.predict(table, num_threads=1)
-        return scores
-
-    def importances(self) -> dict[str, float]:
-        """Tell how much each feature lowered the loss in training, as shares, the largest first; `position` among them."""
-        gains = self._booster.feature_importance("gain")
-        shares = gains / max(float(gains.sum()), 1e-12)
-        named = zip((*self.feature_names, POSITION), shares.tolist(), strict=True)
-        return dict(sorted(named, key=lambda one: (-one[1], one[0])))
+        """Score articles (articles × features), each as if it stood first."""
+        ...
 
     def dump(self) -> bytes:
-        """Write the model as text: what it is in the first line, then LightGBM's own format. The same model, the same bytes."""
-        head = {"schema": SCHEMA, "feature_names": self.feature_names, "about": self.about}
-        text: str = self._booster.model_to_string()
-        return (json.dumps(head, sort_keys=True) + "\n" + text).encode()
-
-    @classmethod
-    def load(cls, data: bytes) -> "RankerModel":
-        """Read what `dump` wrote.
-
-        Raises:
-            InputError: It is something else, or LightGBM is not installed.
-        """
-        first, _, text = data.partition(b"\n")
-        try:
-            head = json.loads(first)
-            known = head["schema"] == SCHEMA
-            names = tuple(map(str, head["feature_names"]))
-        except (ValueError, KeyError, TypeError):
-            known, names = False, ()
-        if not known:
-            raise InputError(
-                f"These {len(data)} bytes are no ranker.", hint="Train one with `embellie recommend train`."
-            )
-        lightgbm = _lightgbm()
-        try:
-            booster = lightgbm.Booster(model_str=text.decode())
-        except (lightgbm.basic.LightGBMError, UnicodeDecodeError):
-            raise InputError("The ranker's trees are damaged.", hint="Train it again.") from None
-        if booster.num_feature() != len(names) + 1:
-            raise InputError("The ranker's trees and its list of features do not fit.", hint="Train it again.")
-        return cls(names, dict(head["about"]), booster)
+        """Write it down: the same model, the same bytes."""
+        ...
 
 
-def fit_ranker(
-    training: TrainingSet,
-    *,
-    seed: int,
-    trees: int = 100,
-    leaves: int = 7,
-    learning_rate: float = 0.05,
-    least_in_leaf: int = 50,
-    levels: int = 10,
-) -> RankerModel:
-    """Fit trees that put what was clicked before what was not, list by list.
+_KINDS: Mapping[str, Callable[[bytes], RankerModel]] = {TREES: RankerTrees.load, NEURAL: RankerNetwork.load}
 
-    LambdaRank: the gradient of each pair of a list is weighed by what swapping the two would change in the list's nDCG
-    (Burges, From RankNet to LambdaRank to LambdaMART, 2010). The position is one more feature, so that what only the place
-    did is put down to the place; serving sets it to 1 for all. The same set and seed give the same bytes.
 
-    Args:
-        training: Lists with at least one label above 0; others teach nothing and are left out.
-        seed: Of LightGBM.
-        trees: How many.
-        leaves: Of each tree at most.
-        learning_rate: Shrinks each tree.
-        least_in_leaf: Fewest articles a leaf rests on.
-        levels: The nDCG is cut at this position.
+def load_ranker(data: bytes) -> RankerModel:
+    """Read a model of any kind; its first line says which.
 
     Raises:
-        InputError: Fewer than twenty such lists, or LightGBM is not installed.
+        InputError: It is something else, damaged, of a kind this version does not know, or its extra is not installed.
     """
-    lightgbm = _lightgbm()
-    told = training.with_contrast()
-    if len(told.groups) < FEWEST_LISTS:
+    kind = head_of(data)[0]["kind"]
+    if kind not in _KINDS:
         raise InputError(
-            f"{len(told.groups)} lists have both a click and an article passed over: too few to learn from.",
-            hint=f"At least {FEWEST_LISTS} are needed; thousands are better. Log longer.",
+            f"The model is of the kind `{kind}`, which this version does not know: it knows {' and '.join(_KINDS)}.",
+            hint="Upgrade embellie, or train one here with `embellie recommend train`.",
         )
-    table = np.column_stack([told.features, told.positions.astype(np.float32)])
-    parameters = {
-        "objective": "lambdarank", "lambdarank_truncation_level": levels, "learning_rate": learning_rate,
-        "num_leaves": leaves, "min_data_in_leaf": min(least_in_leaf, max(1, len(table) // 20)), "lambda_l2": 1.0,
-        "max_bin": 127, "seed": seed, "deterministic": True, "force_row_wise": True, "num_threads": 1, "verbosity": -1,
-    }  # fmt: skip
-    data = lightgbm.Dataset(
-        table,
-        label=told.labels,
-        group=told.groups,
-        weight=told.weights,
-        feature_name=[*told.feature_names, POSITION],
-        params=parameters,
-        free_raw_data=True,
-    )
-    booster = lightgbm.train(parameters, data, num_boost_round=trees)
-    about = {
-        "lists": len(told.groups), "articles": len(told.labels), "seed": seed, "trees": trees, "leaves": leaves,
-        "learning_rate": learning_rate, "first_at": int(told.at.min()), "last_at": int(told.at.max()),
-    }  # fmt: skip
-    fitted = RankerModel(told.feature_names, about, booster)
-    # What is served is what was written: read it back, so that the two cannot differ.
-    return RankerModel.load(fitted.dump())
+    return _KINDS[kind](data)
 
 
 def list_auc(scores: NDArray[np.floating[Any]], training: TrainingSet) -> float:
     """Return the chance that, in a list, a clicked article is scored above one passed over; ties count half. NaN without pairs."""
-    from embellie.recommend.learning import bounds_of  # beside the set's own
-
     wins = pairs = 0.0
     for first, last in bounds_of(training.groups):
         clicked = training.labels[first:last] > 0
@@ -160,13 +67,3 @@ def list_auc(scores: NDArray[np.floating[Any]], training: TrainingSet) -> float:
         wins += float((ahead > 0).sum()) + 0.5 * float((ahead == 0).sum())
         pairs += ahead.size
     return wins / pairs if pairs else float("nan")
-
-
-def _lightgbm() -> Any:
-    try:
-        import lightgbm
-    except ImportError:
-        raise InputError(
-            "The learned ranker needs LightGBM, which is not installed.", hint="Run `pip install 'embellie[ml]'`."
-        ) from None
-    return lightgbm

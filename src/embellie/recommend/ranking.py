@@ -88,7 +88,15 @@ class Unread(Sequence[Recommended]):
         raise NotImplementedError
 
 
-class Ranking(Unread):
+class Narrowing(Unread):
+    """A ranking of a site's articles that can be narrowed to some of them."""
+
+    def where(self, keep: NDArray[np.bool_]) -> "Narrowing":
+        """Return the ranking of those articles for which `keep` (one truth per row of the site) holds."""
+        raise NotImplementedError
+
+
+class Ranking(Narrowing):
     """A policy's whole ranking: the first articles are sorted at once, the rest when someone reads that far.
 
     Args:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from embellie.domain.article import Article
 from embellie.domain.moment import micros
 from embellie.recommend.packing import pack_articles, unpack_articles
-from embellie.recommend.popularity import Integers
+from embellie.recommend.popularity import EVERY, Integers, Rows
 
 _COLUMNS = ("_told", "_published", "_starts", "_expires", "_live", "_section", "_language")
 NEVER = np.iinfo(np.int64).max
@@ -84,6 +84,8 @@ class Shelf:
         self.articles: list[Article | None] = []
         self.sections = Codes()
         self.languages = Codes()
+        self.changes = 0
+        """How often articles came or changed: what was worked out of them holds until they change again."""
         self._rows: dict[str, int] = {}
         self._told = _column(64, np.int64)
         self._published = _column(64, np.int64)
@@ -136,6 +138,7 @@ class Shelf:
             return row
         elif self.articles[row] is None:
             self._spare += 1
+        self.changes += 1
         self._told[row] = at
         self.articles[row] = article
         self._live[row] = article.state == "live"
@@ -165,6 +168,7 @@ class Shelf:
         return row
 
     def _add(self, article: str, at: int) -> int:
+        self.changes += 1
         row = self._rows[article] = len(self.ids)
         self.ids.append(article)
         self.articles.append(None)
@@ -175,15 +179,22 @@ class Shelf:
         self._published[row] = at
         return row
 
-    def showable(self, now: int) -> NDArray[np.bool_]:
-        """Tell of every article whether readers may be shown it at a time (µs)."""
+    def showable(self, now: int, rows: Rows = EVERY) -> NDArray[np.bool_]:
+        """Tell of articles (of every one, unless rows are given) whether readers may be shown them at a time (µs)."""
         n = len(self.ids)
-        found: NDArray[np.bool_] = self._live[:n] & (self._starts[:n] <= now) & (self._expires[:n] > now)
+        live, starts, expires = self._live[:n][rows], self._starts[:n][rows], self._expires[:n][rows]
+        found: NDArray[np.bool_] = live & (starts <= now) & (expires > now)
         return found
 
-    def in_language(self, tag: str) -> NDArray[np.bool_]:
-        """Tell of every article whether it is in a language, or its language is unknown."""
-        spoken = self._language[: len(self.ids)]
+    def may_come(self, now: int) -> NDArray[np.bool_]:
+        """Tell of every article whether readers may be shown it at a time (µs), or later if nothing changes."""
+        n = len(self.ids)
+        found: NDArray[np.bool_] = self._live[:n] & (self._expires[:n] > now)
+        return found
+
+    def in_language(self, tag: str, rows: Rows = EVERY) -> NDArray[np.bool_]:
+        """Tell of articles (of every one, unless rows are given) whether they are in a language, or theirs is unknown."""
+        spoken = self._language[: len(self.ids)][rows]
         found: NDArray[np.bool_] = (spoken == self.languages.find(primary_language(tag))) | (spoken == 0)
         return found
 
@@ -216,6 +227,7 @@ class Shelf:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take up a whole shelf."""
+        self.changes += 1
         self.ids = list(snapshot["ids"])
         self.articles = unpack_articles(snapshot["articles"])
         self.sections, self.languages = Codes(snapshot["sections"]), Codes(snapshot["languages"])

@@ -1,10 +1,18 @@
 """Signals: folds over the log that some policies need and others do not; a state keeps those it is asked for."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from embellie.domain.article import Article
+from embellie.domain.experiment import Exposure
+from embellie.domain.reading import Click, Impression
+from embellie.domain.slate import Slate
+
+WATCHED = (Slate, Impression, Click, Exposure)
+"""The kinds that a `Watcher` is told besides."""
+
+Watched = Slate | Impression | Click | Exposure
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,14 @@ class Silent:
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take up nothing."""
+
+
+class Watcher(Silent):
+    """A signal that also follows slates: what was served, seen and clicked, and which readers are no persons."""
+
+    def watch(self, body: Watched, at: int, row: Callable[[str], int | None]) -> None:
+        """Take in one such event, told at a time (µs); `row` finds an article's row."""
+        raise NotImplementedError
 
 
 def signals_of(policies: Iterable[object]) -> tuple[type[Signal], ...]:

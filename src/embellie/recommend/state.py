@@ -16,11 +16,12 @@ from embellie.domain.event import Event
 from embellie.domain.moment import micros
 from embellie.domain.reading import Click, ConsentChange, Erasure, Read
 from embellie.domain.slate import SlateRequest
-from embellie.recommend.affinity import Histories
+from embellie.recommend.affinity import Histories, section_shares
+from embellie.recommend.leading import Leading
 from embellie.recommend.packing import pack, unpack
-from embellie.recommend.popularity import HALF_LIVES, ReadCounters
+from embellie.recommend.popularity import EVERY, HALF_LIVES, Floats, ReadCounters, Rows
 from embellie.recommend.shelf import Shelf, primary_language
-from embellie.recommend.signals import Opened, Signal
+from embellie.recommend.signals import WATCHED, Opened, Signal, Watcher
 
 SignalT = TypeVar("SignalT", bound=Signal)
 
@@ -29,6 +30,14 @@ SNAPSHOT = 1
 
 HEARD = (Article, Read, Click, ConsentChange, Erasure)
 """The kinds that `SiteState.heard` counts: all that may change a ranking. An article told again does not count again."""
+
+_HEARD_KINDS = frozenset(body.kind for body in HEARD)
+
+
+def heard_in(removed: Mapping[str, int]) -> int:
+    """Count those among removed events, told by kind, that `SiteState.heard` had counted."""
+    return sum(count for kind, count in removed.items() if kind in _HEARD_KINDS)
+
 
 ANY_LANGUAGE = "*"
 """The `language` of a request that wants languages mixed."""
@@ -76,7 +85,11 @@ class SiteState:
         self.signals: dict[type[Signal], Signal] = {signal: signal() for signal in signals}
         self.heard = 0
         """How many articles, reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
+        self.leading = Leading()
+        """Where to look first for what is popular; what is found does not depend on it."""
         self._told = tuple(self.signals.values())
+        self._watching = tuple(signal for signal in self._told if isinstance(signal, Watcher))
+        self._section_reads: dict[int, tuple[tuple[int, int], Floats]] = {}
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
@@ -87,6 +100,9 @@ class SiteState:
         if isinstance(event.body, Article) and self.shelf.holds(event.body, at):
             return
         self.heard += isinstance(event.body, HEARD)
+        if self._watching and isinstance(event.body, WATCHED):
+            for watcher in self._watching:
+                watcher.watch(event.body, at, self.shelf.row)
         match event.body:
             case Article() as article:
                 self.publish(article, at)
@@ -102,7 +118,9 @@ class SiteState:
             case ConsentChange(reader=reader, state=consent):
                 if consent != "profiling":
                     self._forget(reader, at)
-            case Erasure(reader=reader):
+            case Erasure(reader=reader, removed=removed):
+                # What was taken out of the log had been heard before: `heard` goes on from where it was.
+                self.heard += heard_in(removed)
                 self._forget(reader, at)
             case _:
                 pass
@@ -110,6 +128,7 @@ class SiteState:
     def publish(self, article: Article, at: int) -> None:
         """Take in an article, told at a time (µs)."""
         row = self.shelf.put(article, at)
+        self.leading.touch(row)
         self.counters.grow(len(self.shelf))
         for signal in self.signals.values():
             signal.publish(row, article, at)
@@ -130,6 +149,7 @@ class SiteState:
                 signal.open(opened)
         if new:
             self.counters.add(row, at)
+            self.leading.touch(row)
             if visit:
                 rows[row] = None
                 if len(rows) > self._bounds.visit_articles:
@@ -150,6 +170,15 @@ class SiteState:
             if len(self._visits) > self._bounds.visits:
                 self._leave(next(iter(self._visits)))
         return visit.rows
+
+    def readers(self) -> set[str]:
+        """Name the readers of whom a history, a visit or a withdrawal is kept."""
+        return self.histories.readers() | self._visits_of.keys()
+
+    def erase(self, reader: str) -> None:
+        """Forget a reader wholly, that they ever withdrew too: nothing of theirs can come any more."""
+        self._forget(reader, 0)
+        self.histories.erase(reader)
 
     def _forget(self, reader: str, at: int) -> None:
         if not reader:
@@ -187,6 +216,7 @@ class SiteState:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Become what gave a snapshot."""
         self.heard = int(snapshot["heard"])
+        self.leading = Leading()
         self.shelf.restore(snapshot["shelf"])
         self.counters.restore(snapshot["counters"])
         self.histories.restore(snapshot["histories"])
@@ -211,6 +241,18 @@ class SiteState:
                 f"This state does not keep `{kind.name}`.", hint="Fold with `State(signals=signals_of([policy]))`."
             )
         return found
+
+    def section_shares(self, now: int, step: int) -> Floats:
+        """Return each section's share of the decayed reads at `now`, for one half-life of the ladder (`section_shares`)."""
+        changes = (self.counters.changes, self.shelf.changes)
+        kept = self._section_reads.get(step)
+        if kept is None or kept[0] != changes:
+            sections, weights = self.shelf.section, self.counters.weights(step)
+            known: Floats = np.bincount(
+                sections[: len(weights)], weights=weights, minlength=len(self.shelf.sections)
+            ).astype(np.float64)
+            kept = self._section_reads[step] = (changes, known)
+        return section_shares(kept[1] * self.counters.worth(now, step))
 
     def article(self, article: str) -> Article | None:
         """Return an article as last published."""
@@ -242,20 +284,26 @@ class SiteState:
 
     def suitable(self, request: SlateRequest) -> NDArray[np.bool_]:
         """Tell of every article whether it may be shown on this page now, whoever reads it."""
-        mask = self.shelf.showable(micros(request.now))
-        language = self.language(request)
-        if language:
-            mask &= self.shelf.in_language(language)
+        mask = self.fits(request)
         mask[self.shelf.rows((request.article,))] = False
         return mask
 
+    def fits(self, request: SlateRequest, rows: Rows = EVERY) -> NDArray[np.bool_]:
+        """Tell of articles (of every one, unless rows are given) whether they may be shown now, in the slate's language."""
+        mask = self.shelf.showable(micros(request.now), rows)
+        language = self.language(request)
+        if language:
+            mask &= self.shelf.in_language(language, rows)
+        return mask
+
+    def left_out(self, request: SlateRequest) -> frozenset[int]:
+        """Return the rows not to be shown to this reader here: the page's own, those read already, those excluded."""
+        return frozenset((*self.read_rows(request), *self.shelf.rows((request.article, *request.exclude))))
+
     def candidates(self, request: SlateRequest) -> NDArray[np.int64]:
         """Return the rows that may be shown to this reader here now: suitable, not read yet, not excluded."""
-        mask = self.suitable(request)
-        mask[self.shelf.rows(request.exclude)] = False
-        read = self.read_rows(request)
-        if read:
-            mask[np.fromiter(read, np.int64, len(read))] = False
+        mask, gone = self.fits(request), self.left_out(request)
+        mask[np.fromiter(gone, np.int64, len(gone))] = False
         return np.flatnonzero(mask)
 
 

@@ -1,8 +1,9 @@
 """Stories: which articles tell the same one, so that a slate need not tell it twice."""
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,15 @@ _CANDIDATES = 10
 _DAYS_MICROS = DAYS * 24 * MICROS_PER_HOUR
 
 
+class _Recent(NamedTuple):
+    """An article that new ones are compared with: its terms, its time, when it was told, its place among the recent."""
+
+    terms: Mapping[int, int]
+    when: int
+    at: int
+    place: int
+
+
 class Stories(Silent):
     """Which story each article tells: a new article joins that of the recent article most like it, if it is alike enough.
 
@@ -51,8 +61,11 @@ class Stories(Silent):
     def __init__(self) -> None:
         self._story: NDArray[np.int32] = np.zeros(64, np.int32)
         self._began = [0]
-        self._recent: dict[int, tuple[Mapping[int, int], int, int]] = {}
-        self._having: dict[int, dict[int, None]] = {}
+        self._recent: dict[int, _Recent] = {}
+        self._having: dict[int, array[int]] = {}
+        self._free = list(range(RECENT, -1, -1))
+        self._row_at = [0] * (RECENT + 1)
+        self._logs: tuple[int, dict[int, tuple[float, float]]] = (0, {})
 
     def publish(self, row: int, article: Article, at: int) -> None:
         """Take in an article: it begins a story, or joins one."""
@@ -63,7 +76,7 @@ class Stories(Silent):
         known = self._recent.get(row)
         if known is None and self._story[row]:
             return  # too long ago to be compared again
-        if known is not None and (at < known[2] or known[:2] == (terms, when)):
+        if known is not None and (at < known.at or (known.terms, known.when) == (terms, when)):
             return  # a version older than the known one, or nothing new
         if known is not None:
             self._drop(row)
@@ -79,46 +92,77 @@ class Stories(Silent):
         self._keep(row, terms, when, at)
 
     def _keep(self, row: int, terms: Mapping[int, int], when: int, at: int) -> None:
-        self._recent[row] = (terms, when, at)
+        place = self._free.pop()
+        self._recent[row] = _Recent(terms, when, at, place)
+        self._row_at[place] = row
         for term in terms:
-            self._having.setdefault(term, {})[row] = None
+            having = self._having.get(term)
+            if having is None:
+                self._having[term] = array("H", (place,))
+            else:
+                having.append(place)
         if len(self._recent) > RECENT:
             self._drop(next(iter(self._recent)))
 
     def _drop(self, row: int) -> None:
-        for term in self._recent.pop(row)[0]:
+        gone = self._recent.pop(row)
+        for term in gone.terms:
             having = self._having[term]
-            del having[row]
-            if not having:
+            if len(having) == 1:
                 del self._having[term]
+            else:
+                having.remove(gone.place)  # the oldest stands first: nothing is searched
+        self._free.append(gone.place)
 
     def _twin(self, terms: Mapping[int, int], when: int) -> int | None:
         """Find the recent article most alike whose story began near enough in time."""
-        weights = self._weights(terms)
-        shared: dict[int, float] = {}
-        rarest = sorted(terms, key=lambda term: (-weights[term] / _damped(terms[term]), term))[:_RAREST]
-        for term in rarest:
-            for row in self._having.get(term, ()):
-                shared[row] = shared.get(row, 0.0) + weights[term]
-        enough = 0.25 * sum(weights[term] for term in rarest)
+        weighed = self._weighed(terms)
+        # The rarest first: tuples that begin with what they are sorted by need no call for each.
+        rarest = sorted([(rarity, term, weight) for term, (rarity, weight) in zip(terms, weighed, strict=True)])
+        del rarest[_RAREST:]
+        met = [(having, weight) for _, term, weight in rarest if (having := self._having.get(term))]
+        if not met:
+            return None
+        places = np.frombuffer(b"".join([having for having, _ in met]), np.uint16)
+        repeated = np.repeat([weight for _, weight in met], [len(having) for having, _ in met])
+        shared = np.bincount(places, weights=repeated)
+        enough = 0.25 * sum([weight for _, _, weight in rarest])
         near = [
-            row
-            for row, weight in shared.items()
-            if weight >= enough and abs(when - self._began[int(self._story[row])]) <= _DAYS_MICROS
+            (-shared[place], row)
+            for place in np.flatnonzero(shared >= enough).tolist()
+            if abs(when - self._began[int(self._story[row := self._row_at[place]])]) <= _DAYS_MICROS
         ]
+        if not near:
+            return None
         best, most = None, ALIKE
-        for row in sorted(sorted(near, key=lambda row: (-shared[row], row))[:_CANDIDATES]):
-            found = _cosine(weights, self._weights(self._recent[row][0]))
+        own = {term: weight for term, (_, weight) in zip(terms, weighed, strict=True)}
+        length = _squares(own.values())
+        for row in sorted(row for _, row in sorted(near)[:_CANDIDATES]):
+            found = self._cosine(own, length, self._recent[row].terms)
             if found > most or (found == most and best is None):
                 best, most = row, found
         return best
 
-    def _weights(self, terms: Mapping[int, int]) -> dict[int, float]:
-        known = _OTHERS + len(self._recent)
-        return {
-            term: _damped(times) * math.log(known / (0.5 + len(self._having.get(term, ()))))
-            for term, times in terms.items()
-        }
+    def _cosine(self, own: Mapping[int, float], length: float, terms: Mapping[int, int]) -> float:
+        """Return the cosine of weighted terms, of this squared length, with an article's."""
+        weights = [weight for _, weight in self._weighed(terms)]
+        product = math.fsum([own[term] * weight for term, weight in zip(terms, weights, strict=True) if term in own])
+        lengths = length * _squares(weights)
+        return product / math.sqrt(lengths) if lengths > 0.0 else 0.0
+
+    def _weighed(self, terms: Mapping[int, int]) -> list[tuple[float, float]]:
+        """Return of each term minus the weight it would have if it came once, and its weight."""
+        known, find = _OTHERS + len(self._recent), self._having.get
+        if self._logs[0] != known:
+            self._logs = known, {}
+        table = self._logs[1]
+        keys = [len(find(term, ())) << 4 | times for term, times in terms.items()]
+        for key in keys:
+            if key not in table:
+                damped = _damped(key & 15)
+                weight = damped * math.log(known / (0.5 + (key >> 4)))
+                table[key] = -weight / damped, weight
+        return [table[key] for key in keys]
 
     def of(self, row: int) -> int:
         """Return the number of an article's story, 0 when it tells none that is known."""
@@ -144,13 +188,13 @@ class Stories(Silent):
         return {
             "story": self._story.copy(),
             "began": list(self._began),
-            "recent": [[row, when, at, list(terms.items())] for row, (terms, when, at) in self._recent.items()],
+            "recent": [[row, one.when, one.at, list(one.terms.items())] for row, one in self._recent.items()],
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Become what gave the snapshot."""
         self._story, self._began = snapshot["story"].copy(), list(snapshot["began"])
-        self._recent, self._having = {}, {}
+        self._recent, self._having, self._free = {}, {}, list(range(RECENT, -1, -1))
         for row, when, at, terms in snapshot["recent"]:
             self._keep(row, dict(terms), when, at)
 
@@ -159,10 +203,8 @@ def _damped(times: int) -> float:
     return 1.0 + math.log(times)
 
 
-def _cosine(one: Mapping[int, float], other: Mapping[int, float]) -> float:
-    product = math.fsum(weight * other[term] for term, weight in one.items() if term in other)
-    lengths = math.fsum(w * w for w in one.values()) * math.fsum(w * w for w in other.values())
-    return product / math.sqrt(lengths) if lengths > 0.0 else 0.0
+def _squares(weights: Iterable[float]) -> float:
+    return math.fsum([weight * weight for weight in weights])
 
 
 def rule_signals(placements: Iterable[Placement]) -> tuple[type[Signal], ...]:

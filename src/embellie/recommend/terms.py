@@ -3,8 +3,11 @@
 import re
 import unicodedata
 import zlib
+from collections.abc import Iterable
 
 _WORD = re.compile(r"[a-z]+|[0-9]+")
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_OTHERS = re.compile("[^\x00-\x7f«»‐-…]+")  # what is left of French, accents gone: quotes, dashes
 _STEM = 6
 _SHORTEST = 2
 
@@ -46,8 +49,15 @@ def words(text: str) -> list[str]:
     >>> words("L’Été à Nîmes : 3 000 spectateurs")
     ['l', 'ete', 'a', 'nimes', '3', '000', 'spectateurs']
     """
-    folded = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe").replace("æ", "ae"))
-    return _WORD.findall("".join(letter for letter in folded if not unicodedata.combining(letter)))
+    lower = text.lower()
+    if not lower.isascii():
+        folded = unicodedata.normalize("NFKD", lower.replace("œ", "oe").replace("æ", "ae"))
+        lower = _OTHERS.sub(_without_marks, _ACCENTS.sub("", folded))
+    return _WORD.findall(lower)
+
+
+def _without_marks(found: re.Match[str]) -> str:
+    return "".join([letter for letter in found[0] if not unicodedata.combining(letter)])
 
 
 def stems(text: str) -> list[str]:
@@ -61,13 +71,11 @@ def stems(text: str) -> list[str]:
     >>> stems("The mayors were elected in the elections")
     ['mayor', 'electe', 'electi']
     """
-    return [_stem(word) for word in words(text) if len(word) >= _SHORTEST and word not in _EMPTY]
-
-
-def _stem(word: str) -> str:
-    if len(word) > 3 and word[-1] in "sx":
-        word = word[:-1]
-    return word[:_STEM]
+    return [
+        (word[:-1] if len(word) > 3 and word[-1] in "sx" else word)[:_STEM]
+        for word in words(text)
+        if len(word) >= _SHORTEST and word not in _EMPTY
+    ]
 
 
 def guess_language(text: str) -> str:
@@ -87,10 +95,11 @@ def guess_language(text: str) -> str:
     return "en" if english > french else "fr"
 
 
-def hashed(term: str, *, language: str, bits: int) -> int:
-    """Number a term from 1 to 2^bits − 1, the same on every machine; a term of another language is another term.
+def hashed(terms: Iterable[str], *, language: str, bits: int) -> list[int]:
+    """Number terms from 1 to 2^bits − 1, the same on every machine; a term of another language is another term.
 
-    >>> hashed("maire", language="fr", bits=18) == hashed("maire", language="en", bits=18)
+    >>> hashed(["maire"], language="fr", bits=18) == hashed(["maire"], language="en", bits=18)
     False
     """
-    return zlib.crc32(f"{language} {term}".encode()) % ((1 << bits) - 1) + 1
+    most, begun = (1 << bits) - 1, zlib.crc32(f"{language} ".encode())
+    return [zlib.crc32(term.encode(), begun) % most + 1 for term in terms]

@@ -29,6 +29,16 @@ _FEW = 32
 Numbers = NDArray[np.int32]
 
 
+def fading(read: Mapping[int, int], *, now: int, half_life: float, last: int) -> dict[int, float]:
+    """Weigh the last articles read (row → µs), halved every `half_life` µs, the newest last.
+
+    >>> fading({7: 0, 5: 10, 6: 20}, now=20, half_life=10.0, last=2)
+    {5: 0.5, 6: 1.0}
+    """
+    newest = sorted(read.items(), key=lambda one: (one[1], one[0]))[-last:]
+    return {row: 2.0 ** (-max(now - at, 0) / half_life) for row, at in newest}
+
+
 @lru_cache(maxsize=4)  # several folds hear of an article one after the other
 def terms_of(article: Article) -> Mapping[int, int]:
     """Return an article's terms (their numbers) and how often each comes, at most 15; title and tags count twice.
@@ -39,18 +49,11 @@ def terms_of(article: Article) -> Mapping[int, int]:
     4
     """
     language = primary_language(article.language) or guess_language(f"{article.title} {article.summary}")
-    times: Counter[str] = Counter()
-    for stem in stems(article.title):
-        times[stem] += _TITLE
-    for tag in article.tags:
-        for stem in stems(tag):
-            times[stem] += _TAG
-    if article.section:
-        times[f"section {article.section.casefold()}"] += 1
-    times.update(stems(article.summary))
+    tags = [stem for tag in article.tags for stem in stems(tag)]
+    section = [f"section {article.section.casefold()}"] if article.section else []
+    times = Counter([*stems(article.title) * _TITLE, *tags * _TAG, *section, *stems(article.summary)])
     found: dict[int, int] = {}
-    for term, count in times.items():
-        number = hashed(term, language=language, bits=BITS)
+    for number, count in zip(hashed(times, language=language, bits=BITS), times.values(), strict=True):
         if number in found or len(found) < TERMS:
             found[number] = min(found.get(number, 0) + count, _MOST_TIMES)
     return found
@@ -194,6 +197,20 @@ class Texts(Silent):
         cosines: Floats = summed / (length * norms)
         return cosines
 
+    def alike_to(self, query: Mapping[int, float], rows: NDArray[np.int64]) -> Floats:
+        """Return the cosine of a query with some rows: what `alike` gives of them, at the cost of these alone."""
+        length = math.sqrt(sum(weight * weight for weight in query.values()))
+        if length == 0.0 or not len(rows):
+            return np.zeros(len(rows))
+        weights = np.zeros(1 << BITS)
+        weights[list(query)] = list(query.values())
+        known = np.where(rows < self._size, rows, 0)
+        terms = self._terms[known]
+        summed = (weights[terms] * _DAMPED[self._times[known]] * self._idf[terms]).sum(axis=1)
+        norms = np.where(rows < self._size, self._norms[known], 0.0)
+        cosines: Floats = np.where(norms > 0.0, summed / (length * np.where(norms > 0.0, norms, 1.0)), 0.0)
+        return cosines
+
     def likeness(self, rows: NDArray[np.int64]) -> Callable[[int], Floats]:
         """Return what gives the cosines of one of some articles (by its place among them) with each; 0 without a text."""
         known = np.where(rows < self._size, rows, 0)
@@ -232,10 +249,16 @@ class Texts(Silent):
         self._told, self._norms = snapshot["told"].copy(), snapshot["norms"].copy()
         self._in, self._idf = snapshot["in"].copy(), snapshot["idf"].copy()
         self._size, self._counted, self._weighed = len(self._told), snapshot["counted"], snapshot["weighed"]
-        self._found = {}
-        for row in range(self._size):
-            for term, times in self._of(row).items():
-                self._find_by(term, row, times)
+        rows, places = np.nonzero(self._terms)
+        terms = self._terms[rows, places]
+        order = np.argsort(terms, kind="stable")
+        coded = (rows[order].astype(np.uint32) << 4) | self._times[rows, places][order]
+        each, begins = np.unique(terms[order], return_index=True)
+        ends = [*begins[1:].tolist(), len(coded)]
+        self._found = {
+            term: array("I", coded[begin:end].tobytes())
+            for term, begin, end in zip(each.tolist(), begins.tolist(), ends, strict=True)
+        }
 
 
 _DAMPED = np.array([0.0, *(1.0 + math.log(times) for times in range(1, _MOST_TIMES + 1))])

@@ -11,6 +11,7 @@ from embellie.domain.rollout import Rollout
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, Slate, SlateItem, SlateRequest
 from embellie.serve.assignment import assign, on_canary
+from embellie.serve.breaking import Resting
 
 _LOG = logging.getLogger("embellie.serve")
 
@@ -22,8 +23,8 @@ Ranker = Callable[[SlateRequest, Placement], Sequence[Recommended]]
 class Snapshot:
     """What is live for one site at one moment; replaced whole when anything changes.
 
-    `stable` names each placement's stable release; `releases` and `rankers` are keyed by release. `holdout` keeps some
-    readers out of everything, on every placement.
+    `stable` names each placement's stable release; `releases` and `rankers` are keyed by release. `stand_ins` answer when a
+    release and the stable one cannot, in their order. `holdout` keeps some readers out of everything, on every placement.
     """
 
     site: Site
@@ -33,6 +34,7 @@ class Snapshot:
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     holdout: Experiment | None = None
+    stand_ins: Mapping[str, Ranker] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +99,48 @@ def step_name(rollout: Rollout) -> str:
     return f"{rollout.rollout}/step-{rollout.step + 1}"
 
 
-def _rank(snapshot: Snapshot, request: SlateRequest, placement: Placement) -> tuple[Route, Sequence[Recommended]]:
-    fallback = Route(snapshot.stable[request.placement])
-    for chosen in dict.fromkeys([route(snapshot, request), fallback]):
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What answered: a route and its ranking; `fallback` and `policy` where something stood in."""
+
+    route: Route
+    ranking: Sequence[Recommended]
+    policy: str
+    fallback: str = ""
+
+
+def _rank(snapshot: Snapshot, request: SlateRequest, placement: Placement) -> _Answered:
+    """Ask the release of the route, then the stable one, then each stand-in; the first that can answers, else nothing does."""
+    chosen, stable = route(snapshot, request), Route(snapshot.stable[request.placement])
+    tried: list[tuple[Route, Ranker, str, str]] = [
+        (chosen, snapshot.rankers[chosen.release], snapshot.releases[chosen.release].policy, "")
+    ]
+    if chosen.release != stable.release:
+        tried.append((stable, snapshot.rankers[stable.release], snapshot.releases[stable.release].policy, "stable"))
+    tried += [(stable, ranker, name, name) for name, ranker in snapshot.stand_ins.items()]
+    for who, ranker, policy, fallback in tried:
         try:
-            return chosen, snapshot.rankers[chosen.release](request, placement)
+            return _Answered(who, ranker(request, placement), policy, fallback)
+        except Resting:
+            continue  # it was told of when it failed
         except Exception:  # noqa: BLE001 -- a policy may be anyone's code: its failure must not reach the reader
-            _LOG.exception("Release %s failed on %s; falling back.", chosen.release, request.placement)
-    return fallback, ()
+            _LOG.exception("%s failed on %s; falling back.", fallback or f"Release {who.release}", request.placement)
+    return _Answered(stable, (), snapshot.releases[stable.release].policy, "nothing")
 
 
 def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handled:
     """Answer a request: route it, rank, and write down exactly what is shown.
 
-    When a policy fails, the stable release answers, then nothing at all; such a slate is in no experiment, so that
-    nobody is counted as having been shown what they were not.
+    When a policy fails, the stable release answers, then the stand-ins, then nothing at all; the slate says which
+    (`fallback`). Such a slate is in no experiment, so that nobody is counted as having been shown what they were not: readers
+    whom a policy often fails are then fewer in its variant than were assigned to it, and the sample-ratio check tells.
 
     Raises:
         UnknownName: The placement does not exist.
     """
     placement = placement_of(snapshot, request.placement)
-    chosen, ranking = _rank(snapshot, request, placement)
-    release = snapshot.releases[chosen.release]
+    answered = _rank(snapshot, request, placement)
+    chosen, ranking = answered.route, answered.ranking
     seen = next((one.features for one in ranking if one.features), None)
     items = tuple(
         SlateItem(
@@ -142,17 +164,18 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
         experiment=chosen.experiment,
         variant=chosen.variant,
         release=chosen.release,
-        policy=release.policy,
+        policy=answered.policy,
         items=items,
         feature_names=seen.names if seen else (),
         as_of=seen.as_of if seen else 0,
         visit_articles=request.visit_articles if seen and identified else (),
+        fallback=answered.fallback,
     )
-    return Handled(slate, tuple(_exposures(snapshot, request, chosen)) if identified else ())
+    return Handled(slate, tuple(exposures_of(snapshot, request, chosen)) if identified else ())
 
 
-def _exposures(snapshot: Snapshot, request: SlateRequest, chosen: Route) -> Iterator[Exposure]:
-    """The comparison that chose the slate; and whoever is not held out is the other side of the holdout."""
+def exposures_of(snapshot: Snapshot, request: SlateRequest, chosen: Route) -> Iterator[Exposure]:
+    """List what a reader is exposed to: the comparison that chose, and the holdout, whose other side is whoever is not held out."""
     if chosen.exposed:
         yield Exposure(experiment=chosen.experiment, unit=request.reader, variant=chosen.variant, bot=request.bot)
     lasting = snapshot.holdout

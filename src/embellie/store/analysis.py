@@ -118,12 +118,30 @@ class Analysis:
                 self._last = batch.seq[-1]
                 if len(batch.seq) < _BATCH:
                     break
+            if erased and self._marked_since(start):
+                self._read_anew()
             if erased:
                 self._connection.execute(_FORGET.format(tail=self._tail), {"after": start})
                 if not self._erasures:
                     self._erasures = True
                     self._show()
             return self._last
+
+    def _marked_since(self, start: int) -> bool:
+        """Tell whether the log says of someone that they are no longer in it, and does not name them."""
+        sql = f"SELECT 1 FROM {self._tail} WHERE kind = 'erasure' AND reader = '' AND seq > ? LIMIT 1"
+        return self._connection.execute(sql, [start]).fetchone() is not None
+
+    def _read_anew(self) -> None:
+        """Read once more what came after the lake: the log does not hold all of it any more."""
+        upto, self._last = self._last, self.through
+        self._connection.execute(f"DELETE FROM {self._tail}")
+        while self._last < upto:
+            batch = self._log.tail(self._last, _BATCH)
+            if not batch.seq:
+                break
+            self._insert(batch)
+            self._last = batch.seq[-1]
 
     @property
     def elsewhere(self) -> bool:

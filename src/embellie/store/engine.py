@@ -1,8 +1,10 @@
 """Engine: DuckDB in memory, closed to the outside: it downloads nothing and counts time in UTC."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 
 def engine(*, threads: int = 0, memory: str = "", spill: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -23,6 +25,14 @@ def engine(*, threads: int = 0, memory: str = "", spill: Path | None = None) -> 
     if spill:
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
     return connection
+
+
+def name_table(connection: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> None:
+    """Put texts in a table of one column, `name`, in the place of the one there was."""
+    given = {"name": np.array([*names, ""], dtype=object)}  # never empty, so that the column's type can be told
+    connection.register("given_names", given)
+    connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS SELECT name FROM given_names WHERE name <> ''")
+    connection.unregister("given_names")
 
 
 def quoted(name: str) -> str:

@@ -3,9 +3,10 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -53,6 +54,10 @@ class Fetched:
     moved: bool = False
 
 
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Finds the addresses of a host and port."""
+
+
 class Fetcher:
     """Fetches feeds and pages over HTTP.
 
@@ -60,11 +65,20 @@ class Fetcher:
         agent: Who asks: the name and address a newspaper sees in its access log.
         limits: Time, size and redirects.
         trusted: `host` or `host:port` the operator named: the only ones that may be private addresses.
+        resolve: Finds a host's addresses; the system's way when left out.
     """
 
-    def __init__(self, *, agent: str, limits: Limits | None = None, trusted: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        *,
+        agent: str,
+        limits: Limits | None = None,
+        trusted: frozenset[str] = frozenset(),
+        resolve: Resolve | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         self.trusted = trusted
+        self._resolve = resolve or _addresses
         self.headers = {"User-Agent": agent, "Accept": ACCEPT, "Accept-Encoding": "gzip, deflate"}
 
     def all(self, asks: Sequence[Ask]) -> list[Fetched]:
@@ -79,7 +93,11 @@ class Fetcher:
     async def _all(self, asks: Sequence[Ask]) -> list[Fetched]:
         turn = asyncio.Semaphore(self.limits.parallel)
         timeout = httpx.Timeout(self.limits.silence)
-        async with httpx.AsyncClient(headers=self.headers, timeout=timeout, follow_redirects=False) as client:
+        # No connection is used twice: two names at one address must each show their own certificate.
+        once = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(
+            headers=self.headers, timeout=timeout, limits=once, follow_redirects=False
+        ) as client:
             return list(await asyncio.gather(*(self._one(client, ask, turn) for ask in asks)))
 
     async def _one(self, client: httpx.AsyncClient, ask: Ask, turn: asyncio.Semaphore) -> Fetched:
@@ -99,20 +117,34 @@ class Fetcher:
     async def _follow(self, client: httpx.AsyncClient, ask: Ask) -> Fetched:
         url, moved = _required(ask.url), False
         for _ in range(self.limits.redirects + 1):
-            await self._require_reach(url)
-            fetched, target = await self._once(client, url, ask)
+            fetched, target = await self._reach(client, url, await self._allowed(url), ask)
             if not target:
                 return replace(fetched, moved=moved)
             url, moved = _required(urljoin(url, target)), True
         raise InputError(f"More than {self.limits.redirects} redirects.", hint="Give the final address.", at=ask.url)
 
-    async def _once(self, client: httpx.AsyncClient, url: str, ask: Ask) -> tuple[Fetched, str]:
-        known = {"If-None-Match": ask.etag, "If-Modified-Since": ask.modified}
+    async def _reach(
+        self, client: httpx.AsyncClient, url: str, addresses: Sequence[str], ask: Ask
+    ) -> tuple[Fetched, str]:
+        """Ask the first of the checked addresses that answers."""
+        for address in addresses[:-1]:
+            try:
+                return await self._once(client, url, address, ask)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        return await self._once(client, url, addresses[-1], ask)
+
+    async def _once(self, client: httpx.AsyncClient, url: str, address: str, ask: Ask) -> tuple[Fetched, str]:
+        """Ask at the address that was checked, by the host's name: a name looked up again could lead elsewhere by now."""
+        target = httpx.URL(url)
+        known = {"Host": target.netloc.decode(), "If-None-Match": ask.etag, "If-Modified-Since": ask.modified}
         headers = {name: value for name, value in known.items() if value}
-        async with client.stream("GET", url, headers=headers) as response:
+        named = {"sni_hostname": target.host} if target.scheme == "https" else {}
+        pinned = target.copy_with(host=address)
+        async with client.stream("GET", pinned, headers=headers, extensions=named) as response:
             if response.status_code in _REDIRECTS:
                 return Fetched(url=url, status=response.status_code), response.headers.get("location", "")
-            content = await self._body(response) if response.status_code == 200 and ask.body else b""
+            content = await self._body(response, url) if response.status_code == 200 and ask.body else b""
             return Fetched(
                 url=url,
                 status=response.status_code,
@@ -123,29 +155,78 @@ class Fetcher:
                 retry_after=response.headers.get("retry-after", ""),
             ), ""
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpx.Response, url: str) -> bytes:
         """Read in pieces, counting bytes once unpacked: a flood or a bomb of gzip stops at the limit."""
         parts, size = [], 0
         async for part in response.aiter_bytes(65_536):
             size += len(part)
             if size > self.limits.size:
-                raise InputError(
-                    f"Larger than {self.limits.size / 1e6:g} MB.", hint="Publish a shorter feed.", at=str(response.url)
-                )
+                raise InputError(f"Larger than {self.limits.size / 1e6:g} MB.", hint="Publish a shorter feed.", at=url)
             parts.append(part)
         return b"".join(parts)
 
-    async def _require_reach(self, url: str) -> None:
-        """Refuse a private address that the operator did not name: a feed must not steer us into the house."""
-        host = (urlsplit(url).hostname or "").lower()
-        if {host, authority(url)} & self.trusted:
-            return
-        port = int(authority(url).rpartition(":")[2])
-        for entry in await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            if not ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_global:
-                raise InputError(
-                    f"`{host}` is a private address.", hint="Only public hosts, or those of your own feeds.", at=url
+    async def _allowed(self, url: str) -> Sequence[str]:
+        """Return the addresses a URL may be fetched from: a feed must not steer us into the house.
+
+        Raises:
+            InputError: One of them is private and the operator did not name the host, or is one that never holds a feed.
+        """
+        host, port = (urlsplit(url).hostname or "").lower(), int(authority(url).rpartition(":")[2])
+        found = list(dict.fromkeys(await self._resolve(host, port)))
+        if not found:
+            raise InputError(f"`{host}` has no address.", hint="Check the name.", at=url)
+        named = bool({host, authority(url)} & self.trusted)
+        for one in found:
+            reach = reach_of(one)
+            if reach == "never" or (reach == "private" and not named):
+                hint = (
+                    "This is where a cloud's machines ask for their keys, or no host at all."
+                    if reach == "never"
+                    else "Only public hosts. If a feed of your own is inside, set allow_private = true for its site."
                 )
+                raise InputError(f"`{host}` is a private address.", hint=hint, at=url)
+        return found
+
+
+async def _addresses(host: str, port: int) -> Sequence[str]:
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in entries]
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def reach_of(address: str) -> Literal["public", "private", "never"]:
+    """Tell how far an address reaches; link-local (a cloud's metadata), multicast and unspecified ones never hold a feed.
+
+    >>> reach_of("93.184.216.34"), reach_of("10.0.0.1"), reach_of("169.254.169.254"), reach_of("::ffff:127.0.0.1")
+    ('public', 'private', 'never', 'private')
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inside = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+        if ip in _NAT64:
+            inside.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+        reaches = {reach_of(str(one)) for one in inside if one is not None}
+        if reaches:
+            return "never" if "never" in reaches else "private" if "private" in reaches else "public"
+    # Amazon's metadata by IPv6 has a private address of its own.
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or str(ip) == "fd00:ec2::254":
+        return "never"
+    return "public" if ip.is_global else "private"
+
+
+def is_written_private(url: str) -> bool:
+    """Tell whether an address is private as it is written: whoever named it meant it, no name can turn it later.
+
+    >>> is_written_private("http://127.0.0.1:8000/feed"), is_written_private("https://feeds.example/rss")
+    (True, False)
+    """
+    host = (urlsplit(url).hostname or "").lower()
+    try:
+        return host == "localhost" or reach_of(host) == "private"
+    except ValueError:
+        return False
 
 
 def authority(url: str) -> str:

@@ -120,7 +120,7 @@ def export(
     try:
         with log_snapshot(log, folder) as snapshot:
             folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder):
+            with locked(folder):
                 return _export(
                     snapshot, folder, before=before, anew=anew, views=views, progress=progress or _in_silence
                 )
@@ -167,11 +167,11 @@ def _export(
     else:
         manifest, written = _grow(log, folder, former, upto, generation=generation, progress=progress)
         for each in written:
-            replace_safely(_unfinished(folder / each.file), folder / each.file)
+            replace_safely(unfinished_name(folder / each.file), folder / each.file)
     manifest = keep_ready(folder, manifest, views, generation=generation)
     if manifest != former:
         write_manifest(folder, manifest)
-    _sweep(folder, manifest)
+    sweep(folder, manifest)
     return Exported(
         written=written,
         unchanged=len(manifest.partitions) - len(written),
@@ -210,7 +210,7 @@ def _grow(
     after = former.through if former else 0
     total = log.rows("SELECT count(*) FROM events WHERE seq > ? AND seq <= ?", [after, upto.seq])[0][0]
     whole = {key: each for key, each in held.items() if key not in lost}
-    with _stage_in(folder) as stage:
+    with stage_in(folder) as stage:
         erasures = _load_erasures(stage, log, upto.seq)
         staging = folder / _STAGING
         _load(
@@ -246,7 +246,7 @@ def keep_ready(folder: Path, manifest: Manifest, views: tuple[DailyView, ...], *
     if not lacking:
         return replace(manifest, views=views) if views != manifest.views else manifest
     partitions = []
-    with _stage_in(folder) as stage:
+    with stage_in(folder) as stage:
         for each in manifest.partitions:
             kept = {one.name: one for one in each.views if each in held.get(one.name, ())}
             missing = [view for view in lacking if view.name not in kept]
@@ -261,7 +261,7 @@ def _write_view(
     """Write the rows of a view of one day, a reader's side by side."""
     name = f"{partition.folder}/{view.name}-{generation}.parquet"
     target = folder / name
-    unfinished = _unfinished(target)
+    unfinished = unfinished_name(target)
     events = files_sql([str(folder / partition.file)])
     stage.execute(
         f"COPY (SELECT * FROM ({view_sql(view, events)}) ORDER BY reader) TO {literal(str(unfinished))}"
@@ -375,7 +375,7 @@ def _write_partition(
     name = f"{folder_of(site, day)}/events-{generation}.parquet"
     target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = _unfinished(target)
+    unfinished = unfinished_name(target)
     events = write_events(stage, query, unfinished)
     if not events:
         unfinished.unlink()
@@ -401,7 +401,7 @@ def files_sql(files: Sequence[str], options: str = "") -> str:
 
 
 @contextmanager
-def _stage_in(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+def stage_in(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
     """Make a folder where a log larger than memory can be sorted into days; gone afterwards."""
     staging = folder / _STAGING
     shutil.rmtree(staging, ignore_errors=True)
@@ -416,7 +416,7 @@ def _stage_in(folder: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other exports out; whatever becomes of this process, the lock goes with it."""
     lock = sqlite3.connect(folder / ".lock", timeout=0, isolation_level=None)
     try:
@@ -436,7 +436,7 @@ def _locked(folder: Path) -> Iterator[None]:
         lock.close()
 
 
-def _sweep(folder: Path, manifest: Manifest) -> None:
+def sweep(folder: Path, manifest: Manifest) -> None:
     """Remove what no manifest names: files that were replaced, and what an export that was killed left behind."""
     named = {file for each in manifest.partitions for file in (each.file, *(one.file for one in each.views))}
     for path in folder.glob("site=*/day=*/*"):
@@ -449,7 +449,8 @@ def _sweep(folder: Path, manifest: Manifest) -> None:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _unfinished(target: Path) -> Path:
+def unfinished_name(target: Path) -> Path:
+    """Name the file in which another is written before it has its own name."""
     return target.with_name(f".{target.stem}.unfinished")
 
 

@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import datetime
 from heapq import merge
 from itertools import islice
@@ -15,13 +16,17 @@ from weakref import WeakSet
 from embellie.domain.errors import Conflict
 from embellie.domain.event import Event
 from embellie.domain.moment import micros, moment
-from embellie.ports import LedgerRow, Receipt, Rejected
+from embellie.ports import LedgerRow, Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
-from embellie.store.log_file import BUSY_SECONDS, explain, open_for_reading, open_log_file
+from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_numbers, truncate_wal
+from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
 from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
+from embellie.store.log_retaining import PastTime, forget_past, look_past
 from embellie.store.log_rows import HOUR, Batch, Ledger, event_of, mended, prepare, quarantined_of
 from embellie.store.log_writing import write, write_ledger, write_one
 from embellie.store.own_writes import OwnWrites
+from embellie.store.reader_marks import FILE as MARKS_FILE
+from embellie.store.reader_marks import ReaderMarks
 
 FILE = "log.sqlite"
 """The log's name in the data folder."""
@@ -76,6 +81,9 @@ class SqliteLog:
     ) -> None:
         self.path = Path(path)
         self._writer = open_log_file(self.path, busy_seconds=busy_seconds)
+        self.marks = ReaderMarks(self.path.parent / MARKS_FILE)
+        """Makes the marks of erased readers."""
+        self._dead = Dead(self.marks)
         self._writing = threading.Lock()
         self._mine = OwnWrites()
         self._own = threading.local()
@@ -158,14 +166,21 @@ class SqliteLog:
                 accepted=accepted,
                 duplicates=duplicates,
                 quarantined=quarantined,
+                erased=erased,
+                refused=refused,
             )
-            for site, hour, received, accepted, duplicates, quarantined in self._rows(
-                "SELECT site, hour, received, accepted, duplicates, quarantined FROM ledger ORDER BY site, hour"
+            for site, hour, received, accepted, duplicates, quarantined, erased, refused in self._rows(
+                "SELECT site, hour, received, l.accepted, duplicates, l.quarantined,"
+                " coalesce(e.accepted + e.quarantined, 0), coalesce(refused, 0)"
+                " FROM ledger AS l LEFT JOIN erased AS e USING (site, hour) ORDER BY site, hour"
             )
         ]
 
     def verify(self) -> Sequence[Imbalance]:
-        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth."""
+        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth.
+
+        What was erased since is taken off what the ledger says.
+        """
         rows = self._rows(
             f"""
             WITH found AS (
@@ -177,6 +192,8 @@ class SqliteLog:
             ), said AS (
               SELECT site, hour, 'accepted' AS what, accepted AS n FROM ledger
               UNION ALL SELECT site, hour, 'quarantined', quarantined FROM ledger
+              UNION ALL SELECT site, hour, 'accepted', -accepted FROM erased
+              UNION ALL SELECT site, hour, 'quarantined', -quarantined FROM erased
             )
             SELECT site, hour, what, sum(ledger), sum(found) FROM (
               SELECT site, hour, what, n AS ledger, 0 AS found FROM said
@@ -235,6 +252,113 @@ class SqliteLog:
             accepted=tuple(accepted), duplicates=duplicates, still_quarantined=tried - len(accepted) - duplicates
         )
 
+    def sites(self) -> list[str]:
+        """Name the sites of which something was received."""
+        return [row[0] for row in self._rows("SELECT DISTINCT site FROM ledger WHERE site <> '' ORDER BY 1")]
+
+    def names_with(self, parts: Sequence[str]) -> set[str]:
+        """Find the readers and visits that have one of these texts as a part of their id."""
+        found: set[str] = set()
+        for start in range(0, len(parts), 50):
+            page = parts[start : start + 50]
+            has = " OR ".join("instr(name, ?)" for _ in page)
+            for column in ("reader", "visit"):
+                sql = f"SELECT DISTINCT name FROM (SELECT {column} AS name FROM events) WHERE {has}"
+                found |= {str(row[0]) for row in self._rows(sql, *page)}
+        return found
+
+    def quarantined_of(self, site: str, reader: str) -> Sequence[Quarantined]:
+        """Return what was put aside that names a reader, or a visit of theirs alone."""
+        with self._reading_anew() as connection:
+            visits = own_visits(connection, site, reader)
+            numbers = set(quarantined_numbers(connection, site, reader, visits=visits))
+        return [each for each in self.quarantined() if each.number in numbers] if numbers else []
+
+    def readers(self, site: str) -> Iterator[str]:
+        """Name the readers a site's events are of, each once."""
+        yield from (
+            row[0] for row in self._rows("SELECT DISTINCT reader FROM events WHERE +site = ? AND reader <> ''", site)
+        )
+
+    def of_reader(self, site: str, reader: str) -> Iterator[tuple[int, Event]]:
+        """Read a reader's (sequence number, event) in order: those that name them, and those without a name of their visits."""
+        with self._reading_anew() as connection:
+            numbers = look(connection, site, reader).numbers
+        for start in range(0, len(numbers), 500):
+            page = numbers[start : start + 500]
+            for row in self._rows(
+                f"SELECT {_EVENT_COLUMNS} FROM events WHERE seq IN ({', '.join('?' * len(page))}) ORDER BY seq", *page
+            ):
+                yield row[0], event_of(row)
+
+    def traces(self, site: str, reader: str) -> Traces:
+        """Count what is kept of a reader, events and what was put aside."""
+        with self._reading_anew() as connection:
+            return find(connection, site, reader)
+
+    def erase(self, site: str, reader: str, *, now: datetime) -> Traces:
+        """Remove a reader's events, and what was put aside that names them, in one step; put their mark in the log.
+
+        From then on events under that id are refused. What was removed is overwritten in the file (`secure_delete`), and
+        the file beside it emptied; `scrub` rewrites the file where bytes of it were left by earlier changes.
+
+        Raises:
+            Busy: The log is locked, or a process keeps reading what was there before.
+        """
+        with self._reading_anew() as connection:
+            looked = look(connection, site, reader)
+        with self._writing, explained(self.path):
+            gone = erase(self._writer, site, reader, marks=self.marks, now=now, looked=looked)
+        with explained(self.path):
+            truncate_wal(self._writer)
+        return gone
+
+    def look_past(self, before: Mapping[str, datetime], *, spare: int = 0) -> PastTime:
+        """Count what is past its time (by consent, the arrival from which names are kept), and change nothing."""
+        with self._reading_anew() as connection:
+            return look_past(connection, before, spare=spare)
+
+    def forget_past(self, before: Mapping[str, datetime], *, spare: int = 0) -> int:
+        """Take the names out of what is past its time, or remove it; writers wait no longer than for a page of it.
+
+        Args:
+            before: By consent, the moment of arrival from which events keep their names.
+            spare: The number of an event that is left as it is.
+
+        Returns:
+            How many records were changed or removed.
+        """
+        done, changes = 0, forget_past(self._writer, before, spare=spare)
+        while True:
+            with self._writing, explained(self.path):
+                count = next(changes, None)
+            if count is None:
+                break
+            done += count
+        with explained(self.path):
+            truncate_wal(self._writer)
+        return done
+
+    def scrub(self) -> None:
+        """Write the whole file anew, without what was once removed from it. Writers wait meanwhile.
+
+        Raises:
+            Busy: The log is locked.
+        """
+        with self._writing, explained(self.path):
+            self._writer.execute("VACUUM")
+            truncate_wal(self._writer)
+
+    @contextmanager
+    def _reading_anew(self) -> Iterator[sqlite3.Connection]:
+        """Read what is there now, with a connection of one's own."""
+        connection = open_for_reading(self.path)
+        try:
+            with explained(self.path):
+                yield connection
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Write what is queued and let go of the file. Calling it twice does no harm."""
         self._queue.close()
@@ -249,7 +373,7 @@ class SqliteLog:
     def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
         try:
             with self._writing:
-                return write(self._writer, batches, self._mine)
+                return write(self._writer, batches, self._mine, refusal=self._dead.without)
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
 

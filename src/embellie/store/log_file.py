@@ -1,7 +1,8 @@
 """The log's file: one SQLite database, its tables, and errors that teach when it cannot be opened."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from embellie.domain.errors import Busy, EmbellieError, InputError
@@ -11,6 +12,17 @@ APPLICATION = 0x656D6265
 
 VERSION = 1
 BUSY_SECONDS = 5.0
+
+ERASED = """
+CREATE TABLE IF NOT EXISTS erased (
+  site        TEXT NOT NULL,
+  hour        INTEGER NOT NULL,
+  accepted    INTEGER NOT NULL DEFAULT 0,
+  quarantined INTEGER NOT NULL DEFAULT 0,
+  refused     INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (site, hour)
+) WITHOUT ROWID"""
+"""What is no longer there of what the ledger counts, by site and hour of its arrival; and what was refused since."""
 
 SCHEMA = f"""
 CREATE TABLE events (
@@ -49,6 +61,7 @@ CREATE TABLE ledger (
   PRIMARY KEY (site, hour),
   CHECK (received = accepted + duplicates + quarantined)
 ) WITHOUT ROWID;
+{ERASED};
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 """
@@ -114,6 +127,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     if empty:
         _create(connection)
+    elif not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'erased'").fetchone():
+        connection.execute(ERASED)  # a log from before readers could be erased
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -140,6 +155,15 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             hint="Upgrade embellie.",
             at=str(path),
         )
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite says meanwhile into what a person can do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
 
 
 def explain(error: OSError | sqlite3.Error, path: Path) -> EmbellieError:

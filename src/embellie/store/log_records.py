@@ -69,8 +69,25 @@ class Imbalance:
     found: int
 
 
+class Marks(Protocol):
+    """Makes the marks of erased readers: keyed hashes, by which an id can be refused and not be told."""
+
+    def mark(self, site: str, reader: str) -> str:
+        """Return the mark of a reader; the key is made when there is none."""
+        ...
+
+    def known(self, site: str, reader: str) -> str:
+        """Return the mark of a reader; `""` when there is no key yet, so that nobody can have been marked."""
+        ...
+
+
 class KeptLog(EventLog, Protocol):
     """A log that an installation keeps, with what its operator and its analyses ask of it."""
+
+    @property
+    def marks(self) -> Marks:
+        """Makes the marks of erased readers."""
+        ...
 
     def __enter__(self) -> Self:
         """Leave it closed at the end."""
@@ -112,4 +129,20 @@ class KeptLog(EventLog, Protocol):
             mend: Reads a quarantined event; raises `EmbellieError` when it is still bad, and it stays.
             site: Only those of this site.
         """
+        ...
+
+    def sites(self) -> Sequence[str]:
+        """Name the sites of which something was received."""
+        ...
+
+    def names_with(self, parts: Sequence[str]) -> set[str]:
+        """Find the readers and visits that have one of these texts as a part of their id."""
+        ...
+
+    def quarantined_of(self, site: str, reader: str) -> Sequence[Quarantined]:
+        """Return what was put aside that names a reader, or a visit of theirs alone."""
+        ...
+
+    def scrub(self) -> None:
+        """Leave no room in which something once removed still stands."""
         ...

@@ -1,7 +1,7 @@
 """What one transaction of the log in SQLite does: accept, count duplicates, quarantine, keep the ledger; all or nothing."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from embellie.domain.event import Event
 from embellie.domain.moment import micros
@@ -24,14 +24,24 @@ _LEDGER = (
 )
 
 
-def write(connection: sqlite3.Connection, batches: Sequence[Batch], own: OwnWrites) -> list[Receipt]:
-    """Write batches in one transaction, durable when this returns; `own` is told which numbers they took."""
+Refusal = Callable[[sqlite3.Connection, Batch], tuple[Batch, int]]
+"""Takes out of a batch what may not be written, and counts it; returns the rest, and how many those were."""
+
+
+def write(
+    connection: sqlite3.Connection, batches: Sequence[Batch], own: OwnWrites, *, refusal: Refusal | None = None
+) -> list[Receipt]:
+    """Write batches in one transaction, durable when this returns.
+
+    `own` is told which numbers they took; `refusal` comes first, in the same transaction.
+    """
     ledger = Ledger()
     connection.execute("BEGIN IMMEDIATE")
     written = None
     try:
         before = _last(connection)
-        receipts = [_write_batch(connection, batch, ledger) for batch in batches]
+        admitted = [refusal(connection, batch) if refusal else (batch, 0) for batch in batches]
+        receipts = [_write_batch(connection, batch, ledger, refused=refused) for batch, refused in admitted]
         write_ledger(connection, ledger)
         last = _last(connection)
         own.begin(before + 1)
@@ -55,27 +65,28 @@ def write_ledger(connection: sqlite3.Connection, ledger: Ledger) -> None:
     connection.executemany(_LEDGER, ledger.rows())
 
 
-def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger) -> Receipt:
+def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *, refused: int) -> Receipt:
     for each in batch.rejected:
         connection.execute(_QUARANTINE, cells_of(each, received_at=batch.received_at))
         ledger.add(clean(each.site), batch.received_at, received=1, quarantined=1)
     if _write_all_new(connection, batch.rows):
         for row in batch.rows:
             ledger.add(row[0], row[4], received=1, accepted=1)
-        return Receipt(accepted=tuple(batch.events), duplicates=0, quarantined=tuple(batch.rejected))
+        aside = tuple(batch.rejected)
+        return Receipt(accepted=tuple(batch.events), duplicates=0, quarantined=aside, refused=refused)
     accepted: list[Event] = []
-    refused = list(batch.rejected)
+    put_aside = list(batch.rejected)
     duplicates = 0
     for event, row, place in zip(batch.events, batch.rows, batch.places, strict=True):
         conflict = write_one(connection, row, ledger)
         if conflict is None:
             accepted.append(event)
         elif conflict:
-            refused.append(_put_aside(connection, event, place, conflict))
+            put_aside.append(_put_aside(connection, event, place, conflict))
             ledger.add(row[0], row[4], received=1, quarantined=1)
         else:
             duplicates += 1
-    return Receipt(accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(refused))
+    return Receipt(accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(put_aside), refused=refused)
 
 
 def _write_all_new(connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:

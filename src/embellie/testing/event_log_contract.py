@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from embellie.domain.event import Event
-from embellie.domain.reading import Click, Read
+from embellie.domain.reading import Click, Erasure, Read
 from embellie.ports import EventLog, Receipt, Rejected
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -232,3 +232,86 @@ class EventLogContract:
         count = len(list(log.scan()))
         log.close()
         assert count == 50
+
+    def test_an_erased_reader_is_gone_and_a_mark_stands_for_them(self, tmp_path: Path) -> None:
+        """All of theirs is removed, with what was put aside that names them; others stay, and no id is left in the log."""
+        log = self.open(tmp_path)
+        bad = Rejected(index=0, payload='{"kind": "sneeze", "reader": "r1"}', reason="Unknown kind.", site="gazette")
+        other = Rejected(index=0, payload='{"kind": "sneeze", "reader": "r10"}', reason="Unknown kind.", site="gazette")
+        log.append([a_read(number) for number in range(20)], received_at=NOON, rejected=[])
+        log.append([a_read(1, site="herald")], received_at=NOON, rejected=[bad, other])
+        before = log.traces("gazette", "r1")
+        gone = log.erase("gazette", "r1", now=NOON + timedelta(days=1))
+        after = log.traces("gazette", "r1")
+        found = [event for _, event in log.scan()]
+        (mark,) = [event for event in found if event.kind == "erasure"]
+        readers = {site: sorted(log.readers(site)) for site in ("gazette", "herald")}
+        own = list(log.of_reader("gazette", "r1"))
+        log.close()
+        assert (before.events, before.quarantined) == (gone.events, gone.quarantined) == (4, 1)
+        assert sorted(before.ids) == sorted(gone.ids) == ["e1", "e11", "e16", "e6"]
+        assert (after.events, after.quarantined, own) == (0, 0, [])
+        assert readers == {"gazette": ["r0", "r2", "r3", "r4"], "herald": ["r1"]}
+        assert isinstance(mark.body, Erasure)
+        assert (mark.body.reader, len(mark.body.mark), dict(mark.body.removed)) == ("", 64, {"read": 4})
+        assert len(found) == 16 + 1 + 1
+
+    def test_what_is_erased_stays_in_the_ledger(self, tmp_path: Path) -> None:
+        """What was received is told as it was; how much of it is no longer there stands beside it."""
+        log = self.open(tmp_path)
+        bad = Rejected(index=0, payload='{"kind": "sneeze", "reader": "r1"}', reason="Unknown kind.", site="gazette")
+        log.append([a_read(number) for number in range(10)], received_at=NOON, rejected=[bad])
+        log.erase("gazette", "r1", now=NOON + timedelta(hours=2))
+        rows = log.ledger()
+        log.close()
+        told = [(row.hour.hour, row.received, row.accepted, row.quarantined, row.erased) for row in rows]
+        assert told == [(12, 11, 10, 1, 3), (14, 1, 1, 0, 0)]
+
+    def test_events_of_an_erased_reader_are_refused(self, tmp_path: Path) -> None:
+        """Late or new, good or bad, they are counted and not kept, after reopening too; the batch around them is."""
+        log = self.open(tmp_path)
+        log.append([a_read(1), a_read(2)], received_at=NOON)
+        log.erase("gazette", "r1", now=NOON)
+        log.close()
+        log = self.open(tmp_path)
+        bad = Rejected(index=0, payload='{"kind": "sneeze", "reader": "r1"}', reason="Unknown kind.", site="gazette")
+        batch = [a_read(1), a_read(3), a_click(6), a_read(1, site="herald")]
+        receipt = log.append(batch, received_at=NOON + timedelta(hours=1), rejected=[bad])
+        traces, rows = log.traces("gazette", "r1"), log.ledger()
+        log.close()
+        assert ([event.id for event in receipt.accepted], receipt.refused) == (["e3", "e1"], 3)
+        assert (receipt.duplicates, receipt.quarantined) == (0, ())
+        assert (traces.events, traces.quarantined) == (0, 0)
+        assert [(row.site, row.hour.hour, row.received, row.refused) for row in rows if row.hour.hour == 13] == [
+            ("gazette", 13, 1, 3),
+            ("herald", 13, 1, 0),
+        ]
+
+    def test_erasing_again_changes_nothing(self, tmp_path: Path) -> None:
+        """A second erasure finds nothing; someone nobody knows can be erased, and is refused from then on."""
+        log = self.open(tmp_path)
+        log.append([a_read(1)], received_at=NOON)
+        log.erase("gazette", "r1", now=NOON)
+        last = log.last()
+        again = log.erase("gazette", "r1", now=NOON + timedelta(days=1))
+        same = log.last() == last
+        log.erase("gazette", "stranger", now=NOON)
+        marks = [event.body for _, event in log.scan(kinds=["erasure"])]
+        log.close()
+        assert (again.events, again.quarantined, same) == (0, 0, True)
+        assert len({body.mark for body in marks if isinstance(body, Erasure)}) == 2
+
+    def test_what_a_reader_did_without_a_name_goes_with_them(self, tmp_path: Path) -> None:
+        """An event that names only a visit is its reader's, unless another reader is of that visit too."""
+        log = self.open(tmp_path)
+        visits = [("v1", "mine"), ("v2", "mine"), ("v2", "other"), ("v1", ""), ("v2", ""), ("v3", "")]
+        events = [
+            Event(id=f"n{number}", site="gazette", at=NOON, body=Read(article="a", reader=reader, visit=visit))
+            for number, (visit, reader) in enumerate(visits)
+        ]
+        log.append(events, received_at=NOON)
+        gone = log.erase("gazette", "mine", now=NOON)
+        left = [event.id for _, event in log.scan() if event.kind == "read"]
+        log.close()
+        assert (gone.events, gone.visits) == (3, ("v1",))
+        assert left == ["n2", "n4", "n5"]

@@ -16,13 +16,16 @@ from urllib.parse import urlsplit
 from starlette.types import Scope
 
 from embellie.app.keys import ROLES, Keys, Role, Token
-from embellie.domain.errors import Refused
+from embellie.domain.errors import EmbellieError, Refused
 from embellie.domain.site import Site
 from embellie.web.problems import Forbidden, TooMany
 
 COOKIE = "embellie_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+GUESSES_PER_SECOND = 20.0
+"""Wrong keys a second one address may show: a token cannot be guessed anyway, and a flood should cost us little."""
 
 Way = Literal["nothing", "public key", "token", "session", "this machine"]
 Headers = Mapping[bytes, bytes]
@@ -58,7 +61,7 @@ class Door:
         sites: The sites, for the origins their pages come from.
         auth: Whether keys are asked for at all.
         simulated: Whether readers are simulated, so that nothing is at stake on this machine.
-        posts_per_second: How many posts a second one address may make with a public key; 0 for no limit.
+        posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Door:
         self._any_origin = simulated
         self._origins = {name: origins_of(site) for name, site in sites.items()}
         self._bucket = Buckets(posts_per_second, burst=5 * posts_per_second) if posts_per_second else None
+        self._guesses = Buckets(GUESSES_PER_SECOND, burst=10 * GUESSES_PER_SECOND) if posts_per_second else None
 
     def caller(self, scope: Scope, headers: Headers, key: str) -> Caller:
         """Recognise who calls.
@@ -89,8 +93,14 @@ class Door:
             Forbidden: The call comes from another site's page.
         """
         bearer = headers.get(b"authorization", b"").decode("latin-1")
+        # Flag clients know two ways only: a bearer, and this header.
+        api_key = headers.get(b"x-api-key", b"").decode("latin-1")
+        if not bearer and api_key:
+            bearer = f"Bearer {api_key}"
+        if bearer[:10].lower() == "bearer pk_":
+            key, bearer = bearer[7:].strip(), ""
         if bearer:
-            return self._by_token(bearer)
+            return self._by_token(scope, bearer)
         key = key or headers.get(b"x-embellie-key", b"").decode("latin-1")
         if key:
             return self._by_key(scope, headers, key)
@@ -128,17 +138,25 @@ class Door:
         raise Forbidden(f"{held} may not do this.", hint=f"Use a token with the role `{role}` or above.")
 
     def limit(self, scope: Scope, caller: Caller) -> None:
-        """Count a post by public key against its address's allowance.
+        """Count a call against an allowance: its address's, with a public key; its own, with a token.
+
+        A public key has no allowance of its own: it stands in every page, so that anyone could use it up for all readers.
 
         Raises:
             TooMany: The allowance is used up.
         """
-        if self._bucket is None or not caller.public:
+        if self._bucket is None or caller.way in ("nothing", "this machine"):
             return
-        if not self._bucket.take(f"{caller.site}\x1f{(scope.get('client') or ('',))[0]}"):
-            raise TooMany(
-                "Too many posts from this address.", hint="Send several events in one post, and wait before the next."
-            )
+        name = f"{caller.site}\x1f{network_of(scope)}" if caller.public else f"\x1e{caller.name}"
+        if not self._bucket.take(name):
+            whose = "from this address" if caller.public else f"with the token `{caller.name}`"
+            raise TooMany(f"Too many calls {whose}.", hint="Send several events in one post, and wait before the next.")
+
+    def unknown(self, scope: Scope, error: Refused) -> EmbellieError:
+        """Count a wrong key against what its address may guess; returns the error to answer with."""
+        if self._guesses is not None and not self._guesses.take(network_of(scope)):
+            return TooMany("Too many wrong keys from this address.", hint="Wait, and check the key.")
+        return error
 
     def cors(self, headers: Headers, *, site: str = "") -> tuple[tuple[bytes, bytes], ...]:
         """Say which page may read the answer: none when the call comes from none of the site's origins."""
@@ -156,15 +174,16 @@ class Door:
         known = self._origins.get(site, frozenset()) if site else frozenset().union(*self._origins.values())
         return origin.lower() in known or "*" in known
 
-    def _by_token(self, bearer: str) -> Caller:
+    def _by_token(self, scope: Scope, bearer: str) -> Caller:
         scheme, _, secret = bearer.partition(" ")
         token = self.keys.token_of(secret.strip()) if scheme.lower() == "bearer" else None
         if token is None:
-            raise Refused(
+            error = Refused(
                 "This token is not known.",
                 hint="Write `Authorization: Bearer sk_…`; it may have been revoked.",
                 code="token_unknown",
             )
+            raise self.unknown(scope, error)
         return _caller(token, "token")
 
     def _by_key(self, scope: Scope, headers: Headers, key: str) -> Caller:
@@ -173,7 +192,7 @@ class Door:
             hint = "The server prints each site's public key when it starts."
             if key.startswith("sk_"):
                 hint = "This is a token: send it as `Authorization: Bearer sk_…`, never in an address."
-            raise Refused("This public key is not known.", hint=hint, code="key_unknown")
+            raise self.unknown(scope, Refused("This public key is not known.", hint=hint, code="key_unknown"))
         origin = headers.get(b"origin", b"").decode("latin-1")
         if origin and origin != own_origin(scope, headers) and not self.welcome(origin, site):
             raise Forbidden(
@@ -206,9 +225,34 @@ class Buckets:
         level, since = self._level.get(name, (self._burst, now))
         level = min(self._burst, level + (now - since) * self._rate)
         if len(self._level) > 10_000:
-            self._level.clear()  # a flood of addresses: start afresh rather than grow without bound
+            self._forget_full(now)
         self._level[name] = (max(level - 1, 0.0), now)
         return level >= 1
+
+    def _forget_full(self, now: float) -> None:
+        """Drop who has the whole allowance again; in a flood of addresses, start afresh rather than grow without bound."""
+        self._level = {
+            name: (level, since)
+            for name, (level, since) in self._level.items()
+            if level + (now - since) * self._rate < self._burst
+        }
+        if len(self._level) > 9_000:
+            self._level.clear()
+
+
+def network_of(scope: Scope) -> str:
+    """Return whose allowance a call counts against: its address, or the /64 that one subscriber has whole.
+
+    >>> network_of({"client": ("2001:db8:1:2:3:4:5:6", 1)}), network_of({"client": ("203.0.113.9", 1)})
+    ('2001:db8:1:2::', '203.0.113.9')
+    """
+    address = str((scope.get("client") or ("",))[0])
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False).network_address)
+    except ValueError:
+        return address
 
 
 def cookie_of(headers: Headers) -> str:

@@ -3,19 +3,25 @@
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import msgspec
 
 from embellie.app.deciding import verdict_document
+from embellie.app.erasing import erase_reader, erasure_document
+from embellie.app.health import health_of
 from embellie.app.intake import body_from
+from embellie.app.log_keeping import place_of
+from embellie.app.reader_data import reader_document
 from embellie.app.releasing import experiment_document, release_document, rollout_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
-from embellie.domain.article import Article
+from embellie.domain.article import Article, is_link
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS
 from embellie.domain.rule import Rule
@@ -29,6 +35,8 @@ from embellie.web.messages import (
     MAX_ITEMS,
     ArticleBatch,
     ArticlesAnswer,
+    ConcernAnswer,
+    ErasureAnswer,
     EventBatch,
     ExperimentsAnswer,
     HealthAnswer,
@@ -38,6 +46,8 @@ from embellie.web.messages import (
     PublishedAnswer,
     Quarantined,
     QuestionAnswer,
+    ReaderAnswer,
+    ReaderQuery,
     Reason,
     ReceiptAnswer,
     ReleaseAnswer,
@@ -60,14 +70,19 @@ from embellie.web.messages import (
     VerdictAnswer,
 )
 from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
+from embellie.web.openfeature import CALLS as FLAG_CALLS
 from embellie.web.problems import Forbidden, TooLarge
 from embellie.web.reasons import reason_text
+
+if TYPE_CHECKING:
+    from embellie.app.newsroom import Newsroom
 
 EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
 """The kinds a token with the role `editor` may send; the others operate the system."""
 
 WIDGET = Path(__file__).parent / "static" / "widget.v1.js"
 READY_SECONDS = 2.0
+SLOW_SECONDS = 1.0
 
 
 # serve
@@ -93,6 +108,8 @@ async def slate(ask: Ask[SlateQuery, None]) -> SlateAnswer:
     )
     shown = newsroom.slate(request)
     ask.desk.tally.slates[site, shown.placement, shown.policy, shown.variant] += 1
+    if shown.fallback:
+        ask.desk.tally.fallbacks[site, shown.placement, shown.fallback] += 1
     return SlateAnswer(
         slate_id=shown.slate_id,
         placement=shown.placement,
@@ -122,9 +139,10 @@ def _item(item: SlateItem, article: Article | None, language: Language) -> Slate
     return SlateItemAnswer(
         article=item.article,
         position=item.position,
-        url=article.url if article else "",
+        # What the log holds from before addresses were checked must not run on a page now.
+        url=article.url if article and is_link(article.url) else "",
         title=article.title if article else "",
-        image=(article.image or None) if article else None,
+        image=(article.image or None) if article and is_link(article.image) else None,
         reason=reason_text(words, item.reason, to="told"),
         reason_code=item.reason,
         propensity=item.propensity,
@@ -149,12 +167,17 @@ async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
     receipt = await settled(ask.newsroom.receive(raw, site=site, public=ask.caller.public, sent_at=ask.body.sent_at))
     accepted = len(receipt.accepted)
     ask.desk.tally.received(
-        site, accepted=accepted, duplicates=receipt.duplicates, quarantined=len(receipt.quarantined)
+        site,
+        accepted=accepted,
+        duplicates=receipt.duplicates,
+        quarantined=len(receipt.quarantined),
+        lost=ask.body.lost,
     )
     return ReceiptAnswer(
         accepted=accepted,
         duplicates=receipt.duplicates,
         quarantined=[Quarantined(index=one.index, reason=one.reason, at=one.at) for one in receipt.quarantined],
+        refused=receipt.refused,
     )
 
 
@@ -214,6 +237,34 @@ def rule(ask: Ask[SiteQuery, dict[str, Any]]) -> RulesAnswer:
     assert isinstance(written, Rule)  # noqa: S101 -- what the kind means
     ask.newsroom.file(site, replace(written, by=ask.caller.name or written.by))
     return RulesAnswer(site=site, rules=list(ask.newsroom.rules(site)))
+
+
+# readers
+
+
+def reader(ask: Ask[ReaderQuery, None]) -> Any:
+    """Give all that is kept of a reader."""
+    newsroom = ask.newsroom
+    return reader_document(
+        place_of(newsroom.folder), ask.path["id"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+    )
+
+
+def forget(ask: Ask[ReaderQuery, None]) -> Reply:
+    """Erase a reader everywhere, and tell the proof; `gone` is false when the id is still found anywhere."""
+    newsroom = ask.newsroom
+    report = erase_reader(
+        place_of(newsroom.folder), ask.path["id"], site=_named_site(ask), now=newsroom.clock(), log=newsroom.log
+    )
+    return Reply(msgspec.json.encode(erasure_document(report)), "application/json")
+
+
+def _named_site(ask: Ask[ReaderQuery, None]) -> str:
+    """Check the site that is named; `""` is all of them."""
+    named = ask.query.site
+    if named and named not in ask.newsroom.sites:
+        raise unknown_name("site", named[:80], ask.newsroom.sites, at="?site")
+    return named
 
 
 # measure
@@ -324,6 +375,8 @@ def ledger(ask: Ask[NoQuery, None]) -> LedgerAnswer:
             accepted=row.accepted,
             duplicates=row.duplicates,
             quarantined=row.quarantined,
+            erased=row.erased,
+            refused=row.refused,
         )
         for row in ask.newsroom.ledger()
     ]
@@ -354,22 +407,58 @@ async def healthz(ask: Ask[NoQuery, None]) -> HealthAnswer:
 
 
 async def readyz(ask: Ask[NoQuery, None]) -> HealthAnswer:
-    """Tell that the log takes writes: the folds are complete before the server listens, and follow each write."""
+    """Tell that the log takes writes, and what is not as it should be; degraded is ready all the same.
+
+    The folds are complete before the server listens, and follow each write.
+    """
+    if ask.desk.stopping.is_set():
+        raise Busy("The server is stopping.", hint="Ask another one.", code="stopping")
+    started = time.monotonic()
     try:
         empty = ask.newsroom.log.submit([], received_at=ask.newsroom.clock())
         await asyncio.wait_for(settled(empty), READY_SECONDS)
     except (EmbellieError, TimeoutError):
         raise Busy("The log does not take writes.", hint="See the disk of the data folder.", code="not_ready") from None
-    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated)
+    found = await anyio.to_thread.run_sync(health_of, ask.newsroom)
+    concerns = [ConcernAnswer(code=one.code, message=one.message, hint=one.hint) for one in found.concerns]
+    if time.monotonic() - started > SLOW_SECONDS:
+        concerns.append(
+            ConcernAnswer(code="log_busy", message="The log is slow to write.", hint="See the disk of the data folder.")
+        )
+    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated, degraded=bool(concerns), concerns=concerns)
 
 
 async def metrics(ask: Ask[NoQuery, None]) -> Reply:
     """Write the server's metrics for Prometheus."""
+    found = await anyio.to_thread.run_sync(health_of, ask.newsroom)
     gauges = {
+        "embellie_degraded": ("What is not as it should be, see /readyz: how many things.", float(len(found.concerns))),
+        "embellie_disk_free_bytes": ("Bytes free for the data folder.", float(found.disk_free)),
+        "embellie_feeds_stale": ("Feeds that were not read for long.", float(found.feeds_stale)),
+        "embellie_models_missing": ("Placements served without their model.", float(found.models_missing)),
         "embellie_log_last_sequence": ("Sequence number of the last event of the log.", float(ask.newsroom.log.last())),
         "process_resident_memory_bytes": ("Resident memory.", resident_bytes()),
-    }
+    } | _state_gauges(ask.newsroom)
     return Reply(ask.desk.tally.text(gauges=gauges).encode(), CONTENT_TYPE)
+
+
+def _state_gauges(newsroom: "Newsroom") -> dict[str, tuple[str, float]]:
+    """Tell how the server started, and from what it would start next; no age and size where there is no state file."""
+    start = newsroom.started
+    gauges = {
+        "embellie_state_start_seconds": ("Time to fold the log at the start.", start.seconds),
+        "embellie_state_start_events": ("Events folded at the start.", float(start.folded)),
+        "embellie_state_start_warm": ("Whether the start took up the state file.", float(start.taken > 0)),
+    }
+    try:
+        found = newsroom.state_file.stat()
+    except OSError:
+        return gauges
+    age = max(0.0, newsroom.clock().timestamp() - found.st_mtime)
+    return gauges | {
+        "embellie_state_file_age_seconds": ("Time since the state file was written.", age),
+        "embellie_state_file_bytes": ("Size of the state file.", float(found.st_size)),
+    }
 
 
 def widget(ask: Ask[NoQuery, None]) -> Reply:
@@ -394,6 +483,7 @@ TABLE: tuple[Call, ...] = (
          summary="Which articles to show a reader, here, now."),
     Call(method="POST", path="/v1/events", handler=events, public=True, role="editor", query=SiteQuery, body=EventBatch,
          answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),
+    *FLAG_CALLS,
     Call(method="GET", path="/v1/articles", handler=articles, query=SiteQuery, answer=ArticlesAnswer,
          summary="What readers may be shown now."),
     Call(method="POST", path="/v1/articles", handler=publish, role="editor", query=SiteQuery, body=ArticleBatch,
@@ -402,6 +492,10 @@ TABLE: tuple[Call, ...] = (
          summary="The editorial rules that hold now."),
     Call(method="POST", path="/v1/rules", handler=rule, role="editor", query=SiteQuery, body=Rule,
          answer=RulesAnswer, summary="Write or replace an editorial rule."),
+    Call(method="GET", path="/v1/readers/{id:path}", handler=reader, role="operator", query=ReaderQuery,
+         answer=ReaderAnswer, summary="All that is kept of a reader."),
+    Call(method="DELETE", path="/v1/readers/{id:path}", handler=forget, role="operator", query=ReaderQuery,
+         answer=ErasureAnswer, summary="Erase a reader everywhere, at once; answers with the proof."),
     Call(method="GET", path="/v1/experiments", handler=experiments, query=SiteQuery, answer=ExperimentsAnswer,
          summary="The experiments, running ones first."),
     Call(method="GET", path="/v1/experiments/{name:path}/series", handler=scorecard_series, query=SeriesQuery,
@@ -443,7 +537,7 @@ TABLE: tuple[Call, ...] = (
     Call(method="GET", path="/healthz", handler=healthz, role=None, answer=HealthAnswer,
          summary="The process answers."),
     Call(method="GET", path="/readyz", handler=readyz, role=None, answer=HealthAnswer,
-         summary="The log takes writes and all of it has been read."),
+         summary="The log takes writes and all of it has been read; with what is not as it should be."),
     Call(method="GET", path="/metrics", handler=metrics, answer=str, content_type=CONTENT_TYPE,
          summary="Metrics for Prometheus."),
     Call(method="GET", path="/widget/v1.js", handler=widget, role=None, answer=str,

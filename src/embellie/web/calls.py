@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +17,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from embellie.app.keys import Role
 from embellie.domain.errors import EmbellieError, InputError, unknown_name, wrong_choice
-from embellie.web.access import Caller, Door
+from embellie.web.access import NOBODY, Caller, Door
 from embellie.web.messages import NoQuery, SiteQuery
 from embellie.web.metrics_text import Tally
-from embellie.web.problems import Forbidden, Problem, TooLarge, problem
+from embellie.web.problems import ErrorMessage, Forbidden, Problem, TooLarge, problem
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -42,7 +43,7 @@ _JSON_HEADERS = (
 )
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"content-type, x-embellie-key"),
+    (b"access-control-allow-headers", b"authorization, content-type, if-none-match, x-api-key, x-embellie-key"),
     (b"access-control-max-age", b"86400"),
 )
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]+)`)?$", re.DOTALL)
@@ -63,6 +64,7 @@ class Desk:
     newsroom: "Newsroom"
     door: Door
     tally: Tally
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class Call:
     """A line of the table of routes.
 
     `role` is the smallest role that may call, `None` for anyone; `public` lets a site's public key call too. A handler
-    that is a plain function may take its time: it runs in a thread.
+    that is a plain function may take its time: it runs in a thread. `also` are other statuses that are no errors; `error` is
+    what an error's body is and `error_as` writes it, where a protocol has its own way.
     """
 
     method: str
@@ -141,6 +144,9 @@ class Call:
     status: int = 200
     limit: int = BODY_LIMIT
     content_type: str = "application/json"
+    also: tuple[int, ...] = ()
+    error: type = ErrorMessage
+    error_as: Callable[[Problem, Mapping[str, str]], Problem] | None = None
 
     @property
     def reads(self) -> Any:
@@ -170,7 +176,11 @@ class Resource:
             else:
                 status, reply = await self._answer(scope, receive, headers)
         except Exception as error:  # noqa: BLE001 -- whatever fails is answered in the one shape, and logged there
-            status, reply = _problem_reply(problem(error, path=scope["path"]))
+            found = problem(error, path=scope["path"])
+            call = self._calls.get(method)
+            if call is not None and call.error_as is not None:
+                found = call.error_as(found, scope.get("path_params", {}))
+            status, reply = _problem_reply(found)
         extra = door.cors(headers, site=scope.get(_SITE, "")) if self._public else ()
         await _send(send, status, reply, extra, head=method == "HEAD")
         scope[COUNTED] = True
@@ -193,11 +203,11 @@ class Resource:
         if call is None:
             raise HTTPException(405, headers={"Allow": ", ".join(self.methods)})
         pairs = _pairs(scope["query_string"])
-        caller = door.caller(scope, headers, pairs.get("key", ""))
+        # What anyone may ask is answered whatever is shown: a stale token must not make a live server look dead.
+        caller = NOBODY if call.role is None else door.caller(scope, headers, pairs.get("key", ""))
         scope[_SITE] = caller.site
         door.admit(caller, role=call.role, public=call.public)
-        if call.method != "GET":
-            door.limit(scope, caller)
+        door.limit(scope, caller)
         query = _query(pairs, call.query)
         body = None if call.body is None else decode(await _read(receive, headers, call.limit), call.reads)
         ask: Ask[Any, Any] = Ask(self._desk, caller, query, body, scope.get("path_params", {}), headers)

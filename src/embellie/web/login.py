@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from embellie.app.keys import SESSION_DAYS, Token
-from embellie.domain.errors import EmbellieError
+from embellie.domain.errors import EmbellieError, Refused
 from embellie.web.access import COOKIE, Door
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Login:
         token = self._door.keys.token_of(secret) if secret else None
         if token is not None:
             return self._opened(request, token, goal)
+        if secret:
+            slowed = self._door.unknown(request.scope, Refused("This token is not known."))
+            if slowed.status == 429:
+                raise slowed
         return self._form(goal, wrong=bool(secret))
 
     async def leave(self, request: Request) -> Response:

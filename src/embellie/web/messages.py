@@ -69,11 +69,13 @@ class EventBatch(_In, frozen=True, kw_only=True):
     """Events, each with its header and its own fields side by side; see the reference of events.
 
     `sent_at` is when the post left, by the clock that the events' `at` were read from: however wrong that clock goes, what
-    lies between the two is right, and `at` is put on the server's clock.
+    lies between the two is right, and `at` is put on the server's clock. `lost` is how many events the sender had to drop
+    since its last post that was answered.
     """
 
     events: list[Any]
     sent_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    lost: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
 class ArticleBatch(_In, frozen=True, kw_only=True):
@@ -154,6 +156,7 @@ class ReceiptAnswer(_Out, frozen=True, kw_only=True):
     accepted: int
     duplicates: int
     quarantined: list[Quarantined]
+    refused: int = 0
 
 
 class PublishedAnswer(_Out, frozen=True, kw_only=True):
@@ -322,7 +325,7 @@ class RulesAnswer(_Out, frozen=True, kw_only=True):
 
 
 class LedgerLine(_Out, frozen=True, kw_only=True):
-    """One site and hour: received = accepted + duplicates + quarantined."""
+    """One site and hour: received = accepted + duplicates + quarantined; `erased` of them are no longer kept."""
 
     site: str
     hour: datetime
@@ -330,6 +333,8 @@ class LedgerLine(_Out, frozen=True, kw_only=True):
     accepted: int
     duplicates: int
     quarantined: int
+    erased: int = 0
+    refused: int = 0
 
 
 class LedgerAnswer(_Out, frozen=True, kw_only=True):
@@ -338,6 +343,36 @@ class LedgerAnswer(_Out, frozen=True, kw_only=True):
     schema: Literal["embellie/ledger/1"] = "embellie/ledger/1"
     balanced: bool
     rows: list[LedgerLine]
+
+
+class ReaderQuery(_In, frozen=True, kw_only=True):
+    """Which site; all of them when none is named."""
+
+    key: str = ""
+    site: str = ""
+
+
+class ReaderAnswer(_Out, frozen=True, kw_only=True):
+    """All that is kept of a reader: their events, and what was put aside that names them."""
+
+    schema: Literal["embellie/reader/1"] = "embellie/reader/1"
+    reader: str
+    sites: list[str]
+    as_of: datetime
+    events: list[dict[str, Any]]
+    put_aside: list[dict[str, Any]]
+
+
+class ErasureAnswer(_Out, frozen=True, kw_only=True):
+    """An erasure and its proof: records before and after by place, and the files searched for what may be left."""
+
+    schema: Literal["embellie/erasure/1"] = "embellie/erasure/1"
+    gone: bool
+    sites: list[dict[str, Any]]
+    kept_on: list[str]
+    state_files_removed: int
+    files: dict[str, Any]
+    seconds: float
 
 
 class TokenAnswer(_Out, frozen=True, kw_only=True):
@@ -356,9 +391,19 @@ class TokensAnswer(_Out, frozen=True, kw_only=True):
     tokens: list[TokenAnswer]
 
 
+class ConcernAnswer(_Out, frozen=True, kw_only=True):
+    """One thing that is not as it should be."""
+
+    code: str
+    message: str
+    hint: str
+
+
 class HealthAnswer(_Out, frozen=True, kw_only=True):
-    """The server answers; `ready` once it can also write and has read all of its log."""
+    """The server answers; `ready` once it can also write and has read all of its log; `degraded` says that it answers, but why not well."""
 
     schema: Literal["embellie/health/1"] = "embellie/health/1"
     ready: bool
     simulated: bool
+    degraded: bool = False
+    concerns: list[ConcernAnswer] = []

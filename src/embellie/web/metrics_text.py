@@ -21,7 +21,9 @@ class Tally:
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.events: Counter[tuple[str, str]] = Counter()
+        self.lost: Counter[str] = Counter()
         self.slates: Counter[tuple[str, str, str, str]] = Counter()
+        self.fallbacks: Counter[tuple[str, str, str]] = Counter()
         self._buckets: dict[str, list[int]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
@@ -34,8 +36,9 @@ class Tally:
         buckets[bisect.bisect_left(BOUNDS, seconds)] += 1
         self._seconds[route] += seconds
 
-    def received(self, site: str, *, accepted: int, duplicates: int, quarantined: int) -> None:
-        """Count what became of one batch of events."""
+    def received(self, site: str, *, accepted: int, duplicates: int, quarantined: int, lost: int = 0) -> None:
+        """Count what became of one batch of events, and what its sender says it had to drop before."""
+        self.lost[site] += lost
         self.events[site, "accepted"] += accepted
         self.events[site, "duplicate"] += duplicates
         self.events[site, "quarantined"] += quarantined
@@ -61,11 +64,24 @@ class Tally:
             (((("site", site), ("outcome", outcome)), count) for (site, outcome), count in self.events.items()),
         )
         lines += _counter(
+            "embellie_events_lost_total",
+            "Events that pages dropped before they could send them, as they tell.",
+            (((("site", site),), count) for site, count in self.lost.items()),
+        )
+        lines += _counter(
             "embellie_slates_total",
             "Slates served.",
             (
                 ((("site", site), ("placement", placement), ("policy", policy), ("variant", variant)), count)
                 for (site, placement, policy, variant), count in self.slates.items()
+            ),
+        )
+        lines += _counter(
+            "embellie_fallbacks_total",
+            "Slates that something else than the release assigned had to answer, by what did.",
+            (
+                ((("site", site), ("placement", placement), ("by", by)), count)
+                for (site, placement, by), count in self.fallbacks.items()
             ),
         )
         for name, (purpose, value) in gauges.items():

@@ -23,7 +23,7 @@ _ERRORS = {
     409: "The present state does not allow it.",
     413: "More than one call may carry.",
     422: "What was sent is wrong; `at` says where.",
-    429: "Too many posts; see `Retry-After`.",
+    429: "Too many calls; see `Retry-After`.",
     500: "Something failed on our side.",
     503: "Try again later; see `Retry-After`.",
 }
@@ -68,7 +68,7 @@ def template(path: str) -> str:
 def _schemas(calls: Iterable[Call]) -> dict[str, Any]:
     types: list[Any] = [ErrorMessage, *KINDS.values()]
     for call in calls:
-        types += [call.query, call.answer, *([call.body] if call.body else [])]
+        types += [call.query, call.answer, call.error, *([call.body] if call.body else [])]
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
     components["Event"] = _event_schema()
     if "EventBatch" in components:
@@ -141,26 +141,32 @@ def _responses(call: Call) -> dict[str, Any]:
     found: dict[str, Any] = {
         str(call.status): {"description": "Done.", "content": {call.content_type.partition(";")[0]: {"schema": answer}}}
     }
+    found |= {str(status): {"description": "Not changed: what the client has still holds."} for status in call.also}
     for status in _error_statuses(call):
         found[str(status)] = {
             "description": _ERRORS[status],
-            "content": {"application/json": {"schema": {"$ref": _REF.format(name="ErrorMessage")}}},
+            "content": {"application/json": {"schema": {"$ref": _REF.format(name=_error_of(call, status).__name__)}}},
         }
         if status in (429, 503):
             found[str(status)]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return found
 
 
+def _error_of(call: Call, status: int) -> type:
+    """A path that does not take a method answers before any call does."""
+    return ErrorMessage if status == 405 else call.error
+
+
 def _error_statuses(call: Call) -> list[int]:
     statuses = {405, 422, 500, 503}
     if call.role is not None:
-        statuses |= {401, 403, 404}
+        statuses |= {401, 403, 404, 429}
     if call.body is not None:
         statuses |= {400, 413}
-    if call.public and call.method != "GET":
-        statuses.add(429)
     if call.method == "POST" and call.role in ("operator", "admin"):
         statuses.add(409)
+    if call.error_as is not None:
+        statuses.discard(422)
     return sorted(statuses)
 
 

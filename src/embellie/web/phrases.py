@@ -439,6 +439,32 @@ _SERVING: dict[str, tuple[str, str]] = {
     "told.read_together": ("Others read this too", "D’autres ont aussi lu"),
     "told.trending": ("On the rise", "En plein essor"),
     "told.evergreen": ("Still worth reading", "Toujours d’actualité"),
+    "models.title": ("Models", "Modèles"),
+    "models.note": (
+        "Trained on what readers chose from past slates; one that fails a check is kept and never served.",
+        "Entraînés sur ce que les lecteurs ont choisi dans les listes passées ; recalé à un contrôle, un modèle est gardé, jamais servi.",
+    ),
+    "models.current_title": ("The current one:", "Le modèle courant :"),
+    "models.current": (
+        "trained {at}. The next release takes it.",
+        "entraîné le {at}. La prochaine version le prendra.",
+    ),
+    "models.figures": ("nDCG {ndcg} on later lists", "nDCG {ndcg} sur des listes ultérieures"),
+    "models.beside": ("; {others}", " ; {others}"),
+    "models.passed_over": (
+        "The model of run {run} is gone or damaged, and is passed over.",
+        "Le modèle de l’exécution {run} est perdu ou abîmé : il est laissé de côté.",
+    ),
+    "models.because": ("{check}: {text}", "{check} : {text}"),
+    "models.state.current": ("accepted, current", "accepté, courant"),
+    "models.state.accepted": ("accepted", "accepté"),
+    "models.state.refused": ("refused", "refusé"),
+    "models.runs": ("The last trainings", "Les derniers entraînements"),
+    "models.in_order": ("Every check in order.", "Tous les contrôles sont bons."),
+    "models.more": (
+        "and {count} before them: `embellie recommend models`",
+        "et {count} avant eux : `embellie recommend models`",
+    ),
     "recommend.rules": ("The editors’ rules", "Les règles de la rédaction"),
     "recommend.rules_note": (
         "They come last, and no policy can break them.",
@@ -708,6 +734,19 @@ _MISSING: dict[str, tuple[str, str]] = {
     ),
     "missing.popular": ("Nothing has been read yet.", "Rien n’a encore été lu."),
     "remedy.popular": ("It fills with the first reads.", "Cela se remplit dès les premières lectures."),
+    "missing.models": ("No model has been trained for this site.", "Aucun modèle n’a été entraîné pour ce site."),
+    "remedy.models": (
+        "Declare a scenario with the policy `ranker`, serve some days, then `embellie recommend train`.",
+        "Déclarez un scénario avec la politique `ranker`, servez quelques jours, puis `embellie recommend train`.",
+    ),
+    "missing.current_model": (
+        "No training was accepted yet: heuristics answer.",
+        "Aucun entraînement n’a encore été accepté : les heuristiques répondent.",
+    ),
+    "remedy.current_model": (
+        "Do what the checks below ask, then `embellie recommend train`.",
+        "Faites ce que demandent les contrôles ci-dessous, puis `embellie recommend train`.",
+    ),
     "missing.articles": ("The site has no article to show.", "Le site n’a aucun article à montrer."),
     "remedy.articles": (
         "Run `embellie catalogue sync`, or send articles to `POST /v1/articles`.",

@@ -40,10 +40,12 @@ class Problem:
     status: int
     detail: ErrorDetail
     headers: tuple[tuple[str, str], ...] = field(default=())
+    written: bytes = b""
+    """The document, where a protocol has its own way to write it."""
 
     def body(self) -> bytes:
         """Return the JSON document."""
-        return msgspec.json.encode(ErrorMessage(error=self.detail))
+        return self.written or msgspec.json.encode(ErrorMessage(error=self.detail))
 
 
 class TooLarge(InputError):

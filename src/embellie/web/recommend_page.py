@@ -8,6 +8,7 @@ from embellie.domain.rule import Rule
 from embellie.domain.site import Placement
 from embellie.domain.slate import SlateRequest
 from embellie.domain.unavailable import Unavailable
+from embellie.web.model_runs import model_runs
 from embellie.web.picture import Picture, drawn
 from embellie.web.reasons import reason_text
 from embellie.web.traffic_pictures import popular_picture
@@ -24,7 +25,7 @@ GROUP BY reader ORDER BY count(*) DESC, reader LIMIT 5
 
 
 def recommend_page(view: View) -> dict[str, Any]:
-    """The scenarios' slates side by side, what is popular, and the editors' rules."""
+    """The scenarios' slates side by side, what is popular, the editors' rules, and the models."""
     newsroom, words = view.newsroom, view.words
     articles = list(newsroom.articles(view.site))
     placements = newsroom.sites[view.site].placements
@@ -32,6 +33,7 @@ def recommend_page(view: View) -> dict[str, Any]:
     return {
         "form": form(articles, list(placements), chosen) | {"readers": keen_readers(view)},
         "slates": slates(view, chosen) if not isinstance(chosen, Unavailable) else chosen.document(),
+        "models": model_runs(view),
         "rules": [rule_text(view, rule) for rule in newsroom.rules(view.site)],
         "figures": {"popular": drawn(words("popular.title"), popular(view))},
     }
@@ -120,6 +122,9 @@ def slate_items(view: View, request: SlateRequest, scenario: str) -> dict[str, A
                 "title": (article.title if article else "") or each.article,
                 "section": view.words.section(article.section) if article else "",
                 "reason": reason_text(view.words, each.reason),
+                "score": each.score,
+                "propensity": each.propensity,
+                "features": dict(zip(each.features.names, each.features.values, strict=True)) if each.features else {},
             }
         )
     return {"items": items}

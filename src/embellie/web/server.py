@@ -33,6 +33,7 @@ from embellie.web.login import Login
 from embellie.web.metrics_text import Tally
 from embellie.web.openapi import document
 from embellie.web.problems import Problem, problem
+from embellie.web.readers_page import ReadersPage
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -49,6 +50,8 @@ _SAFETY = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"same-origin",
     b"x-frame-options": b"DENY",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    b"cross-origin-opener-policy": b"same-origin",
     b"content-security-policy": b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     b"frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 }
@@ -69,7 +72,7 @@ def create_app(
         newsroom: What answers.
         keys: The keys; those of the data folder when left out.
         auth: Whether to ask for keys; as configured when left out.
-        posts_per_second: How many posts a second one address may make with a public key; 0 for no limit.
+        posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -86,6 +89,7 @@ def create_app(
     ]
     routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     routes += Login(newsroom, door).routes()
+    routes += ReadersPage(newsroom).routes()
     routes += [_guarded(route, door) for route in dashboard.routes()]
     if newsroom.simulated:
         from embellie.web import gazette_pages
@@ -98,7 +102,7 @@ def create_app(
     )
     app.state.newsroom = newsroom
     app.state.keys = keys
-    app.state.stopping = threading.Event()
+    app.state.stopping = desk.stopping
     return app
 
 
@@ -165,6 +169,7 @@ class Guard:
         try:
             caller = self._door.caller(scope, headers, "")
             self._door.admit(caller, role=role, public=False)
+            self._door.limit(scope, caller)
         except Refused:
             if b"text/html" not in headers.get(b"accept", b"") or scope["method"] not in SAFE_METHODS:
                 raise
