@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
@@ -13,13 +14,15 @@ from typing import Any, Self
 from embellie.domain.errors import Busy, Conflict, EmbellieError
 from embellie.domain.event import Event
 from embellie.domain.moment import moment
-from embellie.ports import LedgerRow, Receipt, Rejected
+from embellie.ports import LedgerRow, Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
 from embellie.store.engine import quoted
+from embellie.store.log_erasing import Dead, find, look, own_visits, quarantined_numbers
 from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
 from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of
 from embellie.store.own_writes import OwnWrites
 from embellie.store.postgres_line import driver
+from embellie.store.postgres_log_erasing import Portable, PostgresMarks, erase
 from embellie.store.postgres_log_tables import (
     READING,
     SCHEMA,
@@ -40,6 +43,7 @@ READERS = 4
 _PAGE = 4_000
 _EVENT_COLUMNS = "seq, id, site, kind, at, received_at, consent, schema, body"
 _TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body"
+_UNHURRIED = {"statement_timeout": "0"}
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
 
@@ -70,6 +74,9 @@ class PostgresLog:
         except BaseException:
             self._writer.close()
             raise
+        self.marks = PostgresMarks(self._s, read=self._rows, write=self._at_once)
+        """Makes the marks of erased readers."""
+        self._dead = Dead(self.marks)
         self._writing = threading.Lock()
         self._own = OwnWrites()
         self._careful = False
@@ -160,15 +167,21 @@ class PostgresLog:
                 accepted=accepted,
                 duplicates=duplicates,
                 quarantined=quarantined,
+                erased=erased,
+                refused=refused,
             )
-            for site, hour, received, accepted, duplicates, quarantined in self._rows(
-                "SELECT site, hour, received, accepted, duplicates, quarantined"
-                f" FROM {self._s}.ledger ORDER BY site, hour"
+            for site, hour, received, accepted, duplicates, quarantined, erased, refused in self._rows(
+                "SELECT site, hour, received, l.accepted, duplicates, l.quarantined,"
+                " coalesce(e.accepted + e.quarantined, 0), coalesce(refused, 0)"
+                f" FROM {self._s}.ledger AS l LEFT JOIN {self._s}.erased AS e USING (site, hour) ORDER BY site, hour"
             )
         ]
 
     def verify(self) -> Sequence[Imbalance]:
-        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth."""
+        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth.
+
+        What was erased since is taken off what the ledger says.
+        """
         hour = f"received_at / {HOUR} - (received_at % {HOUR} < 0)::int"
         rows = self._rows(
             f"""
@@ -178,6 +191,8 @@ class PostgresLog:
               UNION ALL SELECT site, {hour}, 'quarantined', 0, count(*) FROM {self._s}.quarantine GROUP BY 1, 2
               UNION ALL SELECT site, hour, 'accepted', accepted, 0 FROM {self._s}.ledger
               UNION ALL SELECT site, hour, 'quarantined', quarantined, 0 FROM {self._s}.ledger
+              UNION ALL SELECT site, hour, 'accepted', -accepted, 0 FROM {self._s}.erased
+              UNION ALL SELECT site, hour, 'quarantined', -quarantined, 0 FROM {self._s}.erased
             ) AS both_sides GROUP BY 1, 2, 3 HAVING sum(said) <> sum(found) ORDER BY 1, 2, 3
             """
         )
@@ -232,6 +247,71 @@ class PostgresLog:
             accepted=tuple(accepted), duplicates=duplicates, still_quarantined=tried - len(accepted) - duplicates
         )
 
+    def sites(self) -> list[str]:
+        """Name the sites of which something was received."""
+        return [row[0] for row in self._rows(f"SELECT DISTINCT site FROM {self._s}.ledger WHERE site <> '' ORDER BY 1")]
+
+    def names_with(self, parts: Sequence[str]) -> set[str]:
+        """Find the readers and visits that have one of these texts as a part of their id."""
+        sql = (
+            f"SELECT DISTINCT name FROM (SELECT reader AS name FROM {self._s}.events"
+            f" UNION ALL SELECT visit FROM {self._s}.events) AS names"
+            " WHERE EXISTS (SELECT 1 FROM unnest(%s::text[]) AS part WHERE strpos(name, part) > 0)"
+        )
+        return {str(row[0]) for row in self._rows(sql, list(parts))}
+
+    def quarantined_of(self, site: str, reader: str) -> Sequence[Quarantined]:
+        """Return what was put aside that names a reader, or a visit of theirs alone."""
+        with self._as_of_now() as log:
+            numbers = set(quarantined_numbers(log, site, reader, visits=own_visits(log, site, reader)))
+        return [each for each in self.quarantined() if each.number in numbers] if numbers else []
+
+    def readers(self, site: str) -> Iterator[str]:
+        """Name the readers a site's events are of, each once."""
+        sql = f"SELECT DISTINCT reader FROM {self._s}.events WHERE site = %s AND reader <> ''"
+        yield from (row[0] for row in self._rows(sql, site))
+
+    def of_reader(self, site: str, reader: str) -> Iterator[tuple[int, Event]]:
+        """Read a reader's (sequence number, event) in order: those that name them, and those without a name of their visits."""
+        with self._as_of_now() as log:
+            numbers = look(log, site, reader).numbers
+        sql = f"SELECT {_EVENT_COLUMNS} FROM {self._s}.events WHERE seq = ANY(%s) ORDER BY seq"
+        for start in range(0, len(numbers), 500):
+            for row in self._rows(sql, list(numbers[start : start + 500])):
+                yield row[0], event_of(row)
+
+    def traces(self, site: str, reader: str) -> Traces:
+        """Count what is kept of a reader, events and what was put aside."""
+        with self._as_of_now() as log:
+            return find(log, site, reader)
+
+    def erase(self, site: str, reader: str, *, now: datetime) -> Traces:
+        """Remove a reader's events, and what was put aside that names them, in one step; put their mark in the log.
+
+        From then on events under that id are refused, on every server. The rows are gone, and their room is given free
+        (`VACUUM`); archives of the server's own log, and its backups, are whoever runs it's to let go of.
+
+        Raises:
+            Busy: The server does not answer.
+        """
+        mark = self.marks.mark(site, reader)
+        with self._as_of_now() as log:
+            looked = look(log, site, reader)
+        with self._writing:
+            if self._closing.is_set():
+                raise _closed()
+            try:
+                gone = erase(self._connected(), self._s, site, reader, mark=mark, now=now, looked=looked)
+            except driver().Error as error:
+                self._writer.close()
+                raise explain(error, self._url) from None
+        self.scrub()
+        return gone
+
+    def scrub(self) -> None:
+        """Give free the room of rows that are gone; writers go on meanwhile."""
+        self._at_once(f"VACUUM {self._s}.events, {self._s}.quarantine", [])
+
     def close(self) -> None:
         """Write what is queued and let go of the connections. Calling it twice does no harm."""
         self._closing.set()
@@ -264,7 +344,7 @@ class PostgresLog:
         psycopg = driver()
         connection = self._connected()
         try:
-            staged = stage(connection, self._s, batches, careful=self._careful)
+            staged = stage(connection, self._s, batches, careful=self._careful, refusal=self._refusal)
         except psycopg.Error as error:
             self._writer.close()
             raise explain(error, self._url) from None
@@ -282,6 +362,34 @@ class PostgresLog:
             self._own.end(last)
         self._careful = staged.others  # where one is not new, the next ones seldom are: someone sends again
         return staged.receipts
+
+    def _refusal(self, erasure: int, connection: Any, batch: Batch) -> tuple[Batch, int]:
+        """Take out of a batch what is of erased readers."""
+        connection.execute(f"SET LOCAL search_path = {self._s}")
+        return self._dead.as_of(erasure, Portable(connection), batch)
+
+    def _at_once(self, sql: str, parameters: list[str]) -> None:
+        """Run one statement outside the writer's transactions; it may take its time."""
+        connection = connect(self._url, _UNHURRIED)
+        try:
+            connection.execute(sql, parameters or None)
+        except driver().Error as error:
+            raise explain(error, self._url) from None
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _as_of_now(self) -> Iterator[Portable]:
+        """Read what is there now, all of one moment."""
+        connection = self._reader()
+        try:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            connection.execute(f"SET LOCAL search_path = {self._s}")
+            yield Portable(connection)
+        except driver().Error as error:
+            raise explain(error, self._url) from None
+        finally:
+            connection.close()
 
     def _committed(self, staged: Staged) -> bool:
         """Find out what became of a transaction whose answer was lost; False, too, when nobody can say in time.

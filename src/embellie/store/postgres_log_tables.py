@@ -25,7 +25,8 @@ CREATE TABLE {s}.log (
   one     BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
   product TEXT NOT NULL,
   version INTEGER NOT NULL,
-  last    BIGINT NOT NULL
+  last    BIGINT NOT NULL,
+  erasure BIGINT NOT NULL
 ) WITH (fillfactor = 10);
 CREATE TABLE {s}.events (
   seq         BIGINT PRIMARY KEY,
@@ -62,7 +63,19 @@ CREATE TABLE {s}.ledger (
   PRIMARY KEY (site, hour),
   CHECK (received = accepted + duplicates + quarantined)
 ) WITH (fillfactor = 50);
-INSERT INTO {s}.log (product, version, last) VALUES ('embellie', {version}, 0);
+CREATE TABLE {s}.erased (
+  site        TEXT COLLATE "C" NOT NULL,
+  hour        BIGINT NOT NULL,
+  accepted    BIGINT NOT NULL,
+  quarantined BIGINT NOT NULL,
+  refused     BIGINT NOT NULL,
+  PRIMARY KEY (site, hour)
+);
+CREATE TABLE {s}.erasure_key (
+  one BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
+  key TEXT NOT NULL
+);
+INSERT INTO {s}.log (product, version, last, erasure) VALUES ('embellie', {version}, 0, 0);
 """
 
 
@@ -165,7 +178,7 @@ def check(connection: Any, url: str, schema: str) -> None:
 def _create(connection: Any, url: str, schema: str) -> None:
     found = connection.execute(
         "SELECT relname FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = %s"
-        " AND relname IN ('events', 'quarantine', 'ledger')",
+        " AND relname IN ('events', 'quarantine', 'ledger', 'erased', 'erasure_key')",
         [schema],
     ).fetchone()
     if found:

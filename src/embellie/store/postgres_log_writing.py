@@ -1,6 +1,6 @@
 """What one transaction of the log in PostgreSQL does: take numbers, accept, count duplicates, quarantine, keep the ledger."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -20,7 +20,7 @@ KEY_BYTES = 2_000
 _Key = tuple[str, str]
 
 _BEGIN = "BEGIN"
-_TURN = "SELECT last FROM {s}.log FOR UPDATE"
+_TURN = "SELECT last, erasure FROM {s}.log FOR UPDATE"
 _COPY = "COPY {s}.events FROM STDIN"
 _KNOWN = """
 SELECT e.site, e.id, e.seq, e.kind, e.at, e.received_at, e.consent, e.schema, e.body FROM {s}.events AS e
@@ -41,14 +41,17 @@ _LEDGER = (
     " accepted = kept.accepted + excluded.accepted, duplicates = kept.duplicates + excluded.duplicates,"
     " quarantined = kept.quarantined + excluded.quarantined"
 )
-_LAST = "UPDATE {s}.log SET last = %s"
+_LAST = "UPDATE {s}.log SET last = %s, erasure = greatest(erasure, %s)"
+
+Refusal = Callable[[int, Any, Batch], tuple[Batch, int]]
+"""Takes out of a batch what may not be written, as of the log's last erasure; returns the rest, and how many those were."""
 
 
 @dataclass(slots=True)
 class Staged:
     """A transaction that lacks only its commit: what is new, after which number, and what to answer.
 
-    `others` says that not everything in it was new.
+    `others` says that not everything in it was new, `erasure` is the number of the last erasure in it.
     """
 
     before: int
@@ -56,6 +59,7 @@ class Staged:
     receipts: list[Receipt]
     ledger: Ledger
     others: bool = False
+    erasure: int = 0
 
     @property
     def last(self) -> int:
@@ -92,13 +96,18 @@ class _Group:
                 self.earlier[kept[0]] = row[4]
         return conflict
 
+    @property
+    def erasure(self) -> int:
+        """The number of the last erasure among what is new, 0 when there is none."""
+        return self.before + len(self.new) if any(row[2] == "erasure" for row in self.new.values()) else 0
+
     def put_aside(self, rejected: Rejected, received_at: int, identity: str = "") -> None:
         """Quarantine one event, whose line in the ledger is another's business."""
         cells = cells_of(rejected, received_at=received_at, identity=identity)
         self.aside.append(tuple(_held(cell) for cell in cells))
 
-    def receive(self, batch: Batch) -> Receipt:
-        """Decide about a batch."""
+    def receive(self, batch: Batch, refused_before: int = 0) -> Receipt:
+        """Decide about a batch, of which so many were refused before."""
         for each in batch.rejected:
             self.put_aside(each, batch.received_at)
             self.ledger.add(_held(clean(each.site)), batch.received_at, received=1, quarantined=1)
@@ -115,7 +124,9 @@ class _Group:
                 self.ledger.add(row[0], row[4], received=1, quarantined=1)
             else:
                 duplicates += 1
-        return Receipt(accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(refused))
+        return Receipt(
+            accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(refused), refused=refused_before
+        )
 
 
 def fitting(batch: Batch) -> Batch:
@@ -148,7 +159,9 @@ def _held(cell: Any) -> Any:
     return cell.replace("\0", "\\x00") if isinstance(cell, str) else cell
 
 
-def stage(connection: Any, schema: str, batches: Sequence[Batch], *, careful: bool) -> Staged:
+def stage(
+    connection: Any, schema: str, batches: Sequence[Batch], *, careful: bool, refusal: Refusal | None = None
+) -> Staged:
     """Write batches in one transaction up to its commit.
 
     Args:
@@ -156,17 +169,23 @@ def stage(connection: Any, schema: str, batches: Sequence[Batch], *, careful: bo
         schema: The schema, quoted.
         batches: What to write.
         careful: Look first which ids are taken. Otherwise all are held for new, the usual case, until one is not.
+        refusal: Comes first, in the same transaction.
     """
     with connection.pipeline():
         connection.execute(_BEGIN)
         turn = connection.execute(_TURN.format(s=schema), prepare=True)
         connection.execute("SAVEPOINT group_of_batches")
-    (before,) = turn.fetchone()
+    before, erasure = turn.fetchone()
+    counts = [0] * len(batches)
+    if refusal and erasure:
+        admitted = [refusal(erasure, connection, batch) for batch in batches]
+        batches, counts = [batch for batch, _ in admitted], [count for _, count in admitted]
+        connection.execute("SAVEPOINT group_of_batches")  # what was refused stays counted, whatever is tried next
     keys = {(row[0], row[1]) for batch in batches for row in batch.rows}
     careful = careful or len(keys) < sum(len(batch.rows) for batch in batches)
     if not careful:
         group = _Group(before, {})
-        receipts = [group.receive(batch) for batch in batches]
+        receipts = [group.receive(batch, refused) for batch, refused in zip(batches, counts, strict=True)]
         try:
             _copy(connection, schema, group)
         except driver().errors.UniqueViolation:
@@ -174,11 +193,11 @@ def stage(connection: Any, schema: str, batches: Sequence[Batch], *, careful: bo
             careful = True
     if careful:
         group = _Group(before, _known(connection, schema, keys))
-        receipts = [group.receive(batch) for batch in batches]
+        receipts = [group.receive(batch, refused) for batch, refused in zip(batches, counts, strict=True)]
         _copy(connection, schema, group)
     _put_down(connection, schema, group)
     others = any(receipt.duplicates or receipt.quarantined for receipt in receipts)
-    return Staged(before, list(group.new), receipts, group.ledger, others)
+    return Staged(before, list(group.new), receipts, group.ledger, others, group.erasure)
 
 
 def finish(connection: Any, schema: str, staged: Staged) -> None:
@@ -187,8 +206,18 @@ def finish(connection: Any, schema: str, staged: Staged) -> None:
         for row in staged.ledger.rows():
             connection.execute(_LEDGER.format(s=schema), row, prepare=True)
         if staged.new:
-            connection.execute(_LAST.format(s=schema), [staged.last], prepare=True)
+            connection.execute(_LAST.format(s=schema), [staged.last, staged.erasure], prepare=True)
         connection.execute("COMMIT")
+
+
+def leave(connection: Any, schema: str, batch: Batch, before: int) -> None:
+    """Write a batch of what is new within a transaction that has the turn."""
+    group = _Group(before, {})
+    group.receive(batch)
+    _copy(connection, schema, group)
+    for row in group.ledger.rows():
+        connection.execute(_LEDGER.format(s=schema), row)
+    connection.execute(_LAST.format(s=schema), [before + len(group.new), group.erasure])
 
 
 def was_committed(connection: Any, schema: str, staged: Staged) -> bool:
@@ -207,7 +236,7 @@ def was_committed(connection: Any, schema: str, staged: Staged) -> bool:
 def release(connection: Any, schema: str, good: Sequence[tuple[Quarantined, Batch]]) -> tuple[list[Event], int]:
     """Move mended events out of quarantine, in one transaction: each was received once, long ago."""
     connection.execute(_BEGIN)
-    (before,) = connection.execute(_TURN.format(s=schema)).fetchone()
+    before, _ = connection.execute(_TURN.format(s=schema)).fetchone()
     numbers = [each.number for each, _ in good]
     there = {
         row[0]
@@ -227,7 +256,7 @@ def release(connection: Any, schema: str, good: Sequence[tuple[Quarantined, Batc
     _copy(connection, schema, group)
     _put_down(connection, schema, group)
     connection.execute(f"DELETE FROM {schema}.quarantine WHERE number = ANY(%s)", [gone])
-    finish(connection, schema, Staged(before, list(group.new), [], group.ledger))
+    finish(connection, schema, Staged(before, list(group.new), [], group.ledger, erasure=group.erasure))
     return accepted, len(gone) - len(accepted)
 
 
