@@ -102,3 +102,32 @@ def test_two_newsrooms_are_one_installation(project):
     with Newsroom.open(project) as again:
         assert again.counts(site)["read"] == 1
         assert again.analysis.through == document["total"]["accepted"]
+
+
+@pytest.mark.engines
+def test_a_reader_is_erased_from_log_and_lake_by_the_command(project):
+    """The proof finds nothing; what comes later is refused; retention and backup say early that they cannot, and what can."""
+    place = place_of(project)
+    now = datetime.now(UTC)
+    read = {"id": "e1", "site": SITE, "kind": "read", "at": now.isoformat(), "article": "a1", "visit": "v1"}
+    with Newsroom.open(project) as newsroom:
+        told = [{**read, "reader": "reader-one"}, {**read, "id": "e2", "reader": "reader-two", "visit": "v2"}]
+        assert len(newsroom.receive(told, site=SITE, public=True).result().accepted) == 2
+    assert run("log", "export", place.lake, "--data", project, "--all").exit_code == 0
+    kept = run("log", "state", "--data", project)
+    done = run("reader", "erase", "reader-one", "--data", project, "--json")
+    document = json.loads(done.output)
+    assert (done.exit_code, document["gone"]) == (0, True), kept.output
+    assert [(one["before"]["log"], one["before"]["lake"], one["after"]["log"]) for one in document["sites"]] == [
+        (1, 1, 0)
+    ]
+    assert json.loads(run("reader", "erase", "reader-one", "--data", project, "--json").output)["gone"]
+    assert run("reader", "export", "reader-two", "--data", project).exit_code == 0
+    with Newsroom.open(project) as newsroom:
+        late = newsroom.receive([{**read, "id": "e3", "reader": "reader-one"}], site=SITE, public=True).result()
+        assert (late.accepted, late.refused) == ((), 1)
+    assert ledger_document(place, verify=True)["imbalances"] == []
+    for command, way in ((("log", "retain"), "reader erase"), (("log", "backup", project / "b.tar"), "pg_dump")):
+        refused = run(*command, "--data", project)
+        assert refused.exit_code != 0
+        assert way in refused.output + str(refused.exception) + str(getattr(refused.exception, "hint", ""))

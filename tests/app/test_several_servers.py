@@ -10,6 +10,7 @@ import pytest
 from tests.app.test_live_folds import NOON, SITES, event, reads, seen
 
 from embellie.app.live_folds import LiveFolds
+from embellie.app.warm_start import keep
 from embellie.domain.article import Article
 from embellie.domain.experiment import Exposure
 from embellie.domain.release import Release
@@ -113,3 +114,53 @@ def test_two_that_expose_one_reader_at_once_tell_one_exposure(servers):
     assert sorted(len(one.accepted) for one in receipts) == [0, 1]
     assert [len(one.quarantined) for one in receipts] == [0, 0]
     assert servers.folds[2].exposed == {("gazette", "e", "r", "v")}
+
+
+def test_who_is_erased_on_one_is_forgotten_on_all_and_refused_by_all(servers):
+    """One server removes a reader: no other keeps or takes in anything of theirs, nor still counts them as exposed."""
+    first, second, third = servers.folds
+    for folds, log in zip(servers.folds, servers.logs, strict=True):
+        folds.erased._mark_of = log.marks.known
+    first.submit([event("a", Article(article="a", title="Rain ends", published_at=NOON - timedelta(hours=1)))]).result()
+    second.submit([event("l", Release(release="latest-1", policy="latest"))]).result()
+    second.submit([event("x", Exposure(experiment="e", unit="r1", variant="v"))]).result()
+    third.submit([replace(one, body=replace(one.body, reader="r1", visit="")) for one in reads(0, 3)]).result()
+    servers.agree()
+    gone = servers.logs[0].erase("gazette", "r1", now=NOON)
+    assert gone.events == 4
+    servers.agree()
+    for folds, log in zip(servers.folds, servers.logs, strict=True):
+        assert "r1" not in folds.state.site("gazette").readers()
+        assert not set(folds.exposed)
+        assert ("gazette", "r1") in folds.erased
+        late = [replace(one, body=replace(one.body, reader="r1", visit="")) for one in reads(10, 2)]
+        receipt = log.append(late, received_at=NOON)
+        assert (receipt.accepted, receipt.refused) == ((), 2)
+        assert not list(log.verify())
+
+
+def test_a_server_that_starts_warm_takes_in_what_others_wrote_once(servers, tmp_path):
+    """From the state file one goes on with what came since, whoever wrote it, while it starts or after."""
+    first, second, _ = servers.folds
+    second.submit([event("l", Release(release="latest-1", policy="latest"))]).result()
+    first.submit([event("a", Article(article="a", title="Rain ends", published_at=NOON - timedelta(hours=1)))]).result()
+    first.submit(reads(0, 5)).result()
+    servers.agree()
+    file = tmp_path / "state.bin"
+    with first.lock:
+        keep(
+            file,
+            servers.logs[0],
+            state=first.state,
+            exposed=first.exposed,
+            sequence=first._followed,
+            sites=SITES,
+        )
+    second.submit(reads(5, 4)).result()
+    warm = LiveFolds(servers.logs[2], SITES, stable="latest-1", clock=lambda: NOON)
+    start = warm.replay(file)
+    assert (start.taken > 0, start.folded) == (True, 4)
+    first.submit(reads(9, 3)).result()
+    warm._catch_up()
+    warm._catch_up()
+    assert total(warm) == 12

@@ -13,8 +13,8 @@ from embellie.app.compacting import compact_until
 from embellie.app.config import metrics_of
 from embellie.app.json_lines import write_json_lines
 from embellie.app.keys import ROLES, Keys, Role
-from embellie.app.leading import lead_of, lead_until
 from embellie.app.newsroom import Newsroom
+from embellie.app.one_server_leads import lead_of, lead_until
 from embellie.app.releasing import pass_gates
 from embellie.app.retaining import retain_until
 from embellie.app.state_keeping import keep_state_until

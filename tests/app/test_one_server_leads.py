@@ -6,7 +6,7 @@ from hashlib import blake2s
 
 import pytest
 
-from embellie.app.leading import lead_of, lead_until
+from embellie.app.one_server_leads import lead_of, lead_until
 from embellie.store.log_place import PostgresPlace, log_place
 
 
