@@ -114,15 +114,16 @@ def test_a_reader_is_erased_from_log_and_lake_by_the_command(project):
         told = [{**read, "reader": "reader-one"}, {**read, "id": "e2", "reader": "reader-two", "visit": "v2"}]
         assert len(newsroom.receive(told, site=SITE, public=True).result().accepted) == 2
     assert run("log", "export", place.lake, "--data", project, "--all").exit_code == 0
-    kept = run("log", "state", "--data", project)
-    done = run("reader", "erase", "reader-one", "--data", project, "--json")
+    assert run("log", "fold", "--project", project).exit_code == 0
+    done = run("reader", "erase", "reader-one", "--yes", "--data", project, "--json")
+    assert done.exception is None, done.exception
     document = json.loads(done.output)
-    assert (done.exit_code, document["gone"]) == (0, True), kept.output
+    assert (done.exit_code, document["gone"]) == (0, True)
     assert [(one["before"]["log"], one["before"]["lake"], one["after"]["log"]) for one in document["sites"]] == [
         (1, 1, 0)
     ]
-    assert json.loads(run("reader", "erase", "reader-one", "--data", project, "--json").output)["gone"]
-    assert run("reader", "export", "reader-two", "--data", project).exit_code == 0
+    assert json.loads(run("reader", "erase", "reader-one", "--yes", "--data", project, "--json").output)["gone"]
+    assert run("reader", "export", "reader-two", "--out", project / "two.json", "--data", project).exit_code == 0
     with Newsroom.open(project) as newsroom:
         late = newsroom.receive([{**read, "id": "e3", "reader": "reader-one"}], site=SITE, public=True).result()
         assert (late.accepted, late.refused) == ((), 1)

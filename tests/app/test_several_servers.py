@@ -163,4 +163,8 @@ def test_a_server_that_starts_warm_takes_in_what_others_wrote_once(servers, tmp_
     first.submit(reads(9, 3)).result()
     warm._catch_up()
     warm._catch_up()
-    assert total(warm) == 12
+    cold = LiveFolds(servers.logs[2], SITES, stable="latest-1", clock=lambda: NOON)
+    cold.replay()
+    servers.agree()
+    assert total(warm) == pytest.approx(total(cold)) == pytest.approx(total(first)) == pytest.approx(total(second))
+    assert seen(warm) == seen(first)
