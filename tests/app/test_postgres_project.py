@@ -1,6 +1,7 @@
 """A project whose log is in PostgreSQL: everything works as with a file, for several servers at once."""
 
 import json
+import re
 import time
 from datetime import UTC, datetime
 from hashlib import blake2s
@@ -22,7 +23,7 @@ SITE = "gazette"
 
 def configured(folder, url, schema):
     start_project(folder)
-    text = (folder / "embellie.toml").read_text()
+    text = re.sub(r"(?m)^\[retention\].*\n(.+\n)*", "", (folder / "embellie.toml").read_text())
     (folder / "embellie.toml").write_text(f'{text}\n[storage]\nlog = "{url}"\nschema = "{schema}"\n')
     return folder
 
@@ -44,6 +45,15 @@ def test_the_password_is_no_part_of_what_is_shown(tmp_path):
         assert "s3cr3t" not in done.output + str(done.exception)
     with pytest.raises(ConfigError, match=r"embellie\.toml:\d+: `mysql` keeps no log"):
         Newsroom.open(configured(tmp_path / "b", "mysql://ana:s3cr3t@db/news", "embellie"))
+
+
+def test_a_retention_that_cannot_be_kept_is_refused_with_its_line(tmp_path):
+    """Nobody believes that names go when they stay: the server does not start."""
+    folder = configured(tmp_path / "a", "postgresql://ana@127.0.0.1:1/news", "embellie")
+    with (folder / "embellie.toml").open("a") as file:
+        file.write('\n[retention]\nprofiling = "13 months"\n')
+    with pytest.raises(ConfigError, match=r"embellie\.toml:\d+: Names past their time"):
+        Newsroom.open(folder)
 
 
 @pytest.fixture

@@ -315,12 +315,7 @@ def _check_names(config: Config, text: str, name: str) -> None:
             raise _config_error("metric", experiment.primary, config.metrics, at)
     for label, metric in config.metrics.items():
         metric_of(label, metric, at=f"{name}:{line_of(text, f'metrics.{label}')}")
-    if config.storage.log:
-        try:
-            check_log_url(config.storage.log)
-        except InputError as error:
-            at = f"{name}:{line_of(text, 'storage.log')}"
-            raise ConfigError(error.message, hint=error.hint, at=at) from None
+    _check_storage(config, text, name)
     at = f"{name}:{line_of(text, 'holdout.share')}"
     if not 0 <= config.holdout.share < 1:
         raise ConfigError(
@@ -328,6 +323,21 @@ def _check_names(config: Config, text: str, name: str) -> None:
         )
     if config.holdout.share and config.holdout.scenario not in config.scenarios:
         raise _config_error("scenario", config.holdout.scenario, config.scenarios, at)
+
+
+def _check_storage(config: Config, text: str, name: str) -> None:
+    if config.storage.log:
+        try:
+            check_log_url(config.storage.log)
+        except InputError as error:
+            at = f"{name}:{line_of(text, 'storage.log')}"
+            raise ConfigError(error.message, hint=error.hint, at=at) from None
+        if config.retention != RetentionConfig():
+            raise ConfigError(
+                "Names past their time cannot be taken out of a log in PostgreSQL yet.",
+                hint="Take [retention] out, or keep the log in a file; `embellie reader erase` works with both.",
+                at=f"{name}:{line_of(text, 'retention')}",
+            )
 
 
 def _config_error(kind: str, given: str, known: Any, at: str) -> ConfigError:
