@@ -38,7 +38,7 @@ from embellie.store.analysis import Analysis
 from embellie.store.engine import engine
 from embellie.store.lake import keep_ready, write_events
 from embellie.store.lake_manifest import Manifest, Partition, folder_of, read_manifest, write_manifest
-from embellie.store.log import Tail
+from embellie.store.log_records import Tail
 
 SITE, DAYS, STARTS = "gazette", 28, 7
 FIRST = date(2026, 3, 1)

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,40 +16,80 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+class PostgresServer:
     """A throw-away PostgreSQL with a database `tests`."""
-    folders = [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), os.environ.get("PATH", "")]
-    initdb, server = (shutil.which(name, path=os.pathsep.join(folders)) for name in ("initdb", "postgres"))
-    if not initdb or not server:
-        pytest.skip("PostgreSQL is not installed: no `initdb` and `postgres`.")
-    pytest.importorskip("psycopg", reason="psycopg is not installed: make test-all installs it.")
-    folder = Path("/tmp") / f"embellie-postgres-{os.getpid()}"  # its user must be able to walk there
-    folder.mkdir(mode=0o700)
-    user: dict[str, object] = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        name = next((name for name in ("postgres", "nobody") if _exists(name)), "")
-        if not name:
-            pytest.skip("PostgreSQL does not run as root, and there is no other user.")
-        user = {"user": name}
-        shutil.chown(folder, name)
-    port = free_port()
-    subprocess.run(
-        [initdb, "-D", folder / "data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-        check=True, capture_output=True, cwd="/", **user,
-    )  # fmt: skip
-    options = ["-p", str(port), "-k", str(folder), "-h", "127.0.0.1", "-c", "fsync=off", "-c", "max_connections=20"]
-    running = subprocess.Popen(
-        [server, "-D", folder / "data", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **user
-    )
+
+    def __init__(self, folder: Path) -> None:
+        folders = [
+            *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), os.environ.get("PATH", "")
+        ]  # fmt: skip
+        initdb, server = (shutil.which(name, path=os.pathsep.join(folders)) for name in ("initdb", "postgres"))
+        if not initdb or not server:
+            pytest.skip("PostgreSQL is not installed: no `initdb` and `postgres`.")
+        pytest.importorskip("psycopg", reason="psycopg is not installed: make test-all installs it.")
+        folder.mkdir(mode=0o700)
+        self.folder, self._server, self._user = folder, server, {}
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            name = next((name for name in ("postgres", "nobody") if _exists(name)), "")
+            if not name:
+                pytest.skip("PostgreSQL does not run as root, and there is no other user.")
+            self._user = {"user": name}
+            shutil.chown(folder, name)
+        self._port = free_port()
+        subprocess.run(
+            [initdb, "-D", folder / "data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            check=True, capture_output=True, cwd="/", **self._user,
+        )  # fmt: skip
+        self.url = f"postgresql://tester:not-told@127.0.0.1:{self._port}/tests"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = ["-p", str(self._port), "-k", str(self.folder), "-h", "127.0.0.1", "-c", "fsync=off", "-c", "max_connections=40"]  # fmt: skip
+        self._running = subprocess.Popen(
+            [self._server, "-D", self.folder / "data", *options],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **self._user,
+        )  # fmt: skip
+        _wait_for(self._port, self._running, seconds=30)
+        _until_it_accepts(self.url)
+
+    def stop(self, number: int = signal.SIGQUIT) -> None:
+        """Stop it at once, as a crash would; `SIGTERM` in order."""
+        self._running.send_signal(number)
+        self._running.wait(timeout=20)
+
+    def restart(self) -> None:
+        """Crash, and start again."""
+        self.stop()
+        self.start()
+
+    def remove(self) -> None:
+        """Stop it for good."""
+        _stop(self._running)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A throw-away PostgreSQL for all tests; its user must be able to walk to its folder."""
+    server = PostgresServer(Path("/tmp") / f"embellie-postgres-{os.getpid()}")
     try:
-        _wait_for(port, running, seconds=30)
-        url = f"postgresql://tester:not-told@127.0.0.1:{port}/tests"
-        _create_database(url)
-        yield url
+        server.start()
+        _create_database(server.url)
+        yield server.url
     finally:
-        _stop(running)
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
+
+
+@pytest.fixture
+def postgres_server() -> Iterator[PostgresServer]:
+    """A throw-away PostgreSQL for one test, which may stop it."""
+    server = PostgresServer(Path("/tmp") / f"embellie-postgres-{os.getpid()}-own")
+    try:
+        server.start()
+        _create_database(server.url)
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")
@@ -134,13 +175,20 @@ def _stop(running: subprocess.Popen[bytes]) -> None:
 def _create_database(url: str) -> None:
     import psycopg
 
-    for _ in range(100):
+    with psycopg.connect(url.replace("/tests", "/postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE tests")
+
+
+def _until_it_accepts(url: str) -> None:
+    import psycopg
+
+    for _ in range(300):
         try:
-            with psycopg.connect(url.replace("/tests", "/postgres"), autocommit=True) as connection:
-                connection.execute("CREATE DATABASE tests")
-                return
+            psycopg.connect(url.replace("/tests", "/postgres")).close()
         except psycopg.OperationalError:
             time.sleep(0.1)
+        else:
+            return
     pytest.fail("PostgreSQL accepts no connection.")
 
 

@@ -92,6 +92,13 @@ class EventLog(Protocol):
         """Read (sequence number, event) in the order of the log; all kinds when none is named."""
         ...
 
+    def from_elsewhere(self, *, after: int, limit: int) -> tuple[Sequence[Event], int]:
+        """Read what did not go through this object since, at most `limit` events in order; and up to which number that is all.
+
+        Numbers never come late: once an event is seen, none before it appears any more. Ask with growing numbers.
+        """
+        ...
+
     def last(self) -> int:
         """The sequence number of the last event, 0 when empty."""
         ...

@@ -104,6 +104,7 @@ def test_every_key_of_the_configuration_is_documented(struct):
             "rollout",
             "holdout",
             "analysis",
+            "storage",
             "training",
             "retention",
         }

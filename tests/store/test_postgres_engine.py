@@ -8,7 +8,8 @@ import pytest
 from embellie.domain.errors import EngineError, TableError
 from embellie.store.engine_choice import open_engine
 from embellie.store.event_columns import DEFINED
-from embellie.store.postgres_engine import PostgresTable, place_of
+from embellie.store.postgres_engine import PostgresTable
+from embellie.store.postgres_line import place_of
 from embellie.store.tables import open_table
 
 SECRET = "s3cr3t"

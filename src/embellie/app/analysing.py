@@ -10,7 +10,7 @@ from embellie.ports import AggregateReader, DailyView
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER
-from embellie.store.log import SqliteLog
+from embellie.store.log_records import KeptLog
 
 MEMORY = "1536MiB"
 """What analyses may hold in memory; the rest waits on disk, in the data folder."""
@@ -21,7 +21,7 @@ def views_of(config: Config) -> tuple[DailyView, ...]:
     return (visits_view(config.read_seconds),)
 
 
-def open_analysis(config: Config, log: SqliteLog, data: Path, *, threads: int) -> Analysis:
+def open_analysis(config: Config, log: KeptLog, data: Path, *, threads: int) -> Analysis:
     """Open what computes here over a log and its lake.
 
     Args:

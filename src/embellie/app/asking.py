@@ -12,7 +12,7 @@ from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question, QuestionFiled
 from embellie.frame.question_file import read_question
-from embellie.store.log import FILE as LOG_FILE
+from embellie.store.log_place import holds_log, log_place
 
 QUESTION_FILE = "question.toml"
 
@@ -62,7 +62,7 @@ def of_project(folder: Path) -> Known:
         InputError: The question or the configuration is wrong.
     """
     config = read_config(folder)
-    if not (folder / config.data / LOG_FILE).is_file():
+    if not holds_log(log_place(folder / config.data, config.storage.log, config.storage.schema)):
         return Known(question=read_question(folder / config.question))
     from embellie.app.newsroom import Newsroom  # a question alone needs no log and no server
 

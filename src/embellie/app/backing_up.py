@@ -18,11 +18,12 @@ from embellie.app.config import read_config
 from embellie.app.erasing import ErasureReport
 from embellie.app.forgetting import erase_marked, erased_document
 from embellie.app.log_keeping import Place, require_log
-from embellie.domain.errors import Conflict
+from embellie.domain.errors import Conflict, InputError
 from embellie.domain.moment import iso
 from embellie.store.archive import Archive, check_archive, copy_log, extract_archive, require_unused, write_archive
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
+from embellie.store.log_place import PostgresPlace
 from embellie.store.reader_marks import FILE as MARKS_FILE
 from embellie.store.state_file import is_state
 
@@ -54,8 +55,14 @@ def back_up(place: Place, file: Path, *, now: datetime, project: Path | None = N
     Raises:
         InputError: There is no log, or the archive cannot be written or read back.
     """
+    if isinstance(place.log, PostgresPlace):
+        raise InputError(
+            "A log in PostgreSQL is not in this backup's reach.",
+            hint="Back it up with `pg_dump --schema` or the server's own backups; copy the data folder beside it.",
+            at=str(place.log),
+        )
     require_log(place)
-    data = place.log.parent
+    data = place.beside
     file.parent.mkdir(parents=True, exist_ok=True)
     copy = file.with_name(f".{file.name}.{os.getpid()}.log")
     try:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from embellie.domain.errors import InputError
 from embellie.domain.event import Event
 from embellie.recommend.feature_checks import FeatureCheck, check_features
-from embellie.store.clicks import is_log
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import LogPlace, holds_log, open_log
 
 TOLD_EVERY = 1_000
 
@@ -28,7 +26,7 @@ class FeaturesChecked:
 
 
 def check_log(
-    file: Path, *, site: str = "", every: int = 1, progress: Callable[[int, int], None] | None = None
+    file: LogPlace, *, site: str = "", every: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> FeaturesChecked:
     """Replay a log and compare each slate's features with what is found (`check_features`); nothing is written.
 
@@ -41,9 +39,9 @@ def check_log(
     Raises:
         InputError: There is no log, or `every` is below 1.
     """
-    if not is_log(file):
+    if not holds_log(file):
         raise InputError("No log here yet.", hint="`embellie serve` writes one.", at=str(file))
-    with SqliteLog(file) as log:
+    with open_log(file) as log:
         last, passed = log.last(), [0]
 
         def events() -> Iterator[Event]:

@@ -12,6 +12,7 @@ from embellie.domain.errors import ConfigError, InputError, unknown_name
 from embellie.domain.metric import Metric
 from embellie.domain.money import Money
 from embellie.domain.site import Placement, Site
+from embellie.store.postgres_line import check_log_url, without_password
 
 FILE = "embellie.toml"
 
@@ -96,6 +97,13 @@ class AnalysisConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     lake: str = ""
 
 
+class StorageConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the log is kept: `""` in a file of the data folder, or a database's URL, in the tables of `schema`."""
+
+    log: str = ""
+    schema: str = "embellie"
+
+
 class MetricConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A quantity followed per reader, or a ratio of two."""
 
@@ -165,6 +173,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metrics: dict[str, MetricConfig] = msgspec.field(default_factory=_default_metrics)
     holdout: HoldoutConfig = HoldoutConfig()
     analysis: AnalysisConfig = AnalysisConfig()
+    storage: StorageConfig = StorageConfig()
     rollout: RolloutConfig = RolloutConfig()
     training: TrainingConfig = TrainingConfig()
     retention: RetentionConfig = RetentionConfig()
@@ -195,8 +204,10 @@ def read_config(path: Path) -> Config:
 
 
 def config_document(config: Config) -> dict[str, Any]:
-    """Return the configuration as JSON values, defaults included."""
+    """Return the configuration as JSON values, defaults included; passwords in URLs are left out."""
     document: dict[str, Any] = msgspec.to_builtins(config)
+    document["analysis"]["engine"] = without_password(config.analysis.engine)
+    document["storage"]["log"] = without_password(config.storage.log)
     return document
 
 
@@ -304,6 +315,7 @@ def _check_names(config: Config, text: str, name: str) -> None:
             raise _config_error("metric", experiment.primary, config.metrics, at)
     for label, metric in config.metrics.items():
         metric_of(label, metric, at=f"{name}:{line_of(text, f'metrics.{label}')}")
+    _check_storage(config, text, name)
     at = f"{name}:{line_of(text, 'holdout.share')}"
     if not 0 <= config.holdout.share < 1:
         raise ConfigError(
@@ -311,6 +323,21 @@ def _check_names(config: Config, text: str, name: str) -> None:
         )
     if config.holdout.share and config.holdout.scenario not in config.scenarios:
         raise _config_error("scenario", config.holdout.scenario, config.scenarios, at)
+
+
+def _check_storage(config: Config, text: str, name: str) -> None:
+    if config.storage.log:
+        try:
+            check_log_url(config.storage.log)
+        except InputError as error:
+            at = f"{name}:{line_of(text, 'storage.log')}"
+            raise ConfigError(error.message, hint=error.hint, at=at) from None
+        if config.retention != RetentionConfig():
+            raise ConfigError(
+                "Names past their time cannot be taken out of a log in PostgreSQL yet.",
+                hint="Take [retention] out, or keep the log in a file; `embellie reader erase` works with both.",
+                at=f"{name}:{line_of(text, 'retention')}",
+            )
 
 
 def _config_error(kind: str, given: str, known: Any, at: str) -> ConfigError:

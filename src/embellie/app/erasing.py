@@ -18,11 +18,12 @@ from embellie.domain.event import Event, new_id
 from embellie.domain.experiment import Exposure
 from embellie.domain.reading import Erasure
 from embellie.ports import Traces
-from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake import locked
 from embellie.store.lake_erasing import erase_from_lake, lake_rows
 from embellie.store.leftovers import SHORT, Leftover, files_of, find_leftovers
-from embellie.store.log import SqliteLog
+from embellie.store.log import FILE as LOG_FILE
+from embellie.store.log_place import open_log
+from embellie.store.log_records import KeptLog
 from embellie.store.state_file import is_state
 
 LOCK_SECONDS = 120.0
@@ -89,7 +90,7 @@ def erase_reader(
     *,
     now: datetime,
     site: str = "",
-    log: SqliteLog | None = None,
+    log: KeptLog | None = None,
     timer: Callable[[], float] = time.perf_counter,
 ) -> ErasureReport:
     """Erase a reader everywhere in the data folder, now, and look whether they are gone.
@@ -114,13 +115,13 @@ def erase_reader(
     require_log(place)
     started = timer()
     with ExitStack() as stack:
-        opened = log or stack.enter_context(SqliteLog(place.log))
+        opened = log or stack.enter_context(open_log(place.log))
         sites = _sites(place, opened, reader, site)
         words = [(one, name) for one in sites for name in place.names(one, reader)]
         again = any(_is_marked(opened, one, name) for one, name in words)
         done = [_erase_on(place, opened, one, name, now=now) for one, name in words]
         kept_on = tuple(one for one in opened.sites() if one not in sites and opened.traces(one, reader).events)
-        data = place.log.parent
+        data = place.beside
         states = _remove_states(data)
         _remove_dead_spills(data)
         names = () if kept_on else _names(sorted({name for _, name in words}), done)
@@ -129,7 +130,7 @@ def erase_reader(
         if scrub:
             opened.scrub()
         left = _leftovers(data, opened, names)
-        if any(one.file.startswith(place.log.name) for one in left):
+        if any(one.file.startswith(LOG_FILE) for one in left):
             scrub = True
             opened.scrub()
             left = _leftovers(data, opened, names)
@@ -148,7 +149,7 @@ def erase_reader(
 def erase_pending(place: Place, *, now: datetime) -> list[ErasureReport]:
     """Finish every erasure that was asked for, by an `erasure` event or by a call that was killed."""
     require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         asked = {
             (event.site, event.body.reader)
             for _, event in log.scan(kinds=(Erasure.kind,))
@@ -157,7 +158,7 @@ def erase_pending(place: Place, *, now: datetime) -> list[ErasureReport]:
         return [erase_reader(place, reader, site=site, now=now, log=log) for site, reader in sorted(asked)]
 
 
-def _sites(place: Place, log: SqliteLog, reader: str, site: str) -> list[str]:
+def _sites(place: Place, log: KeptLog, reader: str, site: str) -> list[str]:
     """Choose the sites: the one named, else those that know the reader; all when none does, to refuse what may yet come."""
     known = sorted({*place.sites, *log.sites()})
     if site:
@@ -165,12 +166,12 @@ def _sites(place: Place, log: SqliteLog, reader: str, site: str) -> list[str]:
     return [one for one in known if any(_knows(log, one, name) for name in place.names(one, reader))] or known
 
 
-def _knows(log: SqliteLog, site: str, reader: str) -> bool:
+def _knows(log: KeptLog, site: str, reader: str) -> bool:
     traces = log.traces(site, reader)
     return bool(traces.events or traces.quarantined) or _is_marked(log, site, reader)
 
 
-def _is_marked(log: SqliteLog, site: str, reader: str) -> bool:
+def _is_marked(log: KeptLog, site: str, reader: str) -> bool:
     mark = log.marks.known(site, reader)
     return bool(mark) and any(
         event.site == site and isinstance(event.body, Erasure) and event.body.mark == mark
@@ -178,8 +179,8 @@ def _is_marked(log: SqliteLog, site: str, reader: str) -> bool:
     )
 
 
-def _erase_on(place: Place, log: SqliteLog, site: str, reader: str, *, now: datetime) -> SiteErasure:
-    lake = place.log.parent / LAKE_FOLDER
+def _erase_on(place: Place, log: KeptLog, site: str, reader: str, *, now: datetime) -> SiteErasure:
+    lake = place.lake
     before = log.traces(site, reader)
     exposures = {
         (event.body.experiment, event.body.variant)
@@ -265,7 +266,7 @@ def _names(readers: Sequence[str], done: Sequence[SiteErasure]) -> tuple[str, ..
     return (*readers, *fast, *slow[:SEARCHED])
 
 
-def _leftovers(data: Path, log: SqliteLog, names: Sequence[str]) -> list[Leftover]:
+def _leftovers(data: Path, log: KeptLog, names: Sequence[str]) -> list[Leftover]:
     if not names:
         return []
     found = find_leftovers(data, names)

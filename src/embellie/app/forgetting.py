@@ -8,13 +8,13 @@ from embellie.app.erasing import ErasureReport, erase_reader
 from embellie.app.log_keeping import Place, require_log
 from embellie.domain.moment import iso
 from embellie.domain.reading import Erasure
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import open_log
 
 
 def erased_document(place: Place) -> dict[str, Any]:
     """Return who was erased, by mark (`embellie/erased/1`)."""
     require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         found = [event for _, event in log.scan(kinds=(Erasure.kind,))]
     return {
         "schema": "embellie/erased/1",
@@ -30,7 +30,7 @@ def erase_marked(place: Place, marks: Iterable[tuple[str, str]], *, now: datetim
     """Erase whoever has one of these marks (site, mark) and is in the log; the key that made them must be the same."""
     require_log(place)
     wanted = set(marks)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         found = [
             (site, reader)
             for site in sorted({site for site, _ in wanted})

@@ -20,7 +20,7 @@ from embellie.measure.interleaving_credit import (
     preference_picture,
     preference_sentences,
 )
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import LogPlace, open_log
 
 __all__ = [
     "PLANNED",
@@ -35,7 +35,7 @@ Credit = dict[str, tuple[float, float]]
 
 
 def preference_from_log(
-    log: Path,
+    log: LogPlace,
     *,
     site: str = "",
     placement: str = "",
@@ -48,7 +48,7 @@ def preference_from_log(
     What editors pinned, and what belongs to neither, earns nobody anything. A reader without an id is left out, and bots are.
 
     Args:
-        log: The log's file.
+        log: Where the log is.
         site: Not needed when there is only one with such slates.
         placement: The same.
         read_seconds: Attention that makes a read.
@@ -60,7 +60,7 @@ def preference_from_log(
     """
     book = CreditBook(reward=reward, read_seconds=read_seconds)
     shared: dict[tuple[str, str], list[Slate]] = {}
-    with SqliteLog(log) as events:
+    with open_log(log) as events:
         for _, event in events.scan(kinds=KINDS):
             book.take(event)
             body = event.body

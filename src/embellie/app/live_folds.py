@@ -31,10 +31,10 @@ from embellie.recommend.state import State
 from embellie.serve.breaking import Breaker
 from embellie.serve.handling import Ranker, Snapshot
 
-FOLLOWED = (*OPERATOR_KINDS, "article", "erasure")
-"""The kinds another process may write, which the running server picks up."""
-
 FOLLOW_SECONDS = 0.2
+
+FOLLOWED_AT_ONCE = 500
+"""How many events of others are folded between two slates: so many take a few milliseconds."""
 
 REFOLDED = 20_000
 """The latest events of a log folded again that are remembered: more than are ever written and not yet told."""
@@ -117,7 +117,7 @@ class LiveFolds:
         return start
 
     def follow(self) -> None:
-        """Pick up from now on, in a thread, what other processes put in the log: a release, an imported catalogue."""
+        """Pick up from now on, in a thread, what other processes put in the log: a release, a click on another server."""
         threading.Thread(target=self._follow, name="embellie-follow", daemon=True).start()
 
     def close(self) -> None:
@@ -302,14 +302,18 @@ class LiveFolds:
 
     def _follow(self) -> None:
         while not self._closing.wait(FOLLOW_SECONDS):
-            try:
-                last = self._log.last()
-                if last > self._followed:
-                    # All is read before any is folded: a failure leaves nothing half done, and no slate waits for the disk.
-                    self._apply([event for _, event in self._log.scan(after=self._followed, kinds=FOLLOWED)])
-                    self._followed = last
-            except EmbellieError:
-                continue  # the log is closing, or busy: next time
+            with suppress(EmbellieError):  # the log is closing, or busy: next time
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Fold what others wrote since; what went through here is folded already."""
+        more = True
+        while more and not self._closing.is_set():
+            # All is read before any is folded: a failure leaves nothing half done, and no slate waits for the disk.
+            events, upto = self._log.from_elsewhere(after=self._followed, limit=FOLLOWED_AT_ONCE)
+            self._apply(events)
+            self._followed = upto
+            more = len(events) == FOLLOWED_AT_ONCE
 
 
 def _failing(error: EmbellieError) -> Ranker:

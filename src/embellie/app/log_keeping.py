@@ -25,10 +25,12 @@ from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake import Exported, export
 from embellie.store.lake_manifest import read_manifest
-from embellie.store.log import FILE, Imbalance, Quarantined, Replayed, SqliteLog
+from embellie.store.log import FILE
+from embellie.store.log_place import LogPlace, holds_log, log_place, open_log
+from embellie.store.log_records import Imbalance, KeptLog, Quarantined, Replayed
 from embellie.store.wire import event_from_wire
 
-__all__ = ["ClickTable", "Unit", "read_clicks"]
+__all__ = ["ClickTable", "LogPlace", "Unit", "read_clicks"]
 
 Progress = Callable[[int, int], None]
 """Told how many of how many are done."""
@@ -44,16 +46,29 @@ class Place:
     Without `embellie.toml` no site is known, and a lake goes on keeping what it does.
     """
 
-    log: Path
+    log: LogPlace
     sites: tuple[str, ...] = ()
     views: tuple[DailyView, ...] | None = None
+    data: Path | None = None
+    """The data folder, where it is not the log's own."""
+
     salted: tuple[str, ...] = ()
+
+    @property
+    def beside(self) -> Path:
+        """The data folder, with what is kept beside the log."""
+        return self.data or (self.log.parent if isinstance(self.log, Path) else Path())
+
+    @property
+    def lake(self) -> Path:
+        """Where the server keeps the log's lake."""
+        return self.beside / LAKE_FOLDER
 
     def names(self, site: str, reader: str) -> tuple[str, ...]:
         """Tell under which words a site may keep a reader: the one its pages send, and the one made of it."""
         if site not in self.salted:
             return (reader,)
-        pseudonyms = Pseudonyms(self.log.parent / SALTS_FILE, salted=self.salted, now=datetime.now(UTC))
+        pseudonyms = Pseudonyms(self.beside / SALTS_FILE, salted=self.salted, now=datetime.now(UTC))
         return (reader, pseudonyms.of(site, reader))
 
     def site(self, given: str) -> str:
@@ -85,12 +100,10 @@ def place_of(folder: Path) -> Place:
     """
     if (folder / CONFIG_FILE).is_file():
         config = read_config(folder)
-        return Place(
-            log=folder / config.data / FILE,
-            sites=tuple(config.sites),
-            views=views_of(config),
-            salted=salted_sites(config),
-        )
+        data = folder / config.data
+        log = log_place(data, config.storage.log, config.storage.schema)
+        own = None if isinstance(log, Path) else data
+        return Place(log=log, sites=tuple(config.sites), views=views_of(config), data=own, salted=salted_sites(config))
     if (folder / FILE).is_file():
         return Place(log=folder / FILE)
     raise ConfigError(
@@ -134,7 +147,7 @@ def import_clicks(
             at=str(file),
         )
     table = read_clicks(file, **columns, unit=unit, where=where)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         known = {(each.at, each.payload) for each in log.quarantined(site=site)} if table.reasons else set()
         bad = [each for each in _rejected(table.reasons, file, site) if (each.at, each.payload) not in known]
         receipts = _submit_all(log, table, bad, site=site, consent=consent, progress=progress)
@@ -148,7 +161,7 @@ def import_clicks(
 
 
 def _submit_all(
-    log: SqliteLog,
+    log: KeptLog,
     table: ClickTable,
     bad: Sequence[Rejected],
     *,
@@ -234,10 +247,10 @@ def export_log(
 
 def lake_line(place: Place) -> str:
     """Say in one line what the lake in the data folder holds of the log; `""` when there is no lake."""
-    manifest = read_manifest(place.log.parent / LAKE_FOLDER)
+    manifest = read_manifest(place.lake)
     if manifest is None:
         return ""
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         after = max(0, log.last() - manifest.through)
     return f"Lake: {manifest.events:,} events in {len(manifest.partitions):,} files; {after:,} came since."
 
@@ -257,7 +270,7 @@ def replay_log(place: Place, *, kinds: Collection[str] = PUBLIC_KINDS) -> Replay
         if kind not in KINDS:
             raise unknown_name("event kind", kind, KINDS)
     require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         return log.replay(lambda each: mend(each, kinds=kinds, sites=place.sites))
 
 
@@ -284,7 +297,7 @@ def mend(quarantined: Quarantined, *, kinds: Collection[str], sites: Collection[
 def ledger_document(place: Place, *, verify: bool = False) -> dict[str, Any]:
     """Give the conservation ledger as plain values; with `verify`, the log is counted anew."""
     require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         rows, wrong = log.ledger(), log.verify() if verify else []
     names = ("received", "accepted", "duplicates", "quarantined", "erased", "refused")
     totals = {name: sum(getattr(row, name) for row in rows) for name in names}
@@ -322,7 +335,7 @@ def _imbalance(each: Imbalance) -> dict[str, Any]:
 def quarantine_document(place: Place, *, site: str = "", limit: int = 50) -> dict[str, Any]:
     """Give the last events put aside as plain values, newest first."""
     require_log(place)
-    with SqliteLog(place.log) as log:
+    with open_log(place.log) as log:
         rows = log.quarantined(site=site or None, newest=limit)
         total = log.quarantine_size(site=site or None)
     return {
@@ -349,7 +362,7 @@ def require_log(place: Place) -> None:
     Raises:
         InputError: There is none.
     """
-    if not place.log.is_file():
+    if not holds_log(place.log):
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)
         )

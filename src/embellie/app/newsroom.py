@@ -40,8 +40,8 @@ from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.domain.verdict import Verdict
 from embellie.ports import AggregateReader, Clock, LedgerRow, Receipt
 from embellie.stats.shrinkage import Prior
-from embellie.store.log import FILE as LOG_FILE
-from embellie.store.log import Quarantined, SqliteLog
+from embellie.store.log_place import LogPlace, log_place, open_log
+from embellie.store.log_records import KeptLog, Quarantined
 from embellie.store.models import Current, Run
 
 
@@ -58,7 +58,7 @@ class Newsroom:
     """
 
     def __init__(
-        self, folder: Path, config: Config, log: SqliteLog, *, clock: Clock, simulated: bool, threads: int = 1
+        self, folder: Path, config: Config, log: KeptLog, *, clock: Clock, simulated: bool, threads: int = 1
     ) -> None:
         self.folder, self.config, self.log = folder, config, log
         self.clock, self.simulated = clock, simulated
@@ -98,12 +98,13 @@ class Newsroom:
 
         Raises:
             ConfigError: `embellie.toml` is absent or wrong.
+            EngineError: The log is in PostgreSQL, and cannot be reached.
         """
         config = read_config(folder)
         data = folder / config.data
         data.mkdir(parents=True, exist_ok=True)
         with ExitStack() as on_failure:
-            log = on_failure.enter_context(SqliteLog(data / LOG_FILE))
+            log = on_failure.enter_context(open_log(log_place(data, config.storage.log, config.storage.schema)))
             newsroom = cls(folder, config, log, clock=clock, simulated=simulated, threads=threads)
             newsroom.started = newsroom._live.replay(data / STATE_FILE)
             newsroom._question.remember()  # before any experiment begins: what was believed then is a forecast
@@ -129,6 +130,11 @@ class Newsroom:
     def data(self) -> Path:
         """The folder of the log, the keys and what the jobs remember."""
         return self.folder / self.config.data
+
+    @property
+    def log_place(self) -> LogPlace:
+        """Where the log is kept."""
+        return log_place(self.data, self.config.storage.log, self.config.storage.schema)
 
     @property
     def state_file(self) -> Path:

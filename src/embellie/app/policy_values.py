@@ -26,7 +26,7 @@ from embellie.measure.off_policy_values import (
 from embellie.recommend.editorial import apply_rules
 from embellie.recommend.state import State
 from embellie.stats.off_policy import ClusteredMean
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import LogPlace, open_log
 
 __all__ = [
     "Logged",
@@ -146,7 +146,7 @@ def value_from_table(
 
 
 def value_from_log(
-    log: Path,
+    log: LogPlace,
     config: Config,
     *,
     policy: str,
@@ -161,7 +161,7 @@ def value_from_log(
     apply. Slots that editors pinned are left out, and so are bots.
 
     Args:
-        log: The log's file.
+        log: Where the log is.
         config: The project.
         policy: As `policy_of` reads it.
         site: Not needed when there is only one.
@@ -180,7 +180,7 @@ def value_from_log(
     state, operations = State(signals=signals), Operations(places, stable="")
     book = CreditBook(reward=reward, read_seconds=config.read_seconds)
     slots: list[_Slot] = []
-    with SqliteLog(log) as events:
+    with open_log(log) as events:
         for _, event in events.scan(kinds=(*FOLDED, *KINDS, *watched_kinds(signals))):
             if event.site != site:
                 continue

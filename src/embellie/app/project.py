@@ -59,6 +59,7 @@ def examine(folder: Path) -> Iterator[Finding]:
     yield Finding("ok", FILE, f"{len(config.sites)} site, {len(config.experiments)} experiment.")
     yield from _examine_question(folder, config)
     yield from _examine_sites(config)
+    yield from _examine_storage(folder, config)
     yield from _examine_safety(folder, config)
 
 
@@ -104,6 +105,20 @@ def _examine_sites(config: Config) -> Iterator[Finding]:
             )
     if not config.experiments:
         yield Finding("warning", "experiments", "No experiment.", "Without one, nobody will know whether it pays.")
+
+
+def _examine_storage(folder: Path, config: Config) -> Iterator[Finding]:
+    if not config.storage.log:
+        return
+    from embellie.store.log_place import holds_log, log_place
+
+    place = log_place(folder / config.data, config.storage.log, config.storage.schema)
+    try:
+        there = holds_log(place)
+    except EmbellieError as error:
+        yield Finding("error", "storage.log", error.message, error.hint)
+        return
+    yield Finding("ok", "storage.log", f"The log is at `{place}`." if there else f"The log will be made at `{place}`.")
 
 
 def _examine_safety(folder: Path, config: Config) -> Iterator[Finding]:

@@ -7,12 +7,13 @@ from typing import Any
 from embellie.app.log_keeping import Place, require_log
 from embellie.domain.errors import InputError
 from embellie.domain.moment import iso
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import open_log
+from embellie.store.log_records import KeptLog
 from embellie.store.wire import event_to_wire
 
 
 def reader_document(
-    place: Place, reader: str, *, now: datetime, site: str = "", log: SqliteLog | None = None
+    place: Place, reader: str, *, now: datetime, site: str = "", log: KeptLog | None = None
 ) -> dict[str, Any]:
     """Return every event kept of a reader, and what was put aside that names them (`embellie/reader/1`).
 
@@ -30,7 +31,7 @@ def reader_document(
         raise InputError("No reader is named.", hint="Give the id that the site's pages send as `reader`.")
     require_log(place)
     with ExitStack() as stack:
-        opened = log or stack.enter_context(SqliteLog(place.log))
+        opened = log or stack.enter_context(open_log(place.log))
         known = opened.sites()
         sites = known if not site else [site if site in known else place.site(site)]
         words = [(one, name) for one in sites for name in place.names(one, reader)]

@@ -37,9 +37,8 @@ from embellie.recommend.replaying import ClickLog, Protocol
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import State
 from embellie.store.article_files import USUAL
-from embellie.store.clicks import BadRow, Unit, read_clicks
-from embellie.store.log import FILE as LOG_FILE
-from embellie.store.log import SqliteLog
+from embellie.store.clicks import BadRow, Unit, is_log, read_clicks
+from embellie.store.log_place import LogPlace, holds_log, log_place, open_log
 from embellie.store.rank_table import write_ranks
 
 FOLDED = ("article", "read", "click", "consent", "erasure", "rule")
@@ -110,7 +109,7 @@ def duration_seconds(text: str) -> float:
 class Source:
     """Where clicks come from: a file, its columns, and what is known of its articles (a file of JSON lines)."""
 
-    log: Path
+    log: LogPlace
     reader: str = ""
     visit: str = ""
     article: str = ""
@@ -127,7 +126,7 @@ def read_source(source: Source) -> tuple[ClickLog, Sequence[BadRow], int]:
     Raises:
         TableError: The file or a column is missing, or nothing can be read.
     """
-    if source.log.is_file() and source.log.read_bytes()[:15] == b"SQLite format 3":
+    if not isinstance(source.log, Path) or is_log(source.log):
         return _own_clicks(source), (), 0
     table = read_clicks(
         source.log,
@@ -150,7 +149,7 @@ def read_source(source: Source) -> tuple[ClickLog, Sequence[BadRow], int]:
 
 def _own_clicks(source: Source) -> ClickLog:
     """Read the reads of one site from the project's own log, with its catalogue; readers only where they agreed."""
-    with SqliteLog(source.log) as log:
+    with open_log(source.log) as log:
         events = [event for _, event in log.scan(kinds=("article", "read"))]
     if not events:
         raise InputError(
@@ -368,11 +367,11 @@ def try_policy(
     """
     place = sites_of(config)[choose("site", site, config.sites)]
     spot = place.placements[choose("placement", placement, place.placements)]
-    file = folder / config.data / LOG_FILE
-    if not file.is_file():
+    file = log_place(folder / config.data, config.storage.log, config.storage.schema)
+    if not holds_log(file):
         raise InputError("No log yet.", hint="Bring in articles first: `embellie catalogue sync`.", at=str(file))
     chosen = policy_of(policy, editors_list=place.editors_list)
-    with SqliteLog(file) as log:
+    with open_log(file) as log:
         signals = signals_for([chosen], [spot])
         if features:
             signals = tuple(dict.fromkeys((*signals, *signals_of_features())))

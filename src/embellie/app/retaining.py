@@ -17,10 +17,10 @@ from embellie.app.own_process import run_aside
 from embellie.domain.errors import ConfigError, EmbellieError, InputError
 from embellie.domain.experiment import Experiment
 from embellie.domain.moment import iso
-from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake_manifest import read_manifest
 from embellie.store.lake_retaining import forget_past_in_lake
 from embellie.store.log import SqliteLog
+from embellie.store.log_place import PostgresPlace
 from embellie.store.log_retaining import PastTime
 
 KEEP = "keep"
@@ -98,8 +98,14 @@ def retain(place: Place, retention: RetentionConfig, *, now: datetime, dry: bool
         Busy: The log or the lake stayed locked.
     """
     require_log(place)
+    if isinstance(place.log, PostgresPlace):
+        raise InputError(
+            "Names past their time cannot be taken out of a log in PostgreSQL yet.",
+            hint="Erase readers one by one with `embellie reader erase`, or keep the log in a file.",
+            at=str(place.log),
+        )
     until = limits(retention, now)
-    lake = place.log.parent / LAKE_FOLDER
+    lake = place.lake
     with SqliteLog(place.log) as log, lake_held(lake):
         manifest = read_manifest(lake)
         spare = manifest.through if manifest else 0

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from embellie.app.log_keeping import Place
 from embellie.app.pseudonyms import FILE, Pseudonyms, require_no_experiment
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import holds_log, open_log
 
 
 def rotate_salt(place: Place, site: str, *, now: datetime, anyway: bool = False) -> str:
@@ -22,8 +22,8 @@ def rotate_salt(place: Place, site: str, *, now: datetime, anyway: bool = False)
         Conflict: An experiment runs.
     """
     chosen = place.site(site)
-    if not anyway and place.log.is_file():
-        with SqliteLog(place.log) as log:
+    if not anyway and holds_log(place.log):
+        with open_log(place.log) as log:
             require_no_experiment(log, chosen)
-    Pseudonyms(place.log.parent / FILE, salted=place.salted, now=now).rotate(chosen, now=now)
+    Pseudonyms(place.beside / FILE, salted=place.salted, now=now).rotate(chosen, now=now)
     return chosen

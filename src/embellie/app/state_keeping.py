@@ -19,8 +19,7 @@ from embellie.domain.errors import EmbellieError, InputError
 from embellie.domain.site import Site
 from embellie.ports import EventLog
 from embellie.recommend.signals import Signal
-from embellie.store.log import FILE as LOG_FILE
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import holds_log, log_place, open_log
 from embellie.store.state_file import look_at_state
 
 LOOK_SECONDS = 60.0
@@ -55,11 +54,12 @@ def keep_state(project: Path) -> Kept:
     began = time.perf_counter()
     config = read_config(project)
     data, sites = project / config.data, sites_of(config)
-    if not (data / LOG_FILE).is_file():
-        raise InputError("No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(data))
+    at = log_place(data, config.storage.log, config.storage.schema)
+    if not holds_log(at):
+        raise InputError("No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(at))
     _remove_forgotten(data, datetime.now(UTC))
     serve_models_from(data)
-    with SqliteLog(data / LOG_FILE) as log:
+    with open_log(at) as log:
         signals = signals_of_log(log, sites, scenario_releases(config).values())
         erased = Erased(log.marks.known)
         state, exposed, start = fold_log(log, sites=sites, signals=signals, file=data / FILE, erased=erased)

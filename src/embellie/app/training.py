@@ -27,10 +27,10 @@ from embellie.recommend.model_checks import Judged, calibrate, check_model, judg
 from embellie.recommend.trainer import Gathered, Model, Trainer, fingerprint, spread_of, time_split
 from embellie.recommend.training_check import TrainingCheck, alarms
 from embellie.store.analysis import Analysis
-from embellie.store.clicks import is_log
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
-from embellie.store.log import SqliteLog
+from embellie.store.log_place import LogPlace, holds_log, log_place, open_log
+from embellie.store.log_records import KeptLog
 from embellie.store.models import Current, ModelStore, Run
 
 Progress = Callable[[str, int, int], None]
@@ -46,9 +46,16 @@ class Workshop:
     """Where a site's models are made: its log, where they are kept, and how they are to be made."""
 
     site: str
-    log: Path
+    log: LogPlace
     models: ModelStore
     training: TrainingConfig
+    data: Path | None = None
+    """The data folder, where it is not the log's own."""
+
+    @property
+    def folder(self) -> Path:
+        """Where there is room for what does not fit in memory, and where the lake is."""
+        return self.data or (self.log.parent if isinstance(self.log, Path) else Path())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +92,13 @@ def workshop_of(project: Path, *, log: Path | None = None, site: str = "") -> Wo
     config: Config | None = None
     if log is None or (project / CONFIG_FILE).is_file():
         config = read_config(project)
-    file = log or project / (config.data if config else "") / LOG_FILE
-    if not is_log(file):
+    if log is not None or config is None:
+        file: LogPlace = log or project / LOG_FILE
+        data = log.parent if log else project
+    else:
+        data = project / config.data
+        file = log_place(data, config.storage.log, config.storage.schema)
+    if not holds_log(file):
         raise InputError(
             "No log here yet." if log is None else f"`{file.name}` is no log of events.",
             hint="`embellie serve` writes one. A table of clicks has no slates to learn from: `embellie recommend evaluate` reads it.",
@@ -95,11 +107,11 @@ def workshop_of(project: Path, *, log: Path | None = None, site: str = "") -> Wo
     if config is not None and log is None:
         known: Collection[str] = config.sites
     else:
-        with SqliteLog(file) as opened:
+        with open_log(file) as opened:
             known = {row.site for row in opened.ledger()}
     chosen = choose("site", site, known)
     training = config.training if config else TrainingConfig()
-    return Workshop(site=chosen, log=file, models=models_of(file.parent, chosen), training=training)
+    return Workshop(site=chosen, log=file, data=data, models=models_of(data, chosen), training=training)
 
 
 def train(
@@ -142,7 +154,7 @@ def train(
         "code": __version__, "until": iso(end), "despite": sorted(despite),
     }  # fmt: skip
     tell("profile", 0, 1)
-    with SqliteLog(shop.log) as log:
+    with open_log(shop.log) as log:
         before, bots = _look(log, shop, end, last)
         tell("profile", 1, 1)
         refused = alarms(before, despite)
@@ -167,10 +179,8 @@ def _quietly(what: str, done: int, of: int) -> None:
     """Tell nobody."""
 
 
-def _look(
-    log: SqliteLog, shop: Workshop, end: datetime, last: Run | None
-) -> tuple[list[TrainingCheck], frozenset[str]]:
-    data = shop.log.parent
+def _look(log: KeptLog, shop: Workshop, end: datetime, last: Run | None) -> tuple[list[TrainingCheck], frozenset[str]]:
+    data = shop.folder
     spill = data / f"{SPILL}{os.getpid()}"
     analysis = Analysis(log, lake=data / LAKE_FOLDER, memory=MODEL_MEMORY, spill=spill)
     try:
@@ -183,7 +193,7 @@ def _look(
 
 
 def _gather(
-    log: SqliteLog, shop: Workshop, trainer: Trainer, end: datetime, *, leave_out: Collection[str], tell: Progress
+    log: KeptLog, shop: Workshop, trainer: Trainer, end: datetime, *, leave_out: Collection[str], tell: Progress
 ) -> Gathered:
     """Gather lists, telling how far the log is read.
 
@@ -298,9 +308,9 @@ def _finish(
     return Trained(run=run, before=before, after=after, refused_for=refused, current=shop.models.current())
 
 
-def released_models(log: Path) -> set[str]:
+def released_models(log: LogPlace) -> set[str]:
     """Name the models that releases of a log speak of: they are never removed."""
-    with SqliteLog(log) as opened:
+    with open_log(log) as opened:
         bodies = [event.body for _, event in opened.scan(kinds=("release",))]
     return {body.model for body in bodies if isinstance(body, Release) and body.model}
 
@@ -315,7 +325,7 @@ def as_of(shop: Workshop, at: datetime | None, *, own: bool) -> datetime:
         return at
     if own:
         return datetime.now(UTC)
-    with SqliteLog(shop.log) as log:
+    with open_log(shop.log) as log:
         last = log.last()
         newest = [event.at for _, event in log.scan(after=max(0, last - 1_000))]
     if not newest:

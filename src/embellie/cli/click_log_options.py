@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from embellie.app.log_keeping import LogPlace
 from embellie.app.recommending import Source, protocol_of
 from embellie.cli.main import project_option
 from embellie.domain.errors import InputError
@@ -72,7 +73,7 @@ def _with(function: F, options: tuple[Callable[[Any], Any], ...]) -> F:
     return function
 
 
-def source_of(file: Path, columns: dict[str, Any]) -> Source:
+def source_of(file: LogPlace, columns: dict[str, Any]) -> Source:
     """Return where clicks come from."""
     return Source(log=file, **columns)
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,7 @@ from embellie.app.config import metrics_of
 from embellie.app.json_lines import write_json_lines
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
+from embellie.app.one_server_leads import lead_of, lead_until
 from embellie.app.releasing import pass_gates
 from embellie.app.retaining import retain_until
 from embellie.app.state_keeping import keep_state_until
@@ -124,15 +126,18 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 
 @contextmanager
 def _background(newsroom: Newsroom) -> Iterator[None]:
-    """While the server runs, keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake, keep the state file and train models."""
+    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake, keep the state file, forget what is past its time and train models, while the server runs.
+
+    Of several servers on one log one does it; only the lake and the state file, which lie in each one's data folder, are each one's own affair.
+    """
     stopped = threading.Event()
+    jobs = [partial(sync_until, newsroom), partial(_gates_until, newsroom), partial(_train_until, newsroom)]
     threads = [
-        threading.Thread(target=sync_until, args=(newsroom, stopped), name="embellie-feeds", daemon=True),
-        threading.Thread(target=_gates_until, args=(newsroom, stopped), name="embellie-gates", daemon=True),
         threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
+        threading.Thread(
+            target=lead_until, args=(lead_of(newsroom.log_place), jobs, stopped), name="embellie-lead", daemon=True
+        ),
         threading.Thread(target=_keep_state_until, args=(newsroom, stopped), name="embellie-state", daemon=True),
-        threading.Thread(target=_retain_until, args=(newsroom, stopped), name="embellie-retention", daemon=True),
-        threading.Thread(target=_train_until, args=(newsroom, stopped), name="embellie-training", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -141,7 +146,7 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
     finally:
         stopped.set()
         for thread in threads:
-            thread.join(timeout=5)
+            thread.join(timeout=8)
 
 
 def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:

@@ -15,7 +15,7 @@ from embellie.store.engine import engine, quoted
 from embellie.store.event_columns import DEFINED, NAMED, typed_sql
 from embellie.store.lake import files_sql, view_sql
 from embellie.store.lake_manifest import Manifest, Partition, damaged, read_manifest, stamp_of, view_files
-from embellie.store.log import Tail
+from embellie.store.log_records import Tail
 
 READY = 0.8
 """The share of the log from which a view counts as ready."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from embellie.domain.errors import EngineError, InputError
 from embellie.ports import AggregateReader, DailyView
+from embellie.store.postgres_line import POSTGRES
 from embellie.store.tables import Table
 
-POSTGRES = ("postgresql", "postgres")
 SPARK = ("sc",)
 
 

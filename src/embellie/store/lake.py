@@ -36,8 +36,9 @@ from embellie.store.lake_manifest import (
     view_files,
     write_manifest,
 )
-from embellie.store.log_file import explain, open_for_reading
-from embellie.store.log_writing import HOUR
+from embellie.store.log_place import LogPlace
+from embellie.store.log_rows import HOUR
+from embellie.store.log_snapshot import LogSnapshot, log_snapshot
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,7 +92,7 @@ class _Upto:
 
 
 def export(
-    log: Path,
+    log: LogPlace,
     folder: Path,
     *,
     before: datetime | None = None,
@@ -104,7 +105,7 @@ def export(
     Exporting again gives the same files.
 
     Args:
-        log: The log's file.
+        log: Where the log is.
         folder: The lake; created when absent.
         before: Only up to the first event received at or after this time (an hour that is over stays as it is); all
             by default.
@@ -116,33 +117,29 @@ def export(
         InputError: There is no log, the folder cannot be written, or it holds another log's lake.
         Busy: Another process is writing this lake.
     """
-    connection = open_for_reading(log)
     try:
-        # One read transaction: all is seen as of now, whatever is written meanwhile.
-        connection.execute("BEGIN")
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder):
-            return _export(connection, folder, before=before, anew=anew, views=views, progress=progress or _in_silence)
-    except sqlite3.Error as error:
-        raise explain(error, log) from error
+        with log_snapshot(log, folder) as snapshot:
+            folder.mkdir(parents=True, exist_ok=True)
+            with locked(folder):
+                return _export(
+                    snapshot, folder, before=before, anew=anew, views=views, progress=progress or _in_silence
+                )
     except OSError as error:
         raise InputError(
             f"The lake cannot be written: {error.strerror or error}.",
             hint="Give a folder that this account may write to.",
             at=str(folder),
         ) from None
-    finally:
-        connection.close()
 
 
-def is_of(manifest: Manifest, connection: sqlite3.Connection) -> bool:
+def is_of(manifest: Manifest, log: LogSnapshot) -> bool:
     """Whether a lake was made from this log: its last event is here too, under the same number."""
-    row = connection.execute("SELECT site, id FROM events WHERE seq = ?", [manifest.through]).fetchone()
-    return bool(row == (manifest.last_site, manifest.last_id))
+    rows = log.rows("SELECT site, id FROM events WHERE seq = ?", [manifest.through])
+    return rows == [(manifest.last_site, manifest.last_id)]
 
 
 def _export(
-    log: sqlite3.Connection,
+    log: LogSnapshot,
     folder: Path,
     *,
     before: datetime | None,
@@ -184,22 +181,22 @@ def _export(
     )
 
 
-def _upto(log: sqlite3.Connection, after: int, before: datetime | None) -> _Upto:
+def _upto(log: LogSnapshot, after: int, before: datetime | None) -> _Upto:
     """Find the last event to take: the log's last, or the last before one that is too recent."""
     limit = 2**62
     if before:
-        found = log.execute(
-            "SELECT min(seq) FROM events WHERE seq > ? AND received_at >= ?", [after, micros(before)]
-        ).fetchone()[0]
+        found = log.rows("SELECT min(seq) FROM events WHERE seq > ? AND received_at >= ?", [after, micros(before)])[0][
+            0
+        ]
         limit = limit if found is None else found - 1
-    row = log.execute("SELECT seq, site, id FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT 1", [limit]).fetchone()
-    seq, site, identity = row or (0, "", "")
-    recent = log.execute("SELECT count(*) FROM events WHERE seq > ?", [seq]).fetchone()[0]
+    rows = log.rows("SELECT seq, site, id FROM events WHERE seq <= ? ORDER BY seq DESC LIMIT 1", [limit])
+    seq, site, identity = rows[0] if rows else (0, "", "")
+    recent = log.rows("SELECT count(*) FROM events WHERE seq > ?", [seq])[0][0]
     return _Upto(seq=seq, site=site, id=identity, too_recent=recent)
 
 
 def _grow(
-    log: sqlite3.Connection,
+    log: LogSnapshot,
     folder: Path,
     former: Manifest | None,
     upto: _Upto,
@@ -211,7 +208,7 @@ def _grow(
     held = {(each.site, each.day): each for each in former.partitions} if former else {}
     lost = {(each.site, each.day) for each in damaged(folder, former)} if former else set()
     after = former.through if former else 0
-    total = log.execute("SELECT count(*) FROM events WHERE seq > ? AND seq <= ?", [after, upto.seq]).fetchone()[0]
+    total = log.rows("SELECT count(*) FROM events WHERE seq > ? AND seq <= ?", [after, upto.seq])[0][0]
     whole = {key: each for key, each in held.items() if key not in lost}
     with stage_in(folder) as stage:
         erasures = _load_erasures(stage, log, upto.seq)
@@ -279,12 +276,12 @@ def view_sql(view: DailyView, events: str) -> str:
     return f"WITH events AS (SELECT {NAMED} FROM {events}) {view.sql}"
 
 
-def _load_erasures(stage: "duckdb.DuckDBPyConnection", log: sqlite3.Connection, through: int) -> bool:
+def _load_erasures(stage: "duckdb.DuckDBPyConnection", log: LogSnapshot, through: int) -> bool:
     """Copy who was erased, and when last; returns whether anyone was."""
-    rows = log.execute(
+    rows = log.rows(
         "SELECT site, reader, max(seq) FROM events WHERE kind = 'erasure' AND reader <> '' AND seq <= ? GROUP BY 1, 2",
         [through],
-    ).fetchall()
+    )
     if rows:
         stage.executemany("INSERT INTO erased VALUES (?, ?, ?)", rows)
     return bool(rows)
@@ -293,7 +290,7 @@ def _load_erasures(stage: "duckdb.DuckDBPyConnection", log: sqlite3.Connection, 
 def _load(
     stage: "duckdb.DuckDBPyConnection",
     staging: Path,
-    log: sqlite3.Connection,
+    log: LogSnapshot,
     *,
     after: int,
     through: int,
@@ -303,13 +300,10 @@ def _load(
     """Copy a stretch of the log into the staging folder; of these days only, when some are named."""
     wanted = {(site, day.toordinal() - _EPOCH) for site, day in only}
     site, at, done = _COLUMNS.index("site"), _COLUMNS.index("at"), 0
-    cursor = log.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq", [after, through]
-    )
-    while page := cursor.fetchmany(_PAGE):
-        done += len(page)
-        if wanted:
-            page = [row for row in page if (row[site], row[at] // DAY) in wanted]
+    asked = f"SELECT {', '.join(_COLUMNS)} FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
+    for found in log.pages(asked, [after, through], size=_PAGE):
+        done += len(found)
+        page = [row for row in found if (row[site], row[at] // DAY) in wanted] if wanted else found
         if page:
             columns = dict(zip(_COLUMNS, zip(*page, strict=True), strict=True))
             arrays: dict[str, np.ndarray[Any, Any]] = {name: np.array(columns[name], dtype=object) for name in _TEXTS}

@@ -1,6 +1,5 @@
 """What erasing a reader does to the lake: the files that hold something of theirs are written anew now, the old ones go."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from embellie.store.lake_manifest import (
     replace_safely,
     write_manifest,
 )
-from embellie.store.log_file import explained, open_for_reading
+from embellie.store.log_place import LogPlace
+from embellie.store.log_snapshot import LogSnapshot, log_snapshot
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +36,7 @@ class Whose:
     visits: Sequence[str]
 
 
-def erase_from_lake(folder: Path, log: Path, *, site: str, reader: str, visits: Sequence[str]) -> int:
+def erase_from_lake(folder: Path, log: LogPlace, *, site: str, reader: str, visits: Sequence[str]) -> int:
     """Write anew, without them, the files in which a reader's events are; returns how many events those were.
 
     The caller holds the lake (`locked`), and has not taken them out of the log yet. Killed at any moment, the lake is as it was or as
@@ -44,7 +44,7 @@ def erase_from_lake(folder: Path, log: Path, *, site: str, reader: str, visits: 
 
     Args:
         folder: The lake; it may be absent.
-        log: The log's file.
+        log: Where the log is.
         site: The site.
         reader: The reader's id.
         visits: The visits that are theirs alone.
@@ -69,7 +69,7 @@ def erase_from_lake(folder: Path, log: Path, *, site: str, reader: str, visits: 
         places = {str(folder / each.file): each for each in manifest.partitions if each.site == site}
         held = _held(stage, list(places), who)
         written = {each: _without(stage, folder, each, who, generation) for each in (places[file] for file in held)}
-    changed = _ending_on_others(put_in_place(folder, manifest, written), log, who)
+    changed = _ending_on_others(put_in_place(folder, manifest, written), log, folder, who)
     if changed is None:
         _remove_all(folder)
         return sum(held.values())
@@ -135,28 +135,22 @@ def _without(
     return write_anew(stage, folder, each, query, generation=generation)
 
 
-def _ending_on_others(manifest: Manifest, log: Path, who: Whose) -> Manifest | None:
+def _ending_on_others(manifest: Manifest, log: LogPlace, folder: Path, who: Whose) -> Manifest | None:
     """End the lake on an event that stays; None when no event before is anyone else's.
 
     All between that one and the former last are the reader's: the lake is as complete as it was.
     """
-    connection = open_for_reading(log)
-    try:
-        with explained(log):
-            if not is_of(manifest, connection):
-                return manifest
-            row = _last_of_others(connection, manifest.through, who)
-    finally:
-        connection.close()
+    with log_snapshot(log, folder) as snapshot:
+        if not is_of(manifest, snapshot):
+            return manifest
+        row = _last_of_others(snapshot, manifest.through, who)
     return replace(manifest, through=row[0], last_site=row[1], last_id=row[2]) if row else None
 
 
-def _last_of_others(connection: sqlite3.Connection, through: int, who: Whose) -> tuple[int, str, str] | None:
+def _last_of_others(log: LogSnapshot, through: int, who: Whose) -> tuple[int, str, str] | None:
     theirs = set(who.visits)
-    cursor = connection.execute(
-        "SELECT seq, site, id, reader, visit FROM events WHERE seq <= ? ORDER BY seq DESC", (through,)
-    )
-    while page := cursor.fetchmany(_PAGE):
+    sql = "SELECT seq, site, id, reader, visit FROM events WHERE seq <= ? ORDER BY seq DESC"
+    for page in log.pages(sql, (through,), size=_PAGE):
         for seq, site, identity, reader, visit in page:
             own = site == who.site and (reader == who.reader or (not reader and visit in theirs))
             if not own:

@@ -2,36 +2,31 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
-from embellie.domain.errors import Conflict, EmbellieError, EventError
+from embellie.domain.errors import Conflict
 from embellie.domain.event import Event
 from embellie.domain.moment import micros, moment
 from embellie.ports import LedgerRow, Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
-from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_of, truncate_wal
+from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_numbers, truncate_wal
 from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
+from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
 from embellie.store.log_retaining import PastTime, forget_past, look_past
-from embellie.store.log_writing import (
-    HOUR,
-    Batch,
-    Ledger,
-    prepare,
-    write,
-    write_one,
-)
+from embellie.store.log_rows import HOUR, Batch, Ledger, event_of, mended, prepare, quarantined_of
+from embellie.store.log_writing import write, write_ledger, write_one
+from embellie.store.own_writes import OwnWrites
 from embellie.store.reader_marks import FILE as MARKS_FILE
 from embellie.store.reader_marks import ReaderMarks
-from embellie.store.wire import body_from_text
 
 FILE = "log.sqlite"
 """The log's name in the data folder."""
@@ -39,66 +34,6 @@ FILE = "log.sqlite"
 _PAGE = 4_000
 _EVENT_COLUMNS = "seq, id, site, kind, at, received_at, consent, schema, body"
 _TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body"
-
-Mend = Callable[["Quarantined"], Event]
-"""Tries to read a quarantined event again; raises `EmbellieError` when it is still bad."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """A stretch of the log as parallel lists, in the order of the log.
-
-    `at` and `received_at` are microseconds since 1970 UTC; `body` is the JSON text of the body's own fields;
-    `reader`, `visit`, `article` are `""` when a kind has none; the reader of an `exposure` is its unit.
-    """
-
-    seq: list[int]
-    id: list[str]
-    site: list[str]
-    kind: list[str]
-    at: list[int]
-    received_at: list[int]
-    consent: list[str]
-    reader: list[str]
-    visit: list[str]
-    article: list[str]
-    body: list[str]
-
-    def __len__(self) -> int:
-        return len(self.seq)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """A bad event put aside: why, where in it, what was sent, and the id it gave (`""` when none could be read)."""
-
-    number: int
-    site: str
-    id: str
-    received_at: datetime
-    reason: str
-    at: str
-    payload: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """What became of the quarantined events tried again."""
-
-    accepted: tuple[Event, ...]
-    duplicates: int
-    still_quarantined: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imbalance:
-    """A site and hour for which the ledger and the log disagree on `what`."""
-
-    site: str
-    hour: datetime
-    what: str
-    ledger: int
-    found: int
 
 
 class _Reader:
@@ -150,6 +85,7 @@ class SqliteLog:
         """Makes the marks of erased readers."""
         self._dead = Dead(self.marks)
         self._writing = threading.Lock()
+        self._mine = OwnWrites()
         self._own = threading.local()
         self._readers: WeakSet[_Reader] = WeakSet()
         self._reading = threading.Lock()
@@ -198,6 +134,17 @@ class SqliteLog:
             return self._events(after, upto, "")
         streams = [self._events(after, upto, kind) for kind in wanted]
         return streams[0] if len(streams) == 1 else merge(*streams, key=itemgetter(0))
+
+    def from_elsewhere(self, *, after: int, limit: int) -> tuple[Sequence[Event], int]:
+        """Read what others have written since, at most `limit` events; and up to which number that is all."""
+        spans, upto = self._mine.others(after, self.last())
+        found: list[Event] = []
+        for first, last in spans:
+            for seq, event in islice(self._events(first - 1, last, ""), limit - len(found)):
+                found.append(event)
+                if len(found) == limit:
+                    return found, seq
+        return found, upto
 
     def tail(self, after: int, limit: int = 50_000) -> Tail:
         """Read at most `limit` events after a sequence number as parallel lists: the fast way in bulk."""
@@ -279,18 +226,7 @@ class SqliteLog:
             site,
             most,
         )
-        return [
-            Quarantined(
-                number=number,
-                site=where,
-                id=identity,
-                received_at=moment(arrived),
-                reason=reason,
-                at=path,
-                payload=payload,
-            )
-            for number, where, identity, arrived, reason, path, payload in sorted(rows)
-        ]
+        return [quarantined_of(row) for row in sorted(rows)]
 
     def quarantine_size(self, *, site: str | None = None) -> int:
         """Count what was put aside; of one site, or of all."""
@@ -335,7 +271,7 @@ class SqliteLog:
         """Return what was put aside that names a reader, or a visit of theirs alone."""
         with self._reading_anew() as connection:
             visits = own_visits(connection, site, reader)
-            numbers = set(quarantined_of(connection, site, reader, visits=visits))
+            numbers = set(quarantined_numbers(connection, site, reader, visits=visits))
         return [each for each in self.quarantined() if each.number in numbers] if numbers else []
 
     def readers(self, site: str) -> Iterator[str]:
@@ -353,7 +289,7 @@ class SqliteLog:
             for row in self._rows(
                 f"SELECT {_EVENT_COLUMNS} FROM events WHERE seq IN ({', '.join('?' * len(page))}) ORDER BY seq", *page
             ):
-                yield row[0], _event(row)
+                yield row[0], event_of(row)
 
     def traces(self, site: str, reader: str) -> Traces:
         """Count what is kept of a reader, events and what was put aside."""
@@ -437,28 +373,21 @@ class SqliteLog:
     def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
         try:
             with self._writing:
-                return write(self._writer, batches, refusal=self._dead.without)
+                return write(self._writer, batches, self._mine, refusal=self._dead.without)
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
 
     def _release(self, page: Sequence[Quarantined], mend: Mend) -> tuple[list[Event], int]:
-        mended = []
-        for each in page:
-            try:
-                batch = prepare([mend(each)], received_at=each.received_at, rejected=())
-            except EmbellieError:
-                continue
-            if batch.rows:
-                mended.append((each, batch))
+        good = list(mended(page, mend))
         with self._writing:
-            return _write_mended(self._writer, mended)
+            return _write_mended(self._writer, good)
 
     def _events(self, after: int, upto: int, kind: str) -> Iterator[tuple[int, Event]]:
         which = "kind = ? AND" if kind else ""
         sql = f"SELECT {_EVENT_COLUMNS} FROM events WHERE {which} seq > ? AND seq <= ? ORDER BY seq LIMIT {_PAGE}"
         while rows := self._rows(sql, *((kind,) if kind else ()), after, upto):
             for row in rows:
-                yield row[0], _event(row)
+                yield row[0], event_of(row)
             after = rows[-1][0]
 
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -481,32 +410,14 @@ class SqliteLog:
         return reader
 
 
-def _event(row: tuple[Any, ...]) -> Event:
-    seq, identity, site, kind, at, arrived, consent, schema, body = row
-    try:
-        return Event(
-            id=identity,
-            site=site,
-            at=moment(at),
-            received_at=moment(arrived),
-            consent=consent,
-            schema=schema,
-            body=body_from_text(kind, body),
-        )
-    except EventError as error:
-        raise EventError(error.message, hint=error.hint, at=f"event {seq} of the log") from None
-
-
-def _write_mended(
-    connection: sqlite3.Connection, mended: Sequence[tuple[Quarantined, Batch]]
-) -> tuple[list[Event], int]:
+def _write_mended(connection: sqlite3.Connection, good: Sequence[tuple[Quarantined, Batch]]) -> tuple[list[Event], int]:
     """Move mended events out of quarantine, in one transaction: each was received once, long ago."""
     accepted: list[Event] = []
     duplicates = 0
     ledger = Ledger()
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for each, batch in mended:
+        for each, batch in good:
             gone = connection.execute("SELECT 1 FROM quarantine WHERE number = ?", (each.number,)).fetchone() is None
             conflict = "gone" if gone else write_one(connection, batch.rows[0], ledger)
             if conflict:
@@ -517,7 +428,7 @@ def _write_mended(
                 accepted += batch.events
             else:
                 duplicates += 1
-        ledger.write(connection)
+        write_ledger(connection, ledger)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -8,25 +8,33 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Protocol
 
 from embellie.domain.errors import Busy
 from embellie.domain.event import Event, fact_id
 from embellie.domain.reading import Erasure
 from embellie.ports import Traces
-from embellie.store.log_writing import HOUR, Batch, Ledger, prepare, write_one
-from embellie.store.reader_marks import ReaderMarks
+from embellie.store.log_records import Marks
+from embellie.store.log_rows import HOUR, Batch, Ledger, prepare
+from embellie.store.log_writing import write_ledger, write_one
 
 _ADD = (
-    "INSERT INTO erased (site, hour, accepted, quarantined, refused) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (site, hour) DO UPDATE SET accepted = accepted + excluded.accepted,"
-    " quarantined = quarantined + excluded.quarantined, refused = refused + excluded.refused"
+    "INSERT INTO erased AS kept (site, hour, accepted, quarantined, refused) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (site, hour) DO UPDATE SET accepted = kept.accepted + excluded.accepted,"
+    " quarantined = kept.quarantined + excluded.quarantined, refused = kept.refused + excluded.refused"
 )
-_IN_THE_LEDGER = (
-    "INSERT OR IGNORE INTO ledger (site, hour, received, accepted, duplicates, quarantined) VALUES (?, ?, 0, 0, 0, 0)"
-)
+_IN_THE_LEDGER = "INSERT INTO ledger (site, hour, received, accepted, duplicates, quarantined) VALUES (?, ?, 0, 0, 0, 0) ON CONFLICT DO NOTHING"
 _PAGE = 500
-# `+site` below keeps SQLite from the index by (site, id), whose order is not that of the file: reading all in order is faster.
+# `site || ''` below keeps SQLite from the index by (site, id), whose order is not that of the file: reading all in order is faster.
 _UNHURRIED_SECONDS = 10.0
+
+
+class Connection(Protocol):
+    """Runs SQL that SQLite and PostgreSQL both understand, over the log's tables; `?` stands for a parameter."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any:
+        """Run one statement; what it returns gives rows by `fetchone` and `fetchall`."""
+        ...
 
 
 class Dead:
@@ -36,12 +44,16 @@ class Dead:
         marks: Makes their marks.
     """
 
-    def __init__(self, marks: ReaderMarks) -> None:
+    def __init__(self, marks: Marks) -> None:
         self._marks, self._last, self._known = marks, -1, frozenset[tuple[str, str]]()
 
-    def without(self, connection: sqlite3.Connection, batch: Batch) -> tuple[Batch, int]:
+    def without(self, connection: Connection, batch: Batch) -> tuple[Batch, int]:
         """Take out of a batch what is of erased readers, count it in `erased`; returns the rest, and how many those were."""
         last = connection.execute("SELECT coalesce(max(seq), 0) FROM events WHERE kind = 'erasure'").fetchone()[0]
+        return self.as_of(last, connection, batch)
+
+    def as_of(self, last: int, connection: Connection, batch: Batch) -> tuple[Batch, int]:
+        """Do so where the log's last erasure is known."""
         if last != self._last:
             self._known, self._last = frozenset(marked(connection)), last
         if not self._known:
@@ -77,7 +89,7 @@ def name_in(payload: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def marked(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+def marked(connection: Connection) -> Iterator[tuple[str, str]]:
     """Name those erased, as (site, mark)."""
     rows = connection.execute("SELECT site, body FROM events WHERE kind = 'erasure' AND reader = ''").fetchall()
     for site, body in rows:
@@ -86,16 +98,16 @@ def marked(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
             yield site, mark
 
 
-def own_visits(connection: sqlite3.Connection, site: str, reader: str) -> tuple[str, ...]:
+def own_visits(connection: Connection, site: str, reader: str) -> tuple[str, ...]:
     """Name the visits that are a reader's alone: no other reader's event is of them."""
     rows = connection.execute(
-        "SELECT DISTINCT visit FROM events WHERE +site = ? AND reader = ? AND visit <> ''", (site, reader)
+        "SELECT DISTINCT visit FROM events WHERE site || '' = ? AND reader = ? AND visit <> ''", (site, reader)
     ).fetchall()
     visits = [str(row[0]) for row in rows]
     shared: set[str] = set()
     for page in _pages(visits):
         found = connection.execute(
-            f"SELECT DISTINCT visit FROM events WHERE +site = ? AND visit IN ({_marks(page)})"
+            f"SELECT DISTINCT visit FROM events WHERE site || '' = ? AND visit IN ({_marks(page)})"
             " AND reader <> '' AND reader <> ?",
             (site, *page, reader),
         ).fetchall()
@@ -103,22 +115,20 @@ def own_visits(connection: sqlite3.Connection, site: str, reader: str) -> tuple[
     return tuple(visit for visit in visits if visit not in shared)
 
 
-def numbers_of(
-    connection: sqlite3.Connection, site: str, reader: str, *, visits: Sequence[str], after: int = 0
-) -> list[int]:
+def numbers_of(connection: Connection, site: str, reader: str, *, visits: Sequence[str], after: int = 0) -> list[int]:
     """Find the numbers of a reader's events, in order: those that name them, and those without a name of their visits."""
     found = connection.execute(
-        "SELECT seq FROM events WHERE +site = ? AND reader = ? AND seq > ?", (site, reader, after)
+        "SELECT seq FROM events WHERE site || '' = ? AND reader = ? AND seq > ?", (site, reader, after)
     ).fetchall()
     for page in _pages(visits):
         found += connection.execute(
-            f"SELECT seq FROM events WHERE +site = ? AND reader = '' AND seq > ? AND visit IN ({_marks(page)})",
+            f"SELECT seq FROM events WHERE site || '' = ? AND reader = '' AND seq > ? AND visit IN ({_marks(page)})",
             (site, after, *page),
         ).fetchall()
     return sorted(row[0] for row in found)
 
 
-def quarantined_of(connection: sqlite3.Connection, site: str, reader: str, *, visits: Sequence[str]) -> list[int]:
+def quarantined_numbers(connection: Connection, site: str, reader: str, *, visits: Sequence[str]) -> list[int]:
     """Find what was put aside that names a reader, or a visit of theirs alone, as a whole word."""
     rows = connection.execute(
         "SELECT number, id, reason, payload FROM quarantine WHERE site = ? OR site = ''", (site,)
@@ -146,7 +156,7 @@ def _goes_on(letter: str) -> bool:
     return letter.isalnum() or letter in ("_", "-")
 
 
-def find(connection: sqlite3.Connection, site: str, reader: str) -> Traces:
+def find(connection: Connection, site: str, reader: str) -> Traces:
     """Count what a log holds of a reader."""
     visits = own_visits(connection, site, reader)
     kinds: Counter[str] = Counter()
@@ -157,7 +167,7 @@ def find(connection: sqlite3.Connection, site: str, reader: str) -> Traces:
         ).fetchall():
             kinds[kind] += 1
             ids.append(identity)
-    aside = quarantined_of(connection, site, reader, visits=visits)
+    aside = quarantined_numbers(connection, site, reader, visits=visits)
     return Traces(kinds=dict(sorted(kinds.items())), quarantined=len(aside), visits=visits, ids=tuple(ids))
 
 
@@ -170,7 +180,7 @@ class Look:
     upto: int
 
 
-def look(connection: sqlite3.Connection, site: str, reader: str) -> Look:
+def look(connection: Connection, site: str, reader: str) -> Look:
     """Find what is to be removed, while others go on writing."""
     upto = int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
     visits = own_visits(connection, site, reader)
@@ -178,7 +188,7 @@ def look(connection: sqlite3.Connection, site: str, reader: str) -> Look:
 
 
 def erase(
-    connection: sqlite3.Connection, site: str, reader: str, *, marks: ReaderMarks, now: datetime, looked: Look
+    connection: sqlite3.Connection, site: str, reader: str, *, marks: Marks, now: datetime, looked: Look
 ) -> Traces:
     """Remove all of a reader in one transaction, and leave their mark.
 
@@ -194,13 +204,12 @@ def erase(
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        visits = looked.visits
-        since = numbers_of(connection, site, reader, visits=visits, after=looked.upto)
-        numbers = sorted({*looked.numbers, *since})
-        kinds, ids = _remove(connection, site, numbers)
-        aside = _remove_quarantined(connection, quarantined_of(connection, site, reader, visits=visits))
-        if numbers or aside or (site, mark) not in set(marked(connection)):
-            _leave_mark(connection, site, mark, kinds, now)
+        gone = remove(connection, site, reader, looked)
+        left = mark_left(connection, site, mark, gone, now)
+        if left:
+            ledger = Ledger()
+            write_one(connection, prepare([left], received_at=now, rejected=()).rows[0], ledger)
+            write_ledger(connection, ledger)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -208,10 +217,31 @@ def erase(
         raise
     finally:
         connection.execute("PRAGMA secure_delete = OFF")
+    return gone
+
+
+def remove(connection: Connection, site: str, reader: str, looked: Look) -> Traces:
+    """Remove what is of a reader, within a transaction in which nobody else writes."""
+    visits = looked.visits
+    since = numbers_of(connection, site, reader, visits=visits, after=looked.upto)
+    kinds, ids = _remove(connection, site, sorted({*looked.numbers, *since}))
+    aside = _remove_quarantined(connection, quarantined_numbers(connection, site, reader, visits=visits))
     return Traces(kinds=dict(sorted(kinds.items())), quarantined=aside, visits=visits, ids=tuple(ids))
 
 
-def _remove(connection: sqlite3.Connection, site: str, numbers: Sequence[int]) -> tuple[Counter[str], list[str]]:
+def mark_left(connection: Connection, site: str, mark: str, gone: Traces, now: datetime) -> Event | None:
+    """Give the event to leave in place of what is gone; None when nothing is, and the mark is there already.
+
+    Another erasure of the same reader has an id of its own, so that all folds hear of it.
+    """
+    again = sum(1 for known in marked(connection) if known == (site, mark))
+    if again and not gone.events and not gone.quarantined:
+        return None
+    body = Erasure(mark=mark, removed=gone.kinds)
+    return Event(id=fact_id(site, "erasure", mark, str(again)), site=site, at=now, body=body)
+
+
+def _remove(connection: Connection, site: str, numbers: Sequence[int]) -> tuple[Counter[str], list[str]]:
     kinds: Counter[str] = Counter()
     hours: Counter[int] = Counter()
     ids: list[str] = []
@@ -228,7 +258,7 @@ def _remove(connection: sqlite3.Connection, site: str, numbers: Sequence[int]) -
     return kinds, ids
 
 
-def _remove_quarantined(connection: sqlite3.Connection, numbers: Sequence[int]) -> int:
+def _remove_quarantined(connection: Connection, numbers: Sequence[int]) -> int:
     for page in _pages(numbers):
         for site, arrived in connection.execute(
             f"SELECT site, received_at FROM quarantine WHERE number IN ({_marks(page)})", page
@@ -238,18 +268,8 @@ def _remove_quarantined(connection: sqlite3.Connection, numbers: Sequence[int]) 
     return len(numbers)
 
 
-def _leave_mark(connection: sqlite3.Connection, site: str, mark: str, kinds: Counter[str], now: datetime) -> None:
-    """Put the mark in the log; another erasure of the same reader has an id of its own, so that all folds hear of it."""
-    again = sum(1 for known in marked(connection) if known == (site, mark))
-    body = Erasure(mark=mark, removed=dict(sorted(kinds.items())))
-    event = Event(id=fact_id(site, "erasure", mark, str(again)), site=site, at=now, body=body)
-    ledger = Ledger()
-    write_one(connection, prepare([event], received_at=now, rejected=()).rows[0], ledger)
-    ledger.write(connection)
-
-
 def note(
-    connection: sqlite3.Connection, site: str, hour: int, *, accepted: int = 0, quarantined: int = 0, refused: int = 0
+    connection: Connection, site: str, hour: int, *, accepted: int = 0, quarantined: int = 0, refused: int = 0
 ) -> None:
     """Count what is no longer kept, or was refused, in the hour it arrived; within a transaction."""
     connection.execute(_IN_THE_LEDGER, (site, hour))

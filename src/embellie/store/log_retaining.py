@@ -8,7 +8,7 @@ from datetime import datetime
 
 from embellie.domain.moment import micros
 from embellie.store.log_erasing import note
-from embellie.store.log_writing import HOUR
+from embellie.store.log_rows import HOUR
 
 PAGE = 2_000
 """So many events at most are changed in one transaction: writers wait no longer than for that."""

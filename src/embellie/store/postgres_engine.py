@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from embellie.domain.errors import EmbellieError, EngineError, TableError, unknown_name
 from embellie.ports import DailyView
 from embellie.store.engine import quoted
 from embellie.store.event_columns import EVENT_COLUMNS
+from embellie.store.postgres_line import driver, first_line, place_of, refusal
 from embellie.store.tables import Table
 from embellie.store.translating import NotPortable, translate
 
@@ -104,17 +104,17 @@ class PostgresReader:
         self._connection.close()
 
     def _connect(self) -> Any:
-        psycopg = _driver()
+        psycopg = driver()
         try:
             connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10, application_name="embellie")
             connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
             connection.execute("SET TIME ZONE 'UTC'")
         except psycopg.Error as error:
-            raise _refused(error, url=self._url, place=self._place) from None
+            raise refusal(error, url=self._url) from None
         return connection
 
     def _fetch(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
-        psycopg = _driver()
+        psycopg = driver()
         with self._lock:
             if self._connection.closed:
                 self._connection = self._connect()
@@ -131,7 +131,7 @@ class PostgresReader:
                 raise _query_error(error, place=self._place) from None
 
     def _run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
-        psycopg = _driver()
+        psycopg = driver()
         with psycopg.RawCursor(self._connection) as cursor:
             cursor.execute(sql, values or None)
             names = [column.name for column in cursor.description]
@@ -181,32 +181,6 @@ def postgres_events(url: str, *, table: str = "events") -> PostgresReader:
     return reader
 
 
-def place_of(url: str) -> str:
-    """Tell where a URL leads, without who goes there or with what password.
-
-    >>> place_of("postgresql://ana:secret@db.example:5433/news?sslmode=require")
-    'db.example:5433/news'
-    """
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:  # a port that is no number, or the like: the server's answer will say so
-        return "PostgreSQL"
-    return f"{parts.hostname or 'localhost'}{port}{parts.path}"
-
-
-def _driver() -> Any:
-    try:
-        import psycopg
-    except ImportError:
-        raise EngineError(
-            "PostgreSQL is asked for, but what speaks to it is not installed.",
-            hint="Run `pip install 'embellie[postgres]'`.",
-            code="missing_extra",
-        ) from None
-    return psycopg
-
-
 def _sent(value: Any) -> Any:
     """Give times as UTC without a zone, as the log's are."""
     if isinstance(value, datetime) and value.tzinfo is not None:
@@ -228,33 +202,8 @@ def _whole(value: Decimal) -> bool:
     return isinstance(exponent, int) and exponent >= 0
 
 
-_REFUSALS = (
-    ("password authentication failed", "The password, or the name of the user, is wrong.", "Check both in the URL."),
-    ("no password supplied", "A password is needed.", "Write `postgresql://user:password@host/database`."),
-    ("does not exist", "", "Check the end of the URL: `postgresql://user:password@host:5432/database`."),
-    ("no pg_hba.conf entry", "The server does not accept this user from here.", "Ask whoever runs it; `?sslmode=require` may help."),
-    ("could not translate host name", "No host has this name.", "Check the name in the URL."),
-    ("failed to resolve host", "No host has this name.", "Check the name in the URL."),
-    ("too many connections", "It has too many connections.", "Try again later."),
-    ("too many clients", "It has too many connections.", "Try again later."),
-    ("refused", "Nobody answers there.", "Check host and port, and that the server runs."),
-    ("timeout", "Nobody answers there within ten seconds.", "Check host, port and the way there."),
-)  # fmt: skip
-
-
-def _refused(error: Exception, *, url: str, place: str) -> EngineError:
-    said = _hidden(str(error), url)
-    for words, meaning, hint in _REFUSALS:
-        if words in said:
-            told = meaning or _first_line(said)
-            return EngineError(f"Cannot use PostgreSQL at `{place}`: {told[0].lower() + told[1:]}", hint=hint)
-    return EngineError(
-        f"Cannot use PostgreSQL at `{place}`: {_first_line(said)}", hint="Check the URL, and that the server runs."
-    )
-
-
 def _query_error(error: Any, *, place: str) -> EmbellieError:
-    said = _first_line(str(error))
+    said = first_line(str(error))
     state = str(error.sqlstate or "")
     if state == "42501":
         return TableError(f"PostgreSQL does not let this user read: {said}", hint="Ask for `GRANT SELECT`.", at=place)
@@ -267,17 +216,3 @@ def _query_error(error: Any, *, place: str) -> EmbellieError:
     return TableError(
         f"PostgreSQL refuses this query: {said}", hint="Check the table and the columns you named.", at=place
     )
-
-
-def _first_line(said: str) -> str:
-    lines = [line.strip() for line in said.strip().splitlines() if line.strip()]
-    return (lines[0] if lines else "it says nothing").removeprefix("ERROR: ").rstrip(".") + "."
-
-
-def _hidden(said: str, url: str) -> str:
-    """Take the password out of what a driver says."""
-    _, _, after = url.partition("://")
-    login = after.rpartition("@")[0]
-    for secret in {login, login.partition(":")[2], unquote(login.partition(":")[2])} - {""}:
-        said = said.replace(secret, "…")
-    return said

@@ -14,6 +14,12 @@ FILE = "erasure.key"
 _BYTES = 32
 
 
+def digest(key: bytes, site: str, reader: str) -> str:
+    """Return the mark that a key makes of a reader."""
+    said = f"{site}\x1f{reader}".encode("utf-8", "surrogatepass")
+    return hmac.digest(key, said, "sha256").hex()
+
+
 class ReaderMarks:
     """Makes marks with the installation's own key, which only its owner can read; made when the first reader is erased.
 
@@ -30,17 +36,12 @@ class ReaderMarks:
 
     def mark(self, site: str, reader: str) -> str:
         """Return the mark of a reader; the key is made when there is none."""
-        return self._digest(self._read() or self._make(), site, reader)
+        return digest(self._read() or self._make(), site, reader)
 
     def known(self, site: str, reader: str) -> str:
         """Return the mark of a reader; `""` when there is no key yet, so that nobody can have been marked."""
         key = self._read()
-        return self._digest(key, site, reader) if key else ""
-
-    @staticmethod
-    def _digest(key: bytes, site: str, reader: str) -> str:
-        said = f"{site}\x1f{reader}".encode("utf-8", "surrogatepass")
-        return hmac.digest(key, said, "sha256").hex()
+        return digest(key, site, reader) if key else ""
 
     def _read(self) -> bytes:
         if self._key:

@@ -10,6 +10,7 @@ Example:
 """
 
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -172,6 +173,53 @@ class EventLogContract:
         assert found == sorted(event.id for event in events)
         assert sum(receipt.duplicates for receipt in receipts) == 30
         assert (row.received, row.accepted, row.duplicates, row.quarantined) == (70, 40, 30, 0)
+
+    def test_what_others_wrote_is_told_from_ones_own(self, tmp_path: Path) -> None:
+        """Two that write one log in turn each hear of the other's events, once and in order, and never of their own."""
+        log, other = self.open(tmp_path), self.open(tmp_path)
+        for number in range(12):
+            events = [a_read(2 * number), a_read(2 * number + 1)]
+            (log if number % 3 else other).append(events, received_at=NOON)
+        heard: list[str] = []
+        after, events = 0, [a_read(0)]
+        while events:
+            told, after = log.from_elsewhere(after=after, limit=3)
+            events = list(told)
+            heard += [event.id for event in events]
+        reached = (after, log.from_elsewhere(after=after, limit=3), log.last())
+        own = [event.id for event in other.from_elsewhere(after=0, limit=100)[0]]
+        log.close()
+        other.close()
+        assert heard == [f"e{n}" for n in range(24) if n // 2 % 3 == 0]
+        assert own == [f"e{n}" for n in range(24) if n // 2 % 3]
+        assert reached == (reached[2], ([], reached[2]), reached[2])
+
+    def test_a_follower_misses_nothing_and_hears_nothing_twice(self, tmp_path: Path) -> None:
+        """While several write at once, whoever reads on from the last number seen gets every event, in order, once."""
+        log, others = self.open(tmp_path), [self.open(tmp_path) for _ in range(3)]
+
+        def write(writer: EventLog, first: int) -> None:
+            for number in range(first, first + 60, 2):
+                writer.append([a_read(number), a_read(number + 1)], received_at=NOON)
+
+        writing = [threading.Thread(target=write, args=(one, 100 * place)) for place, one in enumerate((log, *others))]
+        for thread in writing:
+            thread.start()
+        followed: list[tuple[int, str]] = []
+        heard: list[str] = []
+        reached, done = 0, False
+        while not done:
+            done = not any(thread.is_alive() for thread in writing)
+            followed += [(seq, event.id) for seq, event in log.scan(after=followed[-1][0] if followed else 0)]
+            events, reached = log.from_elsewhere(after=reached, limit=7)
+            heard += [event.id for event in events]
+            done = done and reached == log.last()
+        whole = [(seq, event.id) for seq, event in log.scan()]
+        for one in (log, *others):
+            one.close()
+        assert followed == whole
+        assert len(whole) == 240
+        assert heard == [name for _, name in whole if int(name[1:]) >= 100]
 
     def test_closing_finishes_what_is_queued(self, tmp_path: Path) -> None:
         """Whatever was submitted before `close` is durable after it; closing twice does no harm."""
