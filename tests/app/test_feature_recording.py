@@ -31,10 +31,14 @@ settings = { epsilon = 0.5 }
 policy = "interleaved"
 settings = { first = "popular", second = "ranker" }
 
+[scenarios.tried]
+policy = "thompson"
+settings = { policy = "ranker" }
+
 [scenarios.section]
 policy = "same_section"
 """
-VARIANTS = "{ status_quo = 1, heuristic = 1, ml = 1, curious = 1, both = 1, section = 1 }"
+VARIANTS = "{ status_quo = 1, heuristic = 1, ml = 1, curious = 1, both = 1, section = 1, tried = 1 }"
 
 
 class ByHand:
@@ -83,7 +87,7 @@ def test_what_was_served_on_is_what_replay_finds(log):
     """For every policy that shows something, every feature of every article shown is the same to the last bit."""
     found = check_features(lambda: log)
     assert found.ok, str(found)
-    assert set(found.policies) == {"affinity", "ranker", "exploring", "interleaved", "same_section"}
+    assert set(found.policies) == {"affinity", "ranker", "exploring", "interleaved", "same_section", "thompson"}
     assert min(found.policies.values()) > 50
 
 
