@@ -118,6 +118,8 @@ def test_it_is_built_by_name_with_settings():
     [
         ({"first": "latest", "second": "latest"}, "with itself"),
         ({"second": "interleaved"}, "for itself"),
+        ({"second": "exploring"}, "drawn already"),
+        ({"first": "thompson?policy=latest"}, "drawn already"),
         ({"second": "lates"}, "Did you mean `latest`"),
         ({"third": "latest"}, "Unknown setting"),
     ],

@@ -11,7 +11,7 @@ from embellie.domain.errors import InputError, unknown_name
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
 from embellie.recommend.exploring import Varied
-from embellie.recommend.interleaving import policy_named
+from embellie.recommend.interleaving import DRAWN, policy_named
 from embellie.recommend.popularity import Floats
 from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import SiteState, State
@@ -99,7 +99,7 @@ class Diverse:
                 hint="`relevance` lies from 0 to 1, and a pool holds two articles or more.",
                 at="settings",
             )
-        if self.policy.partition("?")[0] in (self.name, "exploring", "thompson", "interleaved", "status_quo"):
+        if self.policy.partition("?")[0] in (*DRAWN, self.name, "status_quo"):
             raise InputError(
                 f"`diverse` cannot reorder `{self.policy}`.",
                 hint="Name a policy that ranks by its own scores and is certain of what it shows; `exploring` may explore `diverse`.",

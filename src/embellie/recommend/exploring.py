@@ -8,7 +8,7 @@ from typing import ClassVar
 from embellie.domain.errors import InputError
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
-from embellie.recommend.interleaving import policy_named, request_coins
+from embellie.recommend.interleaving import DRAWN, policy_named, request_coins
 from embellie.recommend.ranking import Unread
 from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
@@ -61,7 +61,7 @@ class Exploring:
                 hint="`epsilon` lies above 0 and at most at 1, and a pool holds two articles or more.",
                 at="settings",
             )
-        if self.policy.partition("?")[0] in (self.name, "thompson", "interleaved"):
+        if self.policy.partition("?")[0] in DRAWN:
             raise InputError(
                 f"`exploring` cannot vary `{self.policy}`: its slates are drawn already.",
                 hint="Name a policy that is certain of what it shows.",

@@ -16,6 +16,9 @@ from embellie.recommend.built_in import build_policy
 from embellie.recommend.signals import Signal, signals_of
 from embellie.recommend.state import State
 
+DRAWN = ("exploring", "interleaved", "thompson")
+"""The policies whose slates are drawn by chance: their propensities would be wrong once another policy reorders them."""
+
 EXACT_ROUNDS = 12
 """Rounds whose propensities are exact; nobody reads that far."""
 
@@ -157,7 +160,7 @@ class Interleaved:
         for text in (self.first, self.second):
             if text.partition("?")[0] == self.name:
                 raise InputError("`interleaved` cannot draft for itself.", hint="Name two policies.", at="settings")
-            if text.partition("?")[0] == "thompson":
+            if text.partition("?")[0] in DRAWN:
                 raise InputError(
                     f"`interleaved` cannot draft `{text}`: its slates are drawn already.",
                     hint="Name two policies that are certain of what they show.",

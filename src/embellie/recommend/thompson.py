@@ -14,7 +14,7 @@ from embellie.domain.moment import micros
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.ports import Policy
 from embellie.recommend.click_rates import PSEUDO_CLICKS, ClickRates
-from embellie.recommend.interleaving import policy_named, request_coins
+from embellie.recommend.interleaving import DRAWN, policy_named, request_coins
 from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.ranking import Ranking, Unread
 from embellie.recommend.signals import Signal, signals_of
@@ -144,7 +144,7 @@ class Thompson:
         ):
             if wrong:
                 raise InputError(f"{what}.", hint=hint, at=f"settings.{what.split('`')[1]}")
-        if self.policy.partition("?")[0] in (self.name, "exploring", "interleaved"):
+        if self.policy.partition("?")[0] in DRAWN:
             raise InputError(
                 f"`thompson` cannot vary `{self.policy}`: its slates are drawn already.",
                 hint="Name a policy that is certain of what it shows.",
