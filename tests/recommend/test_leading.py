@@ -128,6 +128,15 @@ def test_a_ranking_is_as_long_and_as_deep_as_the_whole_one() -> None:
         quick[10_000]
 
 
+def test_a_site_with_nothing_to_show_has_an_empty_ranking():
+    """Asked often, of a site without an article that may be shown: nothing, and no error."""
+    state = State().fold([Event(id="e", site="p", at=START, body=Article(article="a", state="withdrawn"))])
+    request = SlateRequest(site="p", placement="bottom", n=4, now=START)
+    rankings = [Affinity()(request, state) for _ in range(3)]
+    assert isinstance(rankings[-1], Foremost)
+    assert [(bool(ranking), list(ranking)) for ranking in rankings] == [(False, [])] * 3
+
+
 def test_who_scores_otherwise_is_asked_for_every_score() -> None:
     """A policy made from `Popular` with a score of its own is ranked by that score, however often it is asked."""
 

@@ -49,6 +49,7 @@ def test_a_missing_extra_is_named(monkeypatch):
         open_log(PostgresPlace("postgresql://localhost/news", "embellie"))
 
 
+@pytest.mark.engines
 def test_a_server_that_is_not_there_is_told(monkeypatch):
     """Where it was looked for, and what to check; never the password."""
     with pytest.raises(EngineError, match=r"127\.0\.0\.1:1/news") as told:

@@ -89,7 +89,7 @@ class Leaders:
         order = order[np.argsort(shelf.section[rows[order]].astype(np.uint16), kind="stable")]
         sections = shelf.section[rows[order]]
         begins = np.flatnonzero(np.diff(sections, prepend=-1))
-        ends = [*begins[1:].tolist(), len(order)]
+        ends = [*begins[1:].tolist(), len(order)][: len(begins)]
         self.rows: list[int] = rows[order].tolist()
         self.had: list[float] = had[order].tolist()
         self.sections = list(zip(sections[begins].tolist(), begins.tolist(), ends, strict=True))
