@@ -21,6 +21,7 @@ from embellie.web.access import NOBODY, Caller, Door
 from embellie.web.messages import NoQuery, SiteQuery
 from embellie.web.metrics_text import Tally
 from embellie.web.problems import ErrorMessage, Forbidden, Problem, TooLarge, problem
+from embellie.web.shared_tally import SharedTally
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -64,6 +65,7 @@ class Desk:
     newsroom: "Newsroom"
     door: Door
     tally: Tally
+    shared: SharedTally = field(default_factory=SharedTally)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 

@@ -34,6 +34,7 @@ from embellie.web.metrics_text import Tally
 from embellie.web.openapi import document
 from embellie.web.problems import Problem, problem
 from embellie.web.readers_page import ReadersPage
+from embellie.web.shared_tally import SharedTally
 from embellie.web.worker_berth import Berth, Pulse, Tending
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ def open_keys(newsroom: "Newsroom") -> Keys:
 
 
 def create_app(
-    newsroom: "Newsroom", *, keys: Keys | None = None, auth: bool | None = None, posts_per_second: float = 1000.0
+    newsroom: "Newsroom",
+    *,
+    keys: Keys | None = None,
+    auth: bool | None = None,
+    posts_per_second: float = 1000.0,
+    berth: Berth | None = None,
 ) -> Starlette:
     """Put the application together.
 
@@ -77,6 +83,7 @@ def create_app(
         keys: The keys; those of the data folder when left out.
         auth: Whether to ask for keys; as configured when left out.
         posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
+        berth: What the supervisor gave, when this is one of its workers.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -86,7 +93,8 @@ def create_app(
         simulated=newsroom.simulated,
         posts_per_second=posts_per_second,
     )
-    desk = Desk(newsroom, door, Tally())
+    shared = SharedTally(berth)
+    desk = Desk(newsroom, door, shared.own, shared)
     resources = _resources(desk)
     routes: list[BaseRoute] = [
         Route(path, resource, methods=resource.methods, name=path) for path, resource in resources.items()
@@ -107,6 +115,7 @@ def create_app(
     app.state.newsroom = newsroom
     app.state.keys = keys
     app.state.stopping = desk.stopping
+    app.state.shared_tally = shared
     return app
 
 
@@ -252,8 +261,8 @@ def run(
     """
     check_exposure(host, auth=newsroom.config.server.auth)
     taken = listen(host, port) if berth is None else socket.socket(fileno=berth.port)
-    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second)
-    tending = Tending() if berth is None else Tending(Pulse(berth))
+    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second, berth=berth)
+    tending = Tending() if berth is None else Tending(Pulse(berth), app.state.shared_tally.write)
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -139,6 +140,10 @@ class Supervisor:
                 self._leave_nobody()
         return self._code
 
+    def stop(self) -> None:
+        """Stop as at a SIGTERM; may be called from another thread."""
+        self._signals.append(signal.SIGTERM)
+
     def _turn(self) -> None:
         self._hear()
         now = time.monotonic()
@@ -191,12 +196,12 @@ class Supervisor:
         while self._signals:
             number = self._signals.pop(0)
             again = self._stopping
-            self._stop()
+            self._stop_all()
             for one in self._workers:
                 if again and number == signal.SIGINT and one.process is not None:
                     one.process.send_signal(signal.SIGINT)
 
-    def _stop(self) -> None:
+    def _stop_all(self) -> None:
         if self._stopping:
             return
         self._stopping = True
@@ -244,7 +249,7 @@ class Supervisor:
             self._code = code if code > 0 else 1
             if code <= 0:
                 logger.error("%s ended before it served: %s.", name, how_it_ended(code))
-            self._stop()
+            self._stop_all()
             return
         one.falls = 1 if lived > self._patience.steady else one.falls + 1
         wait = 0.0 if hung else min(self._patience.most, self._patience.again * 2 ** (one.falls - 1))
@@ -307,7 +312,8 @@ class Supervisor:
 
     @contextmanager
     def _heeding_signals(self) -> Iterator[None]:
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        here = threading.current_thread() is threading.main_thread()
+        numbers = (signal.SIGTERM, signal.SIGINT) if here else ()
         before = {number: signal.signal(number, lambda got, _: self._signals.append(got)) for number in numbers}
         try:
             yield
