@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import anyio.to_thread
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
@@ -102,7 +103,7 @@ def create_app(
     routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     routes += Login(newsroom, door).routes()
     routes += ReadersPage(newsroom).routes()
-    routes += [_guarded(route, door) for route in dashboard.routes()]
+    routes += [_guarded(route, door, newsroom.catch_up) for route in dashboard.routes()]
     if newsroom.simulated:
         from embellie.web import gazette_pages
 
@@ -172,8 +173,8 @@ class FrontDoor:
 class Guard:
     """Asks who is there before a page of the dashboard: a viewer to look, an operator to act."""
 
-    def __init__(self, app: ASGIApp, *, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: ASGIApp, *, door: Door, catch_up: Callable[[], None]) -> None:
+        self._app, self._door, self._catch_up = app, door, catch_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a caller through, show the way to the login, or refuse."""
@@ -190,13 +191,15 @@ class Guard:
             await RedirectResponse(f"{LOGIN}?next={goal}", status_code=303)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        # A page that follows upon a change may be asked of another worker than the one that made it.
+        await anyio.to_thread.run_sync(self._catch_up)
         await self._app(scope, receive, send)
 
 
-def _guarded(route: BaseRoute, door: Door) -> BaseRoute:
+def _guarded(route: BaseRoute, door: Door, catch_up: Callable[[], None]) -> BaseRoute:
     """Guard a route of the dashboard; style and script hold nothing to hide."""
     if isinstance(route, Route | Mount) and not route.path.startswith("/static"):
-        route.app = Guard(route.app, door=door)
+        route.app = Guard(route.app, door=door, catch_up=catch_up)
     return route
 
 
