@@ -93,6 +93,7 @@ def create_app(
         auth=newsroom.config.server.auth if auth is None else auth,
         simulated=newsroom.simulated,
         posts_per_second=posts_per_second,
+        shared=None if berth is None else berth.folder,
     )
     shared = SharedTally(berth)
     desk = Desk(newsroom, door, shared.own, shared)
