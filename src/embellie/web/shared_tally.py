@@ -49,9 +49,9 @@ class SharedTally:
             self._written = said
 
     def all(self) -> tuple[Tally, float, str]:
-        """Return what all have counted, the bytes they hold, and what there is to say of them as a server; `""` of one alone."""
+        """Return what all have counted, the bytes they hold, and how often one was replaced, as Prometheus reads it."""
         if self._berth is None:
-            return self.own, resident_bytes(), ""
+            return self.own, resident_bytes(), _fates(Told())
         self.write()
         together, resident = Tally(), 0.0
         for number in range(1, self._berth.of + 1):
@@ -59,25 +59,19 @@ class SharedTally:
             if found:
                 together.add(found["tally"])
                 resident += found["resident"]
-        return together, resident, self._of_the_supervisor()
-
-    def _of_the_supervisor(self) -> str:
-        told = Told()
-        if self._berth is not None:
-            with suppress(OSError, msgspec.DecodeError):
-                told = msgspec.json.decode((self._berth.folder / SUPERVISOR_FILE).read_bytes(), type=Told)
-        return counter_lines(
-            "embellie_worker_restarts_total", "How often a worker that had ended was replaced.", told.restarts
-        ) + counter_lines("embellie_worker_hangs_total", "How often a worker was killed because it hung.", told.hangs)
+        return together, resident, _fates(self._told(self._berth))
 
     def workers(self) -> tuple[int, int]:
         """Tell how many workers serve, and how many there are to be."""
         if self._berth is None:
             return 1, 1
+        return self._told(self._berth).serving, self._berth.of
+
+    def _told(self, berth: Berth) -> Told:
+        """Read what the supervisor says; until it says something, there is this worker."""
         with suppress(OSError, msgspec.DecodeError):
-            told = msgspec.json.decode((self._berth.folder / SUPERVISOR_FILE).read_bytes(), type=Told)
-            return told.serving, self._berth.of
-        return 1, self._berth.of
+            return msgspec.json.decode((berth.folder / SUPERVISOR_FILE).read_bytes(), type=Told)
+        return Told(serving=1)
 
     def _file(self, number: int) -> Path:
         if self._berth is None:
@@ -90,3 +84,9 @@ class SharedTally:
         except FileNotFoundError:
             return None
         return found
+
+
+def _fates(told: Told) -> str:
+    return counter_lines(
+        "embellie_worker_restarts_total", "How often a worker that had ended was replaced.", told.restarts
+    ) + counter_lines("embellie_worker_hangs_total", "How often a worker was killed because it hung.", told.hangs)
