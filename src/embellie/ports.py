@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -30,13 +30,16 @@ class Rejected:
 class Receipt:
     """What became of a batch, once durable: `accepted` lists the events that are new, in order.
 
-    `refused` counts those of readers who were erased: nothing of them is kept.
+    `refused` counts those of readers who were erased: nothing of them is kept. The accepted have, in order, numbers after `after`
+    up to `upto`; nothing else of the log lies between them.
     """
 
     accepted: tuple[Event, ...]
     duplicates: int
     quarantined: tuple[Rejected, ...]
     refused: int = 0
+    after: int = field(default=0, compare=False)
+    upto: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +95,14 @@ class EventLog(Protocol):
         """Read (sequence number, event) in the order of the log; all kinds when none is named."""
         ...
 
-    def from_elsewhere(self, *, after: int, limit: int) -> tuple[Sequence[Event], int]:
-        """Read what did not go through this object since, at most `limit` events in order; and up to which number that is all.
+    def following(
+        self, *, after: int, upto: int | None = None, limit: int, kinds: Iterable[str] = ()
+    ) -> tuple[Sequence[Event], int]:
+        """Read on, whoever wrote it: at most `limit` events after a number, up to another or to the end, of these kinds or of all.
 
-        Numbers never come late: once an event is seen, none before it appears any more. Ask with growing numbers.
+        Returns:
+            Them, in order, and up to which number that is all. Numbers never come late: once an event is seen, none before it
+            appears any more.
         """
         ...
 

@@ -184,7 +184,7 @@ def test_what_another_process_files_is_picked_up(live, opened):
 def test_what_could_not_be_read_at_once_is_live_the_next_time(live, opened, monkeypatch):
     """The log fails in the middle of what another process wrote."""
     other = opened()
-    read, failures = other._log.from_elsewhere, [Busy("The log is locked.", hint="Retry.")]
+    read, failures = other._log.following, [Busy("The log is locked.", hint="Retry.")]
 
     def read_the_second_time(**which):
         found = read(**which)
@@ -192,7 +192,7 @@ def test_what_could_not_be_read_at_once_is_live_the_next_time(live, opened, monk
             raise failures.pop()
         return found
 
-    monkeypatch.setattr(other._log, "from_elsewhere", read_the_second_time)
+    monkeypatch.setattr(other._log, "following", read_the_second_time)
     live.file("gazette", Release(release="popular-1", policy="popular"))
     other.follow()
     started = time.monotonic()

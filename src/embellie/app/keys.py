@@ -12,13 +12,15 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from embellie.domain.errors import Conflict, InputError, unknown_name
+from embellie.store.file_lock import Stamp, file_locked, stamp_of
 
 Role = Literal["viewer", "editor", "operator", "admin"]
 
@@ -57,15 +59,16 @@ class Keys:
 
     def __init__(self, path: Path, *, sites: Iterable[str], mint: Callable[[], str] = secrets.token_urlsafe) -> None:
         self._path, self._mint, self._lock = path, mint, threading.Lock()
-        self._stamp = 0
+        self._stamp: Stamp = (0, 0)
         self._kept = _Kept()
         self._site_of: dict[str, str] = {}
         self._reload()
-        missing = [site for site in sites if site not in self._kept.public]
-        if missing or not self._kept.session_key:
-            with self._lock:
+        sites = tuple(sites)
+        if not self._kept.session_key or any(site not in self._kept.public for site in sites):
+            with self._alone():
+                self._reload()  # another process may have been faster
                 self._kept.session_key = self._kept.session_key or mint()
-                self._kept.public |= {site: f"pk_{mint()[:24]}" for site in missing}
+                self._kept.public |= {site: f"pk_{mint()[:24]}" for site in sites if site not in self._kept.public}
                 self._save()
 
     @property
@@ -104,7 +107,7 @@ class Keys:
             raise unknown_name("role", role, ROLES)
         if not 1 <= len(name) <= 64 or not name.isprintable() or "." in name:
             raise InputError(f"`{name[:80]}` is no name for a token.", hint="Use 1 to 64 characters, without a dot.")
-        with self._lock:
+        with self._alone():
             self._reload()
             if name in self._kept.tokens:
                 raise Conflict(f"A token `{name}` exists already.", hint="Choose another name, or revoke that one.")
@@ -120,7 +123,7 @@ class Keys:
         Raises:
             UnknownName: No token has this name.
         """
-        with self._lock:
+        with self._alone():
             self._reload()
             if name not in self._kept.tokens:
                 raise unknown_name("token", name, self._kept.tokens)
@@ -152,9 +155,15 @@ class Keys:
         said = f"{token.name}\x1f{token.sha256}\x1f{expires}"
         return hmac.new(self._kept.session_key.encode(), said.encode(), hashlib.sha256).hexdigest()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Change the file with no other thread or process doing so."""
+        with self._lock, file_locked(self._path.with_name(f".{self._path.name}.lock")):
+            yield
+
     def _reload(self) -> None:
         try:
-            stamp = self._path.stat().st_mtime_ns
+            stamp = stamp_of(self._path)
         except FileNotFoundError:
             return
         if stamp == self._stamp:
@@ -179,5 +188,5 @@ class Keys:
             file.flush()
             os.fsync(file.fileno())
         Path(beside).replace(self._path)
-        self._stamp = self._path.stat().st_mtime_ns
+        self._stamp = stamp_of(self._path)
         self._site_of = {key: site for site, key in self._kept.public.items()}

@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from embellie.app.erased_readers import Erased, MarkOf, nobody
-from embellie.app.kept_signals import signals_looked_at, signals_of_log
+from embellie.app.kept_signals import signals_looked_at, signals_of_log, watched_kinds
 from embellie.app.known_exposures import Exposed, KnownExposures
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
-from embellie.app.warm_start import ENOUGH, Start, fold_exposure, fold_log, keep
+from embellie.app.warm_start import ENOUGH, FOLDED, Start, fold_exposure, fold_log, keep
 from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
@@ -36,8 +35,9 @@ FOLLOW_SECONDS = 0.2
 FOLLOWED_AT_ONCE = 500
 """How many events of others are folded between two slates: so many take a few milliseconds."""
 
-REFOLDED = 20_000
-"""The latest events of a log folded again that are remembered: more than are ever written and not yet told."""
+WAIT_SECONDS = 0.05
+FAR_BEHIND = 10 * FOLLOWED_AT_ONCE
+"""How long, and for how many events of others, what is written here waits to be folded after them before it is answered."""
 
 
 class LiveFolds:
@@ -81,8 +81,11 @@ class LiveFolds:
         self._operations = Operations(sites, stable=stable)
         self._snapshots: dict[str, Snapshot] = {}
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
+        self._following = threading.Lock()
+        """Held by whoever folds: events are folded in the log's order, each once."""
         self._followed = 0
-        self._refolded: frozenset[str] = frozenset()
+        """The number of the last event folded."""
+        self._follower: threading.Thread | None = None
         self._refolding: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -108,7 +111,7 @@ class LiveFolds:
                         sequence=start.sequence,
                         sites=self.sites,
                     )
-            # Operators' events that came in between are met again when following: they count once.
+            # Operators' events that come in between are met again when following: they count once.
             self._followed = start.sequence
             for _, event in self._log.scan(kinds=OPERATOR_KINDS):
                 self._operations.apply(event)
@@ -118,7 +121,8 @@ class LiveFolds:
 
     def follow(self) -> None:
         """Pick up from now on, in a thread, what other processes put in the log: a release, a click on another server."""
-        threading.Thread(target=self._follow, name="embellie-follow", daemon=True).start()
+        self._follower = threading.Thread(target=self._follow, name="embellie-follow", daemon=True)
+        self._follower.start()
 
     def close(self) -> None:
         """Follow no longer; a fold under way is given up."""
@@ -129,6 +133,8 @@ class LiveFolds:
 
     def submit(self, events: Sequence[Event], rejected: Sequence[Rejected] = ()) -> "Future[Receipt]":
         """Put events in the log, and what could not be read aside; what is accepted is live when the future resolves.
+
+        Only where much that others wrote lies before it, as while a log is imported, it is live a moment later.
 
         Raises:
             Busy: The log cannot keep up.
@@ -141,7 +147,7 @@ class LiveFolds:
         return done
 
     def _settle(self, place: int, finished: "Future[Receipt]", done: "Future[Receipt]") -> None:
-        """Fold what is written in the order of the log, whichever thread is told of it first."""
+        """Fold what is written in the order in which it was given, whichever thread is told of it first."""
         with self._settling:
             self._written[place] = (finished, done)
             while self._settled in self._written:
@@ -149,7 +155,7 @@ class LiveFolds:
                 self._settled += 1
                 try:
                     receipt = one.result()
-                    self._apply(receipt.accepted)
+                    self._take_in(receipt)
                 except Exception as error:  # noqa: BLE001 -- whatever failed belongs to the one who waits
                     waiting.set_exception(error)
                 else:
@@ -160,6 +166,7 @@ class LiveFolds:
         now = self.clock()
         event = Event(id=id_ or minted(now), site=self.site(site).site, at=now, body=body)
         self.submit([event]).result()
+        self.catch_up()
         return event
 
     def site(self, name: str) -> Site:
@@ -183,6 +190,35 @@ class LiveFolds:
         with self.lock:
             return self._operations.of(site).copy()
 
+    def catch_up(self) -> None:
+        """Fold what the log holds by now, whoever wrote it; nothing where it cannot be read."""
+        with suppress(EmbellieError), self._following:
+            self._catch_up()
+
+    def _take_in(self, receipt: Receipt) -> None:
+        """Fold what was written here, after whatever others wrote before it.
+
+        What cannot be folded now is left to whoever follows the log: it is there.
+        """
+        if not receipt.accepted:
+            return
+        followed = self._follower is not None
+        if followed and receipt.after - self._followed > FAR_BEHIND:
+            return
+        if not self._following.acquire(timeout=WAIT_SECONDS if followed else -1):
+            return
+        try:
+            self._catch_up(receipt.after)
+            if self._followed == receipt.after:
+                self._followed = receipt.upto
+                self._apply(receipt.accepted)
+            else:  # some of it was read from the log already
+                self._catch_up(receipt.upto)
+        except EmbellieError:  # the log is closing, or busy
+            pass
+        finally:
+            self._following.release()
+
     def _apply(self, events: Iterable[Event]) -> None:
         with self.lock:
             changed = {event.site for event in events if self._fold(event)}
@@ -198,8 +234,7 @@ class LiveFolds:
             if told is None:
                 return False
             event = told
-        if event.id not in self._refolded:
-            self.state.apply(event)
+        self.state.apply(event)
         fold_exposure(self.exposed, event)
         return self._operations.apply(event)
 
@@ -272,48 +307,54 @@ class LiveFolds:
         with self.lock:
             releases = [one for site in self.sites for one in self._operations.of(site).releases.values()]
             erased = len(self.erased)
-        state, last = State(signals=signals_looked_at(self.sites, releases)), 0
+        state = State(signals=signals_looked_at(self.sites, releases))
         try:
-            recent: deque[str] = deque(maxlen=REFOLDED)
 
-            def fold(after: int) -> int:
+            def fold(after: int, upto: int | None = None) -> int:
                 for sequence, event in self._log.scan(after=after):
-                    if self._closing.is_set():
+                    if self._closing.is_set() or (upto is not None and sequence > upto):
                         break
                     if event.site in self.sites:
                         state.apply(event)
-                        recent.append(event.id)
                     after = sequence
                 return after
 
             last = fold(0)
-            with self.lock:  # no slate is made meanwhile: what came since is little
-                fold(last)
+            with self._following:  # what came since is little: the running state and the new one end on the same event
+                self._catch_up()
+                fold(last, self._followed)
                 if self._closing.is_set():
                     return
-                if len(self.erased) > erased:
-                    self.erased.purge(state)  # their events may have been read before they were removed
-                # What is written but not yet told to us is in the state already: it is not to be counted twice.
-                self.state, self._refolded, self._refolding = state, frozenset(recent), None
-                for site in self.sites:
-                    self._refresh(site)
+                with self.lock:
+                    if len(self.erased) > erased:
+                        self.erased.purge(state)  # their events may have been read before they were removed
+                    self.state, self._refolding = state, None
+                    for site in self.sites:
+                        self._refresh(site)
         except EmbellieError:  # the log is closing, or busy: the next change tries again
             self._refolding = None
 
     def _follow(self) -> None:
         while not self._closing.wait(FOLLOW_SECONDS):
+            more = True
             with suppress(EmbellieError):  # the log is closing, or busy: next time
-                self._catch_up()
+                while more and not self._closing.is_set():
+                    with self._following:  # let go of between pages: what is written here is not to wait for long
+                        more = self._read_on(None)
 
-    def _catch_up(self) -> None:
-        """Fold what others wrote since; what went through here is folded already."""
-        more = True
-        while more and not self._closing.is_set():
-            # All is read before any is folded: a failure leaves nothing half done, and no slate waits for the disk.
-            events, upto = self._log.from_elsewhere(after=self._followed, limit=FOLLOWED_AT_ONCE)
-            self._apply(events)
-            self._followed = upto
-            more = len(events) == FOLLOWED_AT_ONCE
+    def _catch_up(self, upto: int | None = None) -> None:
+        """Fold what is after the last event folded, up to a number or to the end; with `_following` held."""
+        while not self._closing.is_set() and self._read_on(upto):
+            pass
+
+    def _read_on(self, upto: int | None) -> bool:
+        """Fold the next page; tell whether there is more."""
+        kinds = (*FOLDED, *OPERATOR_KINDS, *watched_kinds(self.state.signals))
+        # All is read before any is folded: a failure leaves nothing half done, and no slate waits for the disk.
+        events, reached = self._log.following(after=self._followed, upto=upto, limit=FOLLOWED_AT_ONCE, kinds=kinds)
+        self._followed = max(self._followed, reached)
+        self._apply(events)
+        return len(events) == FOLLOWED_AT_ONCE
 
 
 def _failing(error: EmbellieError) -> Ranker:

@@ -141,6 +141,10 @@ class Newsroom:
         """The file from which the next start takes up what is folded; it may not be there."""
         return self.data / STATE_FILE
 
+    def catch_up(self) -> None:
+        """Take in what other processes have put in the log by now; by itself, that happens within a fraction of a second."""
+        self._live.catch_up()
+
     def close(self) -> None:
         """Finish what is queued and let go of the log."""
         self._live.close()

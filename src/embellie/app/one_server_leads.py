@@ -1,10 +1,15 @@
-"""Leading: of several servers on one log, one looks at feeds, gates and models; when it goes, another takes over."""
+"""Leading: of several servers on one log, one looks at feeds, gates, models and retention; when it goes, another takes over."""
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
+from embellie.store.file_lock import FileLead, who_leads
 from embellie.store.log_place import LogPlace, PostgresPlace
+
+FILE = "lead.lock"
+"""The file in the data folder that the leading process holds."""
 
 LOOK_SECONDS = 5.0
 """How often one looks whether one leads (still): so long may nobody, or two, do what is to be done once."""
@@ -32,24 +37,23 @@ class Lead(Protocol):
         ...
 
 
-class Alone:
-    """The lead of a server that shares its log with no other."""
-
-    def held(self) -> bool:
-        """It leads."""
-        return True
-
-    def close(self) -> None:
-        """There is nobody to leave it to."""
-
-
 def lead_of(place: LogPlace) -> Lead:
-    """Give the lead of a log: one's own, when it is a file."""
+    """Give the lead of a log: a lock in its database, or in its folder when it is a file."""
     if isinstance(place, PostgresPlace):
         from embellie.store.postgres_lead import PostgresLead
 
         return PostgresLead(place)
-    return Alone()
+    return lead_of_folder(place.parent)
+
+
+def lead_of_folder(data: Path) -> FileLead:
+    """Give the lead of a data folder."""
+    return FileLead(data / FILE)
+
+
+def leader_of_folder(data: Path) -> int | None:
+    """Tell which process leads in a data folder; None when none does."""
+    return who_leads(data / FILE)
 
 
 def lead_until(

@@ -130,8 +130,18 @@ def _examine_safety(folder: Path, config: Config) -> Iterator[Finding]:
             "warning", "data", f"`{config.data}` does not exist yet.", "It is made at the first `embellie serve`."
         )
     yield from _examine_state(data)
+    yield from _examine_lead(data)
     if not config.server.auth:
         yield Finding("error", "server.auth", "Anyone may read and change everything.", "Set auth = true.")
+
+
+def _examine_lead(data: Path) -> Iterator[Finding]:
+    """Say which process looks after what is done once, where one does."""
+    from embellie.app.one_server_leads import FILE as LEAD_FILE
+    from embellie.app.one_server_leads import leader_of_folder
+
+    if process := leader_of_folder(data):
+        yield Finding("ok", LEAD_FILE, f"Process {process} serves here, and looks after feeds, gates, models and lake.")
 
 
 def _examine_state(data: Path) -> Iterator[Finding]:

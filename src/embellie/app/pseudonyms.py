@@ -9,8 +9,8 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from embellie.domain.experiment import Experiment, Exposure
 from embellie.domain.moment import iso
 from embellie.domain.slate import SlateRequest
 from embellie.ports import EventLog, Rejected
+from embellie.store.file_lock import Stamp, file_locked, stamp_of
 
 FILE = "pseudonyms.json"
 """The salts' name in the data folder."""
@@ -63,12 +64,13 @@ class Pseudonyms:
         mint: Callable[[], str] = lambda: secrets.token_hex(32),
     ) -> None:
         self._path, self._salted, self._mint = path, frozenset(salted), mint
-        self._lock, self._stamp = threading.Lock(), 0
+        self._lock = threading.Lock()
+        self._stamp: Stamp = (0, 0)
         self._kept = _Kept()
         self._reload()
         missing = self._salted - self._kept.salts.keys()
         if missing:
-            with self._lock:
+            with self._alone():
                 self._reload()
                 for site in sorted(missing - self._kept.salts.keys()):
                     self._kept.salts[site] = _Salt(salt=mint(), since=iso(now))
@@ -129,14 +131,20 @@ class Pseudonyms:
                 f"The readers of `{site}` keep the words that its pages send.",
                 hint=f'Write pseudonyms = "salted" in [sites.{site}] of embellie.toml.',
             )
-        with self._lock:
+        with self._alone():
             self._reload()
             self._kept.salts[site] = _Salt(salt=self._mint(), since=iso(now))
             self._save()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Change the file with no other thread or process doing so."""
+        with self._lock, file_locked(self._path.with_name(f".{self._path.name}.lock")):
+            yield
+
     def _reload(self) -> None:
         try:
-            stamp = self._path.stat().st_mtime_ns
+            stamp = stamp_of(self._path)
         except FileNotFoundError:
             return
         if stamp == self._stamp:
@@ -163,7 +171,7 @@ class Pseudonyms:
         finally:
             with suppress(FileNotFoundError):
                 Path(beside).unlink()
-        self._stamp = self._path.stat().st_mtime_ns
+        self._stamp = stamp_of(self._path)
 
 
 def require_no_experiment(log: EventLog, site: str) -> None:

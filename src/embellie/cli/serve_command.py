@@ -1,32 +1,26 @@
-"""`embellie serve`: the server: API, widget and dashboard in one process."""
+"""`embellie serve`: the server; API, widget and dashboard, in one process or in several that share a port and a data folder."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import click
 
-from embellie.app.compacting import compact_until
-from embellie.app.config import metrics_of
+from embellie.app.config import Config, read_config, sites_of
 from embellie.app.json_lines import write_json_lines
+from embellie.app.keys import FILE as KEYS_FILE
 from embellie.app.keys import ROLES, Keys, Role
-from embellie.app.newsroom import Newsroom
-from embellie.app.one_server_leads import lead_of, lead_until
-from embellie.app.releasing import pass_gates
-from embellie.app.retaining import retain_until
-from embellie.app.state_keeping import keep_state_until
-from embellie.app.syncing import sync_until
-from embellie.app.training_job import train_until
-from embellie.app.warm_start import ENOUGH
 from embellie.cli.main import folder_of, project_instead
-from embellie.domain.errors import EmbellieError
-from embellie.web.server import check_exposure, open_keys, run
+from embellie.domain.site import Site
+from embellie.web.listening import address_of, check_exposure, listen
+from embellie.web.supervising import Patience, Supervisor, require_workers_here
+from embellie.web.worker_berth import Berth, read_berth
 
-GATE_SECONDS = 60.0
 FIRST_ADMIN = "first-admin"
+MOST_WORKERS = 64
 
 
 @click.command()
@@ -45,6 +39,12 @@ FIRST_ADMIN = "first-admin"
     help="How many calls a second one address may make with a public key, and each token; 0: no limit.",
 )
 @click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    default=None,
+    help="How many processes answer; as configured by default. Each holds its own copy of what is folded from the log.",
+)
+@click.option(
     "--log-format",
     "log_format",
     type=click.Choice(["text", "json"]),
@@ -52,6 +52,7 @@ FIRST_ADMIN = "first-admin"
     show_default=True,
     help="How the running server's messages are written: json is one object a line.",
 )
+@click.option("--berth", default=None, hidden=True, help="What a supervisor gives to its worker.")
 def command(
     *,
     folder: Path | None,
@@ -60,7 +61,9 @@ def command(
     port: int | None,
     new_token: str | None,
     posts_per_second: float,
+    workers: int | None,
     log_format: str,
+    berth: str | None,
 ) -> None:
     """Serve the project in DIR (here by default) until stopped with Ctrl-C or SIGTERM.
 
@@ -68,40 +71,120 @@ def command(
     """
     if log_format == "json":
         write_json_lines()
-    newsroom = Newsroom.open(folder_of(folder, project))
-    if newsroom.started.taken or newsroom.started.refused or newsroom.started.folded >= ENOUGH:
-        click.echo(str(newsroom.started), err=True)
-    try:
-        server = newsroom.config.server
-        where = server.host if host is None else host
-        check_exposure(where, auth=server.auth)
-        keys = open_keys(newsroom)
-        with _background(newsroom):
-            run(
-                newsroom,
-                host=where,
-                port=server.port if port is None else port,
-                on_ready=lambda address: _welcome(newsroom, keys, address, new_token=new_token),
-                keys=keys,
-                posts_per_second=posts_per_second,
-            )
-    finally:
-        newsroom.close()
-    click.echo("Stopped. Everything received is in the log.", err=True)
+    where = folder_of(folder, project)
+    config = read_config(where)
+    server = config.server
+    order = _Order(
+        folder=where,
+        config=config,
+        host=server.host if host is None else host,
+        port=server.port if port is None else port,
+        new_token=new_token,
+        posts_per_second=posts_per_second,
+        log_format=log_format,
+    )
+    check_exposure(order.host, auth=server.auth)
+    if berth is not None:
+        _serve_as_worker(order, read_berth(berth))
+    elif (server.workers if workers is None else workers) > 1:
+        _serve_with_workers(order, server.workers if workers is None else workers)
+    else:
+        _serve_alone(order)
 
 
-def _welcome(newsroom: Newsroom, keys: Keys, address: str, *, new_token: str | None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What to serve, and how."""
+
+    folder: Path
+    config: Config
+    host: str
+    port: int
+    new_token: str | None
+    posts_per_second: float
+    log_format: str
+
+
+def _serve_alone(order: _Order) -> None:
+    from embellie.cli.serving_process import serve_here
+
+    serve_here(
+        order.folder,
+        host=order.host,
+        port=order.port,
+        posts_per_second=order.posts_per_second,
+        on_ready=lambda keys, sites, address: _welcome(order.config, sites, keys, address, new_token=order.new_token),
+        tell=_say,
+    )
+    _say("Stopped. Everything received is in the log.")
+
+
+def _serve_as_worker(order: _Order, berth: Berth) -> None:
+    from embellie.cli.serving_process import serve_here
+
+    serve_here(
+        order.folder,
+        host=order.host,
+        port=order.port,
+        posts_per_second=order.posts_per_second,
+        on_ready=lambda *_: None,
+        tell=lambda line: _say(f"{berth.name}: {line}"),
+        berth=berth,
+    )
+
+
+def _serve_with_workers(order: _Order, workers: int) -> None:
+    """Watch over workers; this process opens no log and loads nothing that answers, so it stays small."""
+    require_workers_here()
+    config, sites = order.config, sites_of(order.config)
+    listening = listen(order.host, order.port)
+    address = address_of(order.host, listening.getsockname()[1])
+    keys = Keys(order.folder / config.data / KEYS_FILE, sites=sites)  # made once, before any worker looks for them
+
+    def ready() -> None:
+        _say(f"Process {os.getpid()} watches over {workers} workers.")
+        _welcome(config, sites, keys, address, new_token=order.new_token)
+
+    code = Supervisor(
+        lambda berth: _worker_command(order, berth),
+        workers=workers,
+        listening=listening,
+        on_ready=ready,
+        patience=Patience(hang=config.server.hang_seconds),
+    ).run()
+    if code:
+        sys.exit(code)
+    _say("Stopped. Everything received is in the log.")
+
+
+def _worker_command(order: _Order, berth: Berth) -> Sequence[str]:
+    options = {
+        "--host": order.host,
+        "--port": order.port,
+        "--posts-per-second": order.posts_per_second,
+        "--log-format": order.log_format,
+        "--berth": berth,
+    }
+    spelt = [text for name, value in options.items() for text in (name, str(value))]
+    return [sys.executable, "-m", "embellie", "serve", str(order.folder), *spelt]
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _welcome(config: Config, sites: Mapping[str, Site], keys: Keys, address: str, *, new_token: str | None) -> None:
     """Say where the server is, how to enter, and what to paste into the pages."""
-    click.echo(f"embellie serves {', '.join(newsroom.sites)} at {address}", err=True)
-    if newsroom.config.server.auth:
+    click.echo(f"embellie serves {', '.join(sites)} at {address}", err=True)
+    if config.server.auth:
         for role, name in _tokens_to_make(keys, new_token):
             secret = keys.issue(role, name=name)
             click.echo(f"\nToken `{name}`, role {role}; said this once, so keep it: {secret}", err=True)
             click.echo(f"Enter as {role}: {address}/login?token={secret}", err=True)
     else:
         click.echo("Keys are off: whoever uses this machine may do everything.", err=True)
-    for site in newsroom.sites:
-        placement = next(iter(newsroom.sites[site].placements), "")
+    for site in sites:
+        placement = next(iter(sites[site].placements), "")
         click.echo(f"\nPublic key of {site}: {keys.public[site]}\nPaste into its article pages:", err=True)
         click.echo(script_tag(address, site=site, key=keys.public[site], placement=placement), err=True)
     click.echo("\nStop with Ctrl-C.", err=True)
@@ -122,60 +205,3 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
         number = next(n for n in range(1, len(taken) + 2) if f"{new_token}-{n}" not in taken)
         wanted.append((cast(Role, new_token), f"{new_token}-{number}"))
     return wanted
-
-
-@contextmanager
-def _background(newsroom: Newsroom) -> Iterator[None]:
-    """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake, keep the state file, forget what is past its time and train models, while the server runs.
-
-    Of several servers on one log one does it; only the lake and the state file, which lie in each one's data folder, are each one's own affair.
-    """
-    stopped = threading.Event()
-    jobs = [partial(sync_until, newsroom), partial(_gates_until, newsroom), partial(_train_until, newsroom)]
-    threads = [
-        threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
-        threading.Thread(
-            target=lead_until, args=(lead_of(newsroom.log_place), jobs, stopped), name="embellie-lead", daemon=True
-        ),
-        threading.Thread(target=_keep_state_until, args=(newsroom, stopped), name="embellie-state", daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        for thread in threads:
-            thread.join(timeout=8)
-
-
-def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
-    compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True), project=newsroom.folder)
-
-
-def _keep_state_until(newsroom: Newsroom, stopped: threading.Event) -> None:
-    keep_state_until(newsroom.folder, newsroom.log, stopped, tell=lambda line: click.echo(line, err=True))
-
-
-def _train_until(newsroom: Newsroom, stopped: threading.Event) -> None:
-    train_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
-
-
-def _retain_until(newsroom: Newsroom, stopped: threading.Event) -> None:
-    retain_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
-
-
-def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:
-    while not stopped.wait(GATE_SECONDS):
-        for site in newsroom.sites:
-            try:
-                _pass(newsroom, site)
-            except EmbellieError as error:
-                click.echo(f"The gates of {site} could not look: {error}", err=True)
-
-
-def _pass(newsroom: Newsroom, site: str) -> None:
-    primary = next((one for one in metrics_of(newsroom.config) if one.role == "primary"), None)
-    if primary:
-        for changed in pass_gates(newsroom, site, metric=primary.metric, margin=primary.margin):
-            click.echo(f"Rollout {changed.rollout}: {changed.state}, {changed.weight:.0%}. {changed.reason}", err=True)

@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from heapq import merge
-from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +23,6 @@ from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, T
 from embellie.store.log_retaining import PastTime, forget_past, look_past
 from embellie.store.log_rows import HOUR, Batch, Ledger, event_of, mended, prepare, quarantined_of
 from embellie.store.log_writing import write, write_ledger, write_one
-from embellie.store.own_writes import OwnWrites
 from embellie.store.reader_marks import FILE as MARKS_FILE
 from embellie.store.reader_marks import ReaderMarks
 
@@ -85,7 +83,6 @@ class SqliteLog:
         """Makes the marks of erased readers."""
         self._dead = Dead(self.marks)
         self._writing = threading.Lock()
-        self._mine = OwnWrites()
         self._own = threading.local()
         self._readers: WeakSet[_Reader] = WeakSet()
         self._reading = threading.Lock()
@@ -135,16 +132,19 @@ class SqliteLog:
         streams = [self._events(after, upto, kind) for kind in wanted]
         return streams[0] if len(streams) == 1 else merge(*streams, key=itemgetter(0))
 
-    def from_elsewhere(self, *, after: int, limit: int) -> tuple[Sequence[Event], int]:
-        """Read what others have written since, at most `limit` events; and up to which number that is all."""
-        spans, upto = self._mine.others(after, self.last())
-        found: list[Event] = []
-        for first, last in spans:
-            for seq, event in islice(self._events(first - 1, last, ""), limit - len(found)):
-                found.append(event)
-                if len(found) == limit:
-                    return found, seq
-        return found, upto
+    def following(
+        self, *, after: int, upto: int | None = None, limit: int, kinds: Iterable[str] = ()
+    ) -> tuple[Sequence[Event], int]:
+        """Read on, whoever wrote it: at most `limit` events of these kinds, or of all; and up to which number that is all."""
+        upto = self.last() if upto is None else upto
+        if upto <= after:
+            return [], after
+        wanted = tuple(kinds)
+        # The plus keeps the index of kinds out of it: what came since is little, and lies together.
+        which = f"AND +kind IN ({', '.join('?' * len(wanted))})" if wanted else ""
+        sql = f"SELECT {_EVENT_COLUMNS} FROM events WHERE seq > ? AND seq <= ? {which} ORDER BY seq LIMIT ?"
+        rows = self._rows(sql, after, upto, *wanted, limit)
+        return [event_of(row) for row in rows], rows[-1][0] if len(rows) == limit else upto
 
     def tail(self, after: int, limit: int = 50_000) -> Tail:
         """Read at most `limit` events after a sequence number as parallel lists: the fast way in bulk."""
@@ -373,7 +373,7 @@ class SqliteLog:
     def _commit(self, batches: Sequence[Batch]) -> Sequence[Receipt]:
         try:
             with self._writing:
-                return write(self._writer, batches, self._mine, refusal=self._dead.without)
+                return write(self._writer, batches, refusal=self._dead.without)
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
 

@@ -7,7 +7,6 @@ from embellie.domain.event import Event
 from embellie.domain.moment import micros
 from embellie.ports import Receipt, Rejected
 from embellie.store.log_rows import Batch, Ledger, Row, cells_of, clean, conflict_of, conflicting
-from embellie.store.own_writes import OwnWrites
 
 _INSERT = (
     "INSERT INTO events (site, id, kind, at, received_at, consent, schema, reader, visit, article, body)"
@@ -28,31 +27,22 @@ Refusal = Callable[[sqlite3.Connection, Batch], tuple[Batch, int]]
 """Takes out of a batch what may not be written, and counts it; returns the rest, and how many those were."""
 
 
-def write(
-    connection: sqlite3.Connection, batches: Sequence[Batch], own: OwnWrites, *, refusal: Refusal | None = None
-) -> list[Receipt]:
-    """Write batches in one transaction, durable when this returns.
-
-    `own` is told which numbers they took; `refusal` comes first, in the same transaction.
-    """
+def write(connection: sqlite3.Connection, batches: Sequence[Batch], *, refusal: Refusal | None = None) -> list[Receipt]:
+    """Write batches in one transaction, durable when this returns; `refusal` comes first, in the same transaction."""
     ledger = Ledger()
     connection.execute("BEGIN IMMEDIATE")
-    written = None
     try:
-        before = _last(connection)
         admitted = [refusal(connection, batch) if refusal else (batch, 0) for batch in batches]
-        receipts = [_write_batch(connection, batch, ledger, refused=refused) for batch, refused in admitted]
+        receipts, last = [], _last(connection)
+        for batch, refused in admitted:
+            receipts.append(_write_batch(connection, batch, ledger, refused=refused, after=last))
+            last = receipts[-1].upto
         write_ledger(connection, ledger)
-        last = _last(connection)
-        own.begin(before + 1)
         connection.execute("COMMIT")
-        written = last
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    finally:
-        own.end(written)
     return receipts
 
 
@@ -65,7 +55,7 @@ def write_ledger(connection: sqlite3.Connection, ledger: Ledger) -> None:
     connection.executemany(_LEDGER, ledger.rows())
 
 
-def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *, refused: int) -> Receipt:
+def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *, refused: int, after: int) -> Receipt:
     for each in batch.rejected:
         connection.execute(_QUARANTINE, cells_of(each, received_at=batch.received_at))
         ledger.add(clean(each.site), batch.received_at, received=1, quarantined=1)
@@ -73,7 +63,10 @@ def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *
         for row in batch.rows:
             ledger.add(row[0], row[4], received=1, accepted=1)
         aside = tuple(batch.rejected)
-        return Receipt(accepted=tuple(batch.events), duplicates=0, quarantined=aside, refused=refused)
+        upto = _last(connection) if batch.rows else after
+        return Receipt(
+            accepted=tuple(batch.events), duplicates=0, quarantined=aside, refused=refused, after=after, upto=upto
+        )
     accepted: list[Event] = []
     put_aside = list(batch.rejected)
     duplicates = 0
@@ -86,7 +79,14 @@ def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *
             ledger.add(row[0], row[4], received=1, quarantined=1)
         else:
             duplicates += 1
-    return Receipt(accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(put_aside), refused=refused)
+    return Receipt(
+        accepted=tuple(accepted),
+        duplicates=duplicates,
+        quarantined=tuple(put_aside),
+        refused=refused,
+        after=after,
+        upto=_last(connection) if accepted else after,
+    )
 
 
 def _write_all_new(connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:

@@ -20,7 +20,6 @@ from embellie.store.engine import quoted
 from embellie.store.log_erasing import Dead, find, look, own_visits, quarantined_numbers
 from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
 from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of
-from embellie.store.own_writes import OwnWrites
 from embellie.store.postgres_line import driver
 from embellie.store.postgres_log_erasing import Portable, PostgresMarks, erase
 from embellie.store.postgres_log_tables import (
@@ -78,7 +77,6 @@ class PostgresLog:
         """Makes the marks of erased readers."""
         self._dead = Dead(self.marks)
         self._writing = threading.Lock()
-        self._own = OwnWrites()
         self._careful = False
         self._down_since: float | None = None
         self._closing = threading.Event()
@@ -130,17 +128,20 @@ class PostgresLog:
         streams = [self._events(after, upto, kind) for kind in wanted]
         return streams[0] if len(streams) == 1 else merge(*streams, key=itemgetter(0))
 
-    def from_elsewhere(self, *, after: int, limit: int) -> tuple[Sequence[Event], int]:
-        """Read what others have written since, at most `limit` events; and up to which number that is all."""
-        spans, upto = self._own.others(after, self.last())
-        if not spans:
-            return [], upto
-        columns = ", ".join(f"e.{name}" for name in _EVENT_COLUMNS.split(", "))
+    def following(
+        self, *, after: int, upto: int | None = None, limit: int, kinds: Iterable[str] = ()
+    ) -> tuple[Sequence[Event], int]:
+        """Read on, whoever wrote it: at most `limit` events of these kinds, or of all; and up to which number that is all."""
+        upto = self.last() if upto is None else upto
+        if upto <= after:
+            return [], after
+        wanted = list(kinds)
+        which = "AND kind = ANY(%s)" if wanted else ""
         rows = self._rows(
-            f"SELECT {columns} FROM unnest(%s::bigint[], %s::bigint[]) AS span (first, last)"
-            f" JOIN {self._s}.events AS e ON e.seq BETWEEN span.first AND span.last ORDER BY e.seq LIMIT %s",
-            [first for first, _ in spans],
-            [last for _, last in spans],
+            f"SELECT {_EVENT_COLUMNS} FROM {self._s}.events WHERE seq > %s AND seq <= %s {which} ORDER BY seq LIMIT %s",
+            after,
+            upto,
+            *([wanted] if wanted else ()),
             limit,
         )
         return [event_of(row) for row in rows], rows[-1][0] if len(rows) == limit else upto
@@ -348,18 +349,12 @@ class PostgresLog:
         except psycopg.Error as error:
             self._writer.close()
             raise explain(error, self._url) from None
-        self._own.begin(staged.before + 1)
-        last = None
         try:
             finish(connection, self._s, staged)
-            last = staged.last
         except psycopg.Error as error:
             self._writer.close()
             if not is_passing(error) or not self._committed(staged):
                 raise explain(error, self._url) from None
-            last = staged.last
-        finally:
-            self._own.end(last)
         self._careful = staged.others  # where one is not new, the next ones seldom are: someone sends again
         return staged.receipts
 

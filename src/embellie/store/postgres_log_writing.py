@@ -113,7 +113,7 @@ class _Group:
             self.ledger.add(_held(clean(each.site)), batch.received_at, received=1, quarantined=1)
         accepted: list[Event] = []
         refused = list(batch.rejected)
-        duplicates = 0
+        duplicates, after = 0, self.before + len(self.new)
         for event, row, place in zip(batch.events, batch.rows, batch.places, strict=True):
             conflict = self.take(row)
             if conflict is None:
@@ -125,7 +125,12 @@ class _Group:
             else:
                 duplicates += 1
         return Receipt(
-            accepted=tuple(accepted), duplicates=duplicates, quarantined=tuple(refused), refused=refused_before
+            accepted=tuple(accepted),
+            duplicates=duplicates,
+            quarantined=tuple(refused),
+            refused=refused_before,
+            after=after,
+            upto=self.before + len(self.new),
         )
 
 

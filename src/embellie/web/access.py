@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from embellie.app.keys import ROLES, Keys, Role, Token
 from embellie.domain.errors import EmbellieError, Refused
 from embellie.domain.site import Site
 from embellie.web.problems import Forbidden, TooMany
+from embellie.web.shared_buckets import SharedBuckets
 
 COOKIE = "embellie_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -62,6 +64,7 @@ class Door:
         auth: Whether keys are asked for at all.
         simulated: Whether readers are simulated, so that nothing is at stake on this machine.
         posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
+        shared: A folder of the workers of one server, whose allowances are then the server's.
     """
 
     def __init__(
@@ -72,13 +75,15 @@ class Door:
         auth: bool,
         simulated: bool,
         posts_per_second: float = 1000.0,
+        shared: Path | None = None,
     ) -> None:
         self.keys = keys
         self._open_role: Role | None = None if auth and not simulated else ("operator" if simulated else "admin")
         self._any_origin = simulated
         self._origins = {name: origins_of(site) for name, site in sites.items()}
-        self._bucket = Buckets(posts_per_second, burst=5 * posts_per_second) if posts_per_second else None
-        self._guesses = Buckets(GUESSES_PER_SECOND, burst=10 * GUESSES_PER_SECOND) if posts_per_second else None
+        limited = bool(posts_per_second)
+        self._bucket = _buckets(shared, "calls", posts_per_second, burst=5.0) if limited else None
+        self._guesses = _buckets(shared, "guesses", GUESSES_PER_SECOND, burst=10.0) if limited else None
 
     def caller(self, scope: Scope, headers: Headers, key: str) -> Caller:
         """Recognise who calls.
@@ -238,6 +243,13 @@ class Buckets:
         }
         if len(self._level) > 9_000:
             self._level.clear()
+
+
+def _buckets(shared: Path | None, name: str, rate: float, *, burst: float) -> Buckets | SharedBuckets:
+    """Make allowances of so many a second, and of that for `burst` seconds at once."""
+    if shared is None:
+        return Buckets(rate, burst=burst * rate)
+    return SharedBuckets(shared / f"{name}.allowances", rate=rate, burst=burst * rate)
 
 
 def network_of(scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -69,7 +70,7 @@ from embellie.web.messages import (
     TokensAnswer,
     VerdictAnswer,
 )
-from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
+from embellie.web.metrics_text import CONTENT_TYPE
 from embellie.web.openfeature import CALLS as FLAG_CALLS
 from embellie.web.problems import Forbidden, TooLarge
 from embellie.web.reasons import reason_text
@@ -403,7 +404,7 @@ def revoke(ask: Ask[NoQuery, None]) -> TokensAnswer:
 
 async def healthz(ask: Ask[NoQuery, None]) -> HealthAnswer:
     """Tell that the process answers."""
-    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated)
+    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated, process=os.getpid())
 
 
 async def readyz(ask: Ask[NoQuery, None]) -> HealthAnswer:
@@ -425,21 +426,33 @@ async def readyz(ask: Ask[NoQuery, None]) -> HealthAnswer:
         concerns.append(
             ConcernAnswer(code="log_busy", message="The log is slow to write.", hint="See the disk of the data folder.")
         )
-    return HealthAnswer(ready=True, simulated=ask.newsroom.simulated, degraded=bool(concerns), concerns=concerns)
+    serving, wanted = ask.desk.shared.workers()
+    if serving < wanted:
+        message = f"{serving} of {wanted} workers serve."
+        concerns.append(ConcernAnswer(code="workers_missing", message=message, hint="See the server's messages."))
+    return HealthAnswer(
+        ready=True,
+        simulated=ask.newsroom.simulated,
+        process=os.getpid(),
+        degraded=bool(concerns),
+        concerns=concerns,
+    )
 
 
 async def metrics(ask: Ask[NoQuery, None]) -> Reply:
     """Write the server's metrics for Prometheus."""
     found = await anyio.to_thread.run_sync(health_of, ask.newsroom)
+    tally, resident, of_the_workers = ask.desk.shared.all()
     gauges = {
         "embellie_degraded": ("What is not as it should be, see /readyz: how many things.", float(len(found.concerns))),
         "embellie_disk_free_bytes": ("Bytes free for the data folder.", float(found.disk_free)),
         "embellie_feeds_stale": ("Feeds that were not read for long.", float(found.feeds_stale)),
         "embellie_models_missing": ("Placements served without their model.", float(found.models_missing)),
         "embellie_log_last_sequence": ("Sequence number of the last event of the log.", float(ask.newsroom.log.last())),
-        "process_resident_memory_bytes": ("Resident memory.", resident_bytes()),
+        "embellie_workers": ("Workers that serve.", float(ask.desk.shared.workers()[0])),
+        "process_resident_memory_bytes": ("Resident memory, of all workers.", resident),
     } | _state_gauges(ask.newsroom)
-    return Reply(ask.desk.tally.text(gauges=gauges).encode(), CONTENT_TYPE)
+    return Reply((tally.text(gauges=gauges) + of_the_workers).encode(), CONTENT_TYPE)
 
 
 def _state_gauges(newsroom: "Newsroom") -> dict[str, tuple[str, float]]:

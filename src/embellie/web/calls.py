@@ -21,6 +21,7 @@ from embellie.web.access import NOBODY, Caller, Door
 from embellie.web.messages import NoQuery, SiteQuery
 from embellie.web.metrics_text import Tally
 from embellie.web.problems import ErrorMessage, Forbidden, Problem, TooLarge, problem
+from embellie.web.shared_tally import SharedTally
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -64,6 +65,7 @@ class Desk:
     newsroom: "Newsroom"
     door: Door
     tally: Tally
+    shared: SharedTally = field(default_factory=SharedTally)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -210,6 +212,9 @@ class Resource:
         door.limit(scope, caller)
         query = _query(pairs, call.query)
         body = None if call.body is None else decode(await _read(receive, headers, call.limit), call.reads)
+        if call.role is not None and not call.public:
+            # Whoever changed something may be answered by another worker the next time: it knows.
+            await anyio.to_thread.run_sync(self._desk.newsroom.catch_up)
         ask: Ask[Any, Any] = Ask(self._desk, caller, query, body, scope.get("path_params", {}), headers)
         if self._awaited[call.method]:
             found = await call.handler(ask)

@@ -1,12 +1,37 @@
-"""Listening: take the port, or say who has it."""
+"""Listening: take the port, or say who has it; never without keys where other machines can call."""
 
 import errno
 import socket
 from pathlib import Path
 
-from embellie.domain.errors import Conflict, InputError
+from embellie.domain.errors import ConfigError, Conflict, InputError
+from embellie.web.access import is_loopback
 
 BACKLOG = 2048
+
+
+def check_exposure(host: str, *, auth: bool) -> None:
+    """Refuse to listen without keys where other machines can call.
+
+    Raises:
+        ConfigError: Keys are off and the address is not a loopback one.
+    """
+    if not auth and not is_loopback(host):
+        raise ConfigError(
+            f"`auth = false` with host `{host}` would let anyone who reaches this machine operate it.",
+            hint='Set auth = true, or host = "127.0.0.1".',
+            at="embellie.toml, [server]",
+        )
+
+
+def address_of(host: str, port: int) -> str:
+    """Return the address to open in a browser here.
+
+    >>> address_of("0.0.0.0", 8400)
+    'http://127.0.0.1:8400'
+    """
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 -- read, not bound
+    return f"http://{name}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:

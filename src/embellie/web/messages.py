@@ -400,10 +400,11 @@ class ConcernAnswer(_Out, frozen=True, kw_only=True):
 
 
 class HealthAnswer(_Out, frozen=True, kw_only=True):
-    """The server answers; `ready` once it can also write and has read all of its log; `degraded` says that it answers, but why not well."""
+    """The server answers; `ready` once it can also write and has read all of its log; `degraded` says that it answers, but why not well. `process` is the one that answers."""
 
     schema: Literal["embellie/health/1"] = "embellie/health/1"
     ready: bool
     simulated: bool
+    process: int = 0
     degraded: bool = False
     concerns: list[ConcernAnswer] = []

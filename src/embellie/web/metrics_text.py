@@ -6,6 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -13,6 +14,9 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.
 """Upper bounds of the latency histogram, in seconds."""
 
 Labels = tuple[tuple[str, str], ...]
+
+
+_COUNTERS = ("requests", "events", "slates", "fallbacks")
 
 
 class Tally:
@@ -42,6 +46,28 @@ class Tally:
         self.events[site, "accepted"] += accepted
         self.events[site, "duplicate"] += duplicates
         self.events[site, "quarantined"] += quarantined
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all counts, as lists and numbers; see `add`."""
+        return {
+            "counts": {name: [[*key, count] for key, count in _counter_of(self, name).items()] for name in _COUNTERS},
+            "lost": dict(self.lost),
+            "buckets": {route: list(buckets) for route, buckets in self._buckets.items()},
+            "seconds": dict(self._seconds),
+        }
+
+    def add(self, snapshot: Mapping[str, Any]) -> None:
+        """Count what another tally has counted, as its `snapshot` says."""
+        for name in _COUNTERS:
+            counts = _counter_of(self, name)
+            for *key, count in snapshot["counts"][name]:
+                counts[tuple(key)] += count
+        self.lost.update(snapshot["lost"])
+        for route, buckets in snapshot["buckets"].items():
+            mine = self._buckets.setdefault(route, [0] * (len(BOUNDS) + 1))
+            mine[:] = [one + other for one, other in zip(mine, buckets, strict=True)]
+        for route, seconds in snapshot["seconds"].items():
+            self._seconds[route] += seconds
 
     def text(self, *, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Write everything as Prometheus reads it.
@@ -101,6 +127,16 @@ class Tally:
         return lines
 
 
+def _counter_of(tally: Tally, name: str) -> Counter[tuple[Any, ...]]:
+    found: Counter[tuple[Any, ...]] = getattr(tally, name)
+    return found
+
+
+def counter_lines(name: str, purpose: str, count: int) -> str:
+    """Write a counter without labels as Prometheus reads it."""
+    return "\n".join(_counter(name, purpose, [((), count)])) + "\n"
+
+
 def resident_bytes() -> float:
     """Return the memory this process holds, in bytes; its peak where the present value cannot be read."""
     try:
@@ -120,6 +156,8 @@ def _counter(name: str, purpose: str, series: Iterable[tuple[Labels, int]]) -> l
 
 
 def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
     inner = ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
     return f"{{{inner}}}"
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import anyio.to_thread
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
@@ -23,17 +24,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from embellie.app.keys import FILE as KEYS_FILE
 from embellie.app.keys import Keys, Role
-from embellie.domain.errors import ConfigError, EmbellieError, Refused
+from embellie.domain.errors import EmbellieError, Refused
 from embellie.web import api, dashboard
-from embellie.web.access import SAFE_METHODS, Door, is_loopback
+from embellie.web.access import SAFE_METHODS, Door
 from embellie.web.calls import COUNTED, Call, Desk, Resource
-from embellie.web.listening import listen
+from embellie.web.listening import address_of, check_exposure, listen
 from embellie.web.login import PATH as LOGIN
 from embellie.web.login import Login
 from embellie.web.metrics_text import Tally
 from embellie.web.openapi import document
 from embellie.web.problems import Problem, problem
 from embellie.web.readers_page import ReadersPage
+from embellie.web.shared_tally import SharedTally
+from embellie.web.worker_berth import Berth, Pulse, Tending
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -42,6 +45,9 @@ HOT = ("/v1/slate", "/v1/events")
 """The paths every page view asks for: answered before the router looks."""
 
 GRACE_SECONDS = 5
+
+TICKS_A_TURN = 5
+"""Uvicorn ticks ten times a second; so often a worker tells its supervisor that it is alive."""
 
 SWITCH_SECONDS = 0.0005
 """How long one thread may keep the interpreter: the log's writer shares it with the loop that answers readers."""
@@ -64,7 +70,12 @@ def open_keys(newsroom: "Newsroom") -> Keys:
 
 
 def create_app(
-    newsroom: "Newsroom", *, keys: Keys | None = None, auth: bool | None = None, posts_per_second: float = 1000.0
+    newsroom: "Newsroom",
+    *,
+    keys: Keys | None = None,
+    auth: bool | None = None,
+    posts_per_second: float = 1000.0,
+    berth: Berth | None = None,
 ) -> Starlette:
     """Put the application together.
 
@@ -73,6 +84,7 @@ def create_app(
         keys: The keys; those of the data folder when left out.
         auth: Whether to ask for keys; as configured when left out.
         posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
+        berth: What the supervisor gave, when this is one of its workers.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -81,8 +93,10 @@ def create_app(
         auth=newsroom.config.server.auth if auth is None else auth,
         simulated=newsroom.simulated,
         posts_per_second=posts_per_second,
+        shared=None if berth is None else berth.folder,
     )
-    desk = Desk(newsroom, door, Tally())
+    shared = SharedTally(berth)
+    desk = Desk(newsroom, door, shared.own, shared)
     resources = _resources(desk)
     routes: list[BaseRoute] = [
         Route(path, resource, methods=resource.methods, name=path) for path, resource in resources.items()
@@ -90,7 +104,7 @@ def create_app(
     routes.append(Route("/openapi.json", _openapi, methods=["GET"]))
     routes += Login(newsroom, door).routes()
     routes += ReadersPage(newsroom).routes()
-    routes += [_guarded(route, door) for route in dashboard.routes()]
+    routes += [_guarded(route, door, newsroom.catch_up) for route in dashboard.routes()]
     if newsroom.simulated:
         from embellie.web import gazette_pages
 
@@ -103,6 +117,7 @@ def create_app(
     app.state.newsroom = newsroom
     app.state.keys = keys
     app.state.stopping = desk.stopping
+    app.state.shared_tally = shared
     return app
 
 
@@ -159,8 +174,8 @@ class FrontDoor:
 class Guard:
     """Asks who is there before a page of the dashboard: a viewer to look, an operator to act."""
 
-    def __init__(self, app: ASGIApp, *, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: ASGIApp, *, door: Door, catch_up: Callable[[], None]) -> None:
+        self._app, self._door, self._catch_up = app, door, catch_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a caller through, show the way to the login, or refuse."""
@@ -177,13 +192,15 @@ class Guard:
             await RedirectResponse(f"{LOGIN}?next={goal}", status_code=303)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        # A page that follows upon a change may be asked of another worker than the one that made it.
+        await anyio.to_thread.run_sync(self._catch_up)
         await self._app(scope, receive, send)
 
 
-def _guarded(route: BaseRoute, door: Door) -> BaseRoute:
+def _guarded(route: BaseRoute, door: Door, catch_up: Callable[[], None]) -> BaseRoute:
     """Guard a route of the dashboard; style and script hold nothing to hide."""
     if isinstance(route, Route | Mount) and not route.path.startswith("/static"):
-        route.app = Guard(route.app, door=door)
+        route.app = Guard(route.app, door=door, catch_up=catch_up)
     return route
 
 
@@ -197,17 +214,26 @@ def _response(found: Problem) -> Response:
 
 
 class _Process(uvicorn.Server):
-    """Uvicorn, telling when it is ready and when it stops."""
+    """Uvicorn, telling when it is ready, that it is alive, and when it stops."""
 
-    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None], stopping: threading.Event) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, on_ready: Callable[[], None], stopping: threading.Event, tending: Tending
+    ) -> None:
         super().__init__(config)
-        self._on_ready, self._stopping = on_ready, stopping
+        self._on_ready, self._stopping, self._tending = on_ready, stopping, tending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         await asyncio.get_running_loop().run_in_executor(None, self._on_ready)
+        self._tending.ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_TURN == 0 and not self._tending.turn():
+            self.should_exit = True
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._tending.leaving()
         self._stopping.set()
         await super().shutdown(sockets=sockets)
 
@@ -220,6 +246,7 @@ def run(
     on_ready: Callable[[str], None] = lambda _: None,
     keys: Keys | None = None,
     posts_per_second: float = 1000.0,
+    berth: Berth | None = None,
 ) -> None:
     """Serve until told to stop (SIGTERM, SIGINT); what is in flight is finished. The newsroom is the caller's to close.
 
@@ -230,14 +257,16 @@ def run(
         on_ready: Called once, in another thread, with the server's address as soon as it answers.
         keys: The keys; those of the data folder when left out.
         posts_per_second: See `create_app`.
+        berth: What the supervisor gave, when this is one of its workers: the port is that one's then.
 
     Raises:
         Conflict: The port is in use.
         ConfigError: Keys are off, and the address is open to other machines.
     """
     check_exposure(host, auth=newsroom.config.server.auth)
-    taken = listen(host, port)
-    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second)
+    taken = listen(host, port) if berth is None else socket.socket(fileno=berth.port)
+    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second, berth=berth)
+    tending = Tending() if berth is None else Tending(Pulse(berth), app.state.shared_tally.write)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -250,34 +279,10 @@ def run(
         ws="none",
     )
     address = address_of(host, taken.getsockname()[1])
-    process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping)
+    process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping, tending=tending)
     sys.setswitchinterval(SWITCH_SECONDS)
     with _signals_end_quietly():
         process.run(sockets=[taken])
-
-
-def check_exposure(host: str, *, auth: bool) -> None:
-    """Refuse to listen without keys where other machines can call.
-
-    Raises:
-        ConfigError: Keys are off and the address is not a loopback one.
-    """
-    if not auth and not is_loopback(host):
-        raise ConfigError(
-            f"`auth = false` with host `{host}` would let anyone who reaches this machine operate it.",
-            hint='Set auth = true, or host = "127.0.0.1".',
-            at="embellie.toml, [server]",
-        )
-
-
-def address_of(host: str, port: int) -> str:
-    """Return the address to open in a browser here.
-
-    >>> address_of("0.0.0.0", 8400)
-    'http://127.0.0.1:8400'
-    """
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 -- read, not bound
-    return f"http://{name}:{port}"
 
 
 @contextlib.contextmanager
