@@ -128,7 +128,7 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 def _background(newsroom: Newsroom) -> Iterator[None]:
     """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake, keep the state file, forget what is past its time and train models, while the server runs.
 
-    Of several servers on one log one does it; only the lake and the state file, which lie in each one's data folder, are each one's own affair.
+    Of several servers on one log one does it; only the lake and the state file, which lie in each one's data folder, and what is forgotten in them, are each one's own affair.
     """
     stopped = threading.Event()
     jobs = [partial(sync_until, newsroom), partial(_gates_until, newsroom), partial(_train_until, newsroom)]
@@ -138,6 +138,7 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
             target=lead_until, args=(lead_of(newsroom.log_place), jobs, stopped), name="embellie-lead", daemon=True
         ),
         threading.Thread(target=_keep_state_until, args=(newsroom, stopped), name="embellie-state", daemon=True),
+        threading.Thread(target=_retain_until, args=(newsroom, stopped), name="embellie-retention", daemon=True),
     ]
     for thread in threads:
         thread.start()

@@ -78,6 +78,17 @@ CREATE TABLE {s}.erasure_key (
 INSERT INTO {s}.log (product, version, last, erasure) VALUES ('embellie', {version}, 0, 0);
 """
 
+LAKES = """
+CREATE TABLE IF NOT EXISTS {s}.lakes (
+  lake     TEXT PRIMARY KEY,
+  place    TEXT NOT NULL,
+  through  BIGINT NOT NULL,
+  erasure  BIGINT NOT NULL,
+  heard_at BIGINT NOT NULL
+) WITH (fillfactor = 50);
+"""
+"""The lakes of the log's servers: where each ends, and the last erasure it has followed."""
+
 
 def connect(url: str, settings: dict[str, str]) -> Any:
     """Connect, each statement a transaction of its own unless one is begun.
@@ -139,15 +150,19 @@ def prepare_tables(connection: Any, url: str, schema: str) -> None:
                 if not holds_tables(connection, schema):
                     _create(connection, url, schema)
         check(connection, url, schema)
+        if not holds_tables(connection, schema, table="lakes"):  # a log from before lakes were known
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"embellie log {schema}"])
+                connection.execute(LAKES.format(s=quoted(schema)))
     except psycopg.Error as error:
         raise explain(error, url) from None
 
 
-def holds_tables(connection: Any, schema: str) -> bool:
+def holds_tables(connection: Any, schema: str, *, table: str = "log") -> bool:
     """Whether there is a log in a schema."""
     # Not `to_regclass`, which remembers within a transaction that there was none.
-    sql = "SELECT 1 FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = %s AND relname = 'log'"
-    return connection.execute(sql, [schema]).fetchone() is not None
+    sql = "SELECT 1 FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = %s AND relname = %s"
+    return connection.execute(sql, [schema, table]).fetchone() is not None
 
 
 def check(connection: Any, url: str, schema: str) -> None:
@@ -190,7 +205,7 @@ def _create(connection: Any, url: str, schema: str) -> None:
     exists = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone()
     if not exists:
         connection.execute(f"CREATE SCHEMA {quoted(schema)}")
-    connection.execute(_TABLES.format(s=quoted(schema), version=VERSION))
+    connection.execute(_TABLES.format(s=quoted(schema), version=VERSION) + LAKES.format(s=quoted(schema)))
 
 
 _PASSING = {"55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
