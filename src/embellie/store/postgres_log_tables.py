@@ -42,8 +42,6 @@ CREATE TABLE {s}.events (
   article     TEXT COLLATE "C" NOT NULL,
   body        TEXT NOT NULL
 );
-CREATE UNIQUE INDEX events_by_id ON {s}.events (site, id);
-CREATE INDEX events_by_kind ON {s}.events (kind, seq);
 CREATE TABLE {s}.quarantine (
   number      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   site        TEXT COLLATE "C" NOT NULL,
@@ -77,6 +75,14 @@ CREATE TABLE {s}.erasure_key (
 );
 INSERT INTO {s}.log (product, version, last, erasure) VALUES ('embellie', {version}, 0, 0);
 """
+
+INDEXES = """
+CREATE UNIQUE INDEX events_by_id ON events (site, id);
+CREATE INDEX events_by_kind ON events (kind, seq);
+"""
+"""The indexes; the `search_path` is the log's schema."""
+
+INDEXES_GONE = "DROP INDEX events_by_id, events_by_kind"
 
 LAKES = """
 CREATE TABLE IF NOT EXISTS {s}.lakes (
@@ -206,6 +212,8 @@ def _create(connection: Any, url: str, schema: str) -> None:
     if not exists:
         connection.execute(f"CREATE SCHEMA {quoted(schema)}")
     connection.execute(_TABLES.format(s=quoted(schema), version=VERSION) + LAKES.format(s=quoted(schema)))
+    connection.execute(f"SET LOCAL search_path = {quoted(schema)}")
+    connection.execute(INDEXES)
 
 
 _PASSING = {"55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
