@@ -136,6 +136,16 @@ def transfer_log(
     return Transferred(rows=counts, last=numbers.last, sha256=whole)
 
 
+def key_of_marks(log: LogPlace) -> str:
+    """Read the key with which a log's marks are made (hex), `""` when there is none yet.
+
+    Raises:
+        InputError: There is no log.
+    """
+    with log_snapshot(log, _ASIDE_FROM_LAKES.with_suffix(".key")) as snapshot:
+        return _numbers(snapshot, log).key
+
+
 _ASIDE_FROM_LAKES = Path("transfer")
 """What transfers of one log take turns by."""
 
