@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from embellie.app.config import Config, RetentionConfig, read_config
-from embellie.app.erasing import lake_held
+from embellie.app.forgotten_files import lake_held
 from embellie.app.log_keeping import Place, require_log
 from embellie.app.own_process import run_aside
 from embellie.domain.errors import ConfigError, EmbellieError, InputError

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from embellie.app.following_erasures import follow_erasures
 from embellie.app.log_keeping import (
     export_log,
     import_clicks,
@@ -129,8 +131,13 @@ def import_(
 def export(folder: Path, *, everything: bool, anew: bool, data: Path, as_json: bool) -> None:
     """Write the log to FOLDER as Parquet, a file per site and day; days to which nothing came are left alone."""
     place = place_of(data)
+    own = folder.resolve() == place.lake.resolve()
+    if own:
+        follow_erasures(place, now=datetime.now(UTC))
     with progress_bar("Exporting", "events") as progress:
         done = export_log(place, folder, complete_hours=not everything, anew=anew, progress=progress)
+    if own:
+        follow_erasures(place, now=datetime.now(UTC))  # and say where it ends now
     if as_json:
         print_json(
             {
@@ -282,9 +289,9 @@ def progress_bar(label: str, unit: str) -> Iterator[Callable[[int, int], None] |
 
 def _add_others() -> None:
     """Add what has a file of its own."""
-    from embellie.cli import log_backup, log_copy, log_retain
+    from embellie.cli import log_backup, log_copy, log_lakes, log_retain
 
-    for each in (log_retain.command, log_backup.backup, log_backup.restore, log_copy.copy):
+    for each in (log_retain.command, log_backup.backup, log_backup.restore, log_copy.copy, log_lakes.lakes):
         command.add_command(each)
 
 

@@ -11,6 +11,7 @@ import click
 
 from embellie.app.compacting import compact_until
 from embellie.app.config import metrics_of
+from embellie.app.following_erasures import follow_until
 from embellie.app.json_lines import write_json_lines
 from embellie.app.keys import ROLES, Keys, Role
 from embellie.app.newsroom import Newsroom
@@ -139,6 +140,7 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
         ),
         threading.Thread(target=_keep_state_until, args=(newsroom, stopped), name="embellie-state", daemon=True),
         threading.Thread(target=_retain_until, args=(newsroom, stopped), name="embellie-retention", daemon=True),
+        threading.Thread(target=_follow_until, args=(newsroom, stopped), name="embellie-erasures", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -164,6 +166,11 @@ def _train_until(newsroom: Newsroom, stopped: threading.Event) -> None:
 
 def _retain_until(newsroom: Newsroom, stopped: threading.Event) -> None:
     retain_until(newsroom.folder, newsroom.config, stopped, tell=lambda line: click.echo(line, err=True))
+
+
+def _follow_until(newsroom: Newsroom, stopped: threading.Event) -> None:
+    tell = partial(click.echo, err=True)
+    follow_until(newsroom.folder, newsroom.data, newsroom.log_place, stopped, tell=tell)
 
 
 def _gates_until(newsroom: Newsroom, stopped: threading.Event) -> None:

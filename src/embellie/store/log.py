@@ -307,6 +307,10 @@ class SqliteLog:
             self._writer.execute("VACUUM")
             truncate_wal(self._writer)
 
+    def write_anew(self) -> None:
+        """Do the same: what scrubs a file leaves nothing."""
+        self.scrub()
+
     @contextmanager
     def _reading_anew(self) -> Iterator[sqlite3.Connection]:
         """Read what is there now, with a connection of one's own."""

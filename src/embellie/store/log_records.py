@@ -178,3 +178,7 @@ class KeptLog(EventLog, Protocol):
     def scrub(self) -> None:
         """Leave no room in which something once removed still stands, as far as that can be done while others write."""
         ...
+
+    def write_anew(self) -> None:
+        """Leave none of it at all; whoever writes or reads waits meanwhile."""
+        ...
