@@ -40,7 +40,7 @@ def fill(file: Path, events: int) -> None:
                     engaged_seconds=number % 90 + 0.5,
                 )
                 batch.append(Event(id=new_id(at, number.to_bytes(10, "big")), site="gazette", at=at, body=body))
-            log.submit(batch, received_at=NOON + timedelta(seconds=start))
+            log.append(batch, received_at=NOON + timedelta(seconds=start))
 
 
 def timed(do: Callable[[], Any], rows: int) -> dict[str, float]:

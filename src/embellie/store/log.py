@@ -21,7 +21,7 @@ from embellie.store.commit_queue import CommitQueue
 from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_numbers, truncate_wal
 from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
 from embellie.store.log_records import Imbalance, Mend, PastTime, Quarantined, Replayed, Tail
-from embellie.store.log_retaining import forget_past, look_past
+from embellie.store.log_retaining import forget, forget_aside, look_past, pages_past
 from embellie.store.log_rows import HOUR, Batch, Ledger, event_of, mended, prepare, quarantined_of
 from embellie.store.log_writing import write, write_ledger, write_one
 from embellie.store.own_writes import OwnWrites
@@ -286,13 +286,13 @@ class SqliteLog:
 
     def forget_past(self, before: Mapping[str, datetime], *, spare: Collection[int] = ()) -> int:
         """Take the names out of what is past its time; what was changed is overwritten in the file."""
-        done, changes = 0, forget_past(self._writer, before, spare=spare)
-        while True:
-            with self._writing, explained(self.path):
-                count = next(changes, None)
-            if count is None:
-                break
-            done += count
+        done = 0
+        with self._reading_anew() as connection:
+            for page in pages_past(connection, before, spare=spare):
+                with self._writing, explained(self.path):
+                    done += forget(self._writer, page)
+        with self._writing, explained(self.path):
+            done += forget_aside(self._writer, before)
         with explained(self.path):
             truncate_wal(self._writer)
         return done

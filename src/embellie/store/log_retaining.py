@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -20,12 +21,14 @@ PAGE = 2_000
 NAMELESS_KINDS = ("read", "click", "impression", "served", "conversion", "consent")
 """The kinds that still tell something without a name: they stay, under another id."""
 
+# Stretch by stretch, whatever an engine may think of its indexes: reading all in order is the fast way.
+_STRETCH = 10_000
 _PAST = """
 SELECT seq, kind, site, received_at, body FROM events
-WHERE seq > ? AND consent = ? AND received_at < ? AND (reader <> '' OR visit <> '')
-AND kind IN ('exposure', {kinds}) ORDER BY seq LIMIT ?
+WHERE seq > ? AND seq <= ? AND ({{times}}) AND (reader <> '' OR visit <> '') AND kind || '' IN ('exposure', {kinds})
+ORDER BY seq
 """.format(kinds=", ".join(f"'{kind}'" for kind in NAMELESS_KINDS))
-_TAKEN = "SELECT site, id FROM events WHERE id IN ({marks})"
+_TAKEN = "SELECT 1 FROM events WHERE site = ? AND id = ?"
 _NAMELESS = "UPDATE events SET id = ?, reader = '', visit = '', body = ? WHERE seq = ?"
 
 
@@ -72,12 +75,16 @@ def pages_past(
 ) -> Iterator[list[Past]]:
     """Find what is past its time, in the order of the log, so many at a time; what was found may be changed meanwhile."""
     spared = frozenset(spare)
-    for consent, moment in before.items():
-        after = 0
-        while rows := connection.execute(_PAST, (after, consent, micros(moment), size)).fetchall():
-            after = rows[-1][0]
-            if page := [Past(*row) for row in rows if row[0] not in spared]:
-                yield page
+    if not before:
+        return
+    asked = _PAST.format(times=" OR ".join(["consent = ? AND received_at < ?"] * len(before)))
+    times = [each for consent, moment in before.items() for each in (consent, micros(moment))]
+    first, last = connection.execute("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM events").fetchone()
+    for start in range(first - 1, last, _STRETCH):
+        rows = connection.execute(asked, (start, start + _STRETCH, *times)).fetchall()
+        found = [Past(*row) for row in rows if row[0] not in spared]
+        for place in range(0, len(found), size):
+            yield found[place : place + size]
 
 
 def past_aside(connection: Connection, before: Mapping[str, datetime]) -> list[tuple[int, str, int]]:
@@ -95,21 +102,20 @@ def past_aside(connection: Connection, before: Mapping[str, datetime]) -> list[t
     return found
 
 
-def without_names(connection: Connection, page: Sequence[Past]) -> list[Nameless]:
-    """Tell how events stay: with another id, which a sender may have taken; no reader, no visit."""
-    ids = {each.seq: f"kept-{each.seq}" for each in page if each.kind != "exposure"}
-    if not ids:
-        return []
-    marks = ", ".join("?" * len(ids))
-    taken = set(connection.execute(_TAKEN.format(marks=marks), tuple(ids.values())).fetchall())
+def nameless_ids(page: Sequence[Past]) -> dict[tuple[str, str], Past]:
+    """Tell under which (site, id) each event is to stay; exposures do not."""
+    return {(each.site, f"kept-{each.seq}"): each for each in page if each.kind != "exposure"}
+
+
+def without_names(page: Sequence[Past], taken: Collection[tuple[str, str]]) -> list[Nameless]:
+    """Tell how events stay: no reader, no visit, another id, and yet another where a sender has taken that one."""
     return [
         Nameless(
             seq=each.seq,
-            id=f"{ids[each.seq]}-{secrets.token_hex(8)}" if (each.site, ids[each.seq]) in taken else ids[each.seq],
+            id=f"{key[1]}-{secrets.token_hex(8)}" if key in taken else key[1],
             body=_without_names(each.body),
         )
-        for each in page
-        if each.seq in ids
+        for key, each in nameless_ids(page).items()
     ]
 
 
@@ -119,45 +125,45 @@ def _without_names(body: str) -> str:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
-def forget_past(
-    connection: sqlite3.Connection, before: Mapping[str, datetime], *, spare: Collection[int] = ()
-) -> Iterator[int]:
-    """Take the names out of what is past its time, page by page, each in a transaction of its own; yields how many each time.
+def forget(connection: sqlite3.Connection, page: Sequence[Past]) -> int:
+    """Take the names out of events, and remove exposures; returns how many those were that were still there.
 
     What was changed is overwritten in the file.
     """
-    connection.execute("PRAGMA secure_delete = ON")
-    try:
-        for page in pages_past(connection, before, spare=spare):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                for one in without_names(connection, page):
-                    connection.execute(_NAMELESS, (one.id, one.body, one.seq))
-                for each in page:
-                    if each.kind == "exposure":
-                        gone = connection.execute("DELETE FROM events WHERE seq = ?", (each.seq,)).rowcount
-                        note(connection, each.site, each.received_at // HOUR, accepted=gone)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            yield len(page)
-        yield _forget_aside(connection, before)
-    finally:
-        connection.execute("PRAGMA secure_delete = OFF")
+    with _overwriting(connection):
+        done = 0
+        taken = {key for key in nameless_ids(page) if connection.execute(_TAKEN, key).fetchone()}
+        for one in without_names(page, taken):
+            done += connection.execute(_NAMELESS, (one.id, one.body, one.seq)).rowcount
+        for each in page:
+            if each.kind == "exposure":
+                gone = connection.execute("DELETE FROM events WHERE seq = ?", (each.seq,)).rowcount
+                note(connection, each.site, each.received_at // HOUR, accepted=gone)
+                done += gone
+    return done
 
 
-def _forget_aside(connection: sqlite3.Connection, before: Mapping[str, datetime]) -> int:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+def forget_aside(connection: sqlite3.Connection, before: Mapping[str, datetime]) -> int:
+    """Remove what was put aside too long ago; returns how many those were."""
+    with _overwriting(connection):
         rows = past_aside(connection, before)
         for number, site, arrived in rows:
             connection.execute("DELETE FROM quarantine WHERE number = ?", (number,))
             note(connection, site, arrived // HOUR, quarantined=1)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
     return len(rows)
+
+
+@contextmanager
+def _overwriting(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("PRAGMA secure_delete = ON")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    finally:
+        connection.execute("PRAGMA secure_delete = OFF")
