@@ -84,7 +84,18 @@ class EventLog(Protocol):
     def submit(
         self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()
     ) -> "Future[Receipt]":
-        """Queue a batch; the future resolves once it is durable. The earliest `received_at` of an id is kept."""
+        """Queue a batch; the future resolves once it is durable.
+
+        Args:
+            events: The good ones. Each is written once by (site, id); the earliest `received_at` is kept. Another
+                event under an id already taken is quarantined, linked to that id.
+            received_at: When the batch arrived, UTC and aware; it replaces the events' own.
+            rejected: Those that could not be decoded, to be quarantined in the same transaction.
+
+        Raises:
+            Busy: Too many events wait to be written.
+            Conflict: The log is closed.
+        """
         ...
 
     def append(self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()) -> Receipt:
@@ -92,7 +103,15 @@ class EventLog(Protocol):
         ...
 
     def scan(self, *, after: int = 0, kinds: Iterable[str] = ()) -> Iterator[tuple[int, Event]]:
-        """Read (sequence number, event) in the order of the log; all kinds when none is named."""
+        """Read (sequence number, event) in the order of the log, up to the last one at the time of the call.
+
+        Args:
+            after: Only events with a higher sequence number.
+            kinds: Only these kinds; all when none is named.
+
+        Raises:
+            EventError: An event cannot be read, for instance because a newer version wrote it.
+        """
         ...
 
     def following(

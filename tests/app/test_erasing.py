@@ -188,7 +188,7 @@ class Killed(BaseException):
     """The process is no more."""
 
 
-STEPS = ("append", "erase_from_lake", "erase", "_remove_states", "_leftovers")
+STEPS = ("append", "erase_from_lake", "erase", "remove_states", "_leftovers")
 
 
 @pytest.mark.parametrize("step", STEPS)

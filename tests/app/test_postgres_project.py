@@ -1,7 +1,6 @@
 """A project whose log is in PostgreSQL: everything works as with a file, for several servers at once."""
 
 import json
-import re
 import time
 from datetime import UTC, datetime
 from hashlib import blake2s
@@ -23,7 +22,7 @@ SITE = "gazette"
 
 def configured(folder, url, schema):
     start_project(folder)
-    text = re.sub(r"(?m)^\[retention\].*\n(.+\n)*", "", (folder / "embellie.toml").read_text())
+    text = (folder / "embellie.toml").read_text()
     (folder / "embellie.toml").write_text(f'{text}\n[storage]\nlog = "{url}"\nschema = "{schema}"\n')
     return folder
 
@@ -45,15 +44,6 @@ def test_the_password_is_no_part_of_what_is_shown(tmp_path):
         assert "s3cr3t" not in done.output + str(done.exception)
     with pytest.raises(ConfigError, match=r"embellie\.toml:\d+: `mysql` keeps no log"):
         Newsroom.open(configured(tmp_path / "b", "mysql://ana:s3cr3t@db/news", "embellie"))
-
-
-def test_a_retention_that_cannot_be_kept_is_refused_with_its_line(tmp_path):
-    """Nobody believes that names go when they stay: the server does not start."""
-    folder = configured(tmp_path / "a", "postgresql://ana@127.0.0.1:1/news", "embellie")
-    with (folder / "embellie.toml").open("a") as file:
-        file.write('\n[retention]\nprofiling = "13 months"\n')
-    with pytest.raises(ConfigError, match=r"embellie\.toml:\d+: Names past their time"):
-        Newsroom.open(folder)
 
 
 @pytest.fixture
@@ -116,7 +106,7 @@ def test_two_newsrooms_are_one_installation(project):
 
 @pytest.mark.engines
 def test_a_reader_is_erased_from_log_and_lake_by_the_command(project):
-    """The proof finds nothing; what comes later is refused; retention and backup say early that they cannot, and what can."""
+    """The proof finds nothing, and what comes later is refused."""
     place = place_of(project)
     now = datetime.now(UTC)
     read = {"id": "e1", "site": SITE, "kind": "read", "at": now.isoformat(), "article": "a1", "visit": "v1"}
@@ -138,7 +128,3 @@ def test_a_reader_is_erased_from_log_and_lake_by_the_command(project):
         late = newsroom.receive([{**read, "id": "e3", "reader": "reader-one"}], site=SITE, public=True).result()
         assert (late.accepted, late.refused) == ((), 1)
     assert ledger_document(place, verify=True)["imbalances"] == []
-    for command, way in ((("log", "retain"), "reader erase"), (("log", "backup", project / "b.tar"), "pg_dump")):
-        refused = run(*command, "--data", project)
-        assert refused.exit_code != 0
-        assert way in refused.output + str(refused.exception) + str(getattr(refused.exception, "hint", ""))

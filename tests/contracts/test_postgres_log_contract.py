@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from embellie.store.postgres_log import PostgresLog
-from embellie.testing.event_log_contract import EventLogContract
+from embellie.testing.kept_log_contract import KeptLogContract
 
 
 @pytest.mark.engines
-class TestPostgresLog(EventLogContract):
+class TestPostgresLog(KeptLogContract):
     """The log of several servers; a schema for each test."""
 
     @pytest.fixture(autouse=True)

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from embellie.store.log import FILE, SqliteLog
-from embellie.testing.event_log_contract import EventLogContract
+from embellie.testing.kept_log_contract import KeptLogContract
 
 
-class TestSqliteLog(EventLogContract):
+class TestSqliteLog(KeptLogContract):
     """The built-in log."""
 
     def open(self, folder: Path) -> SqliteLog:

@@ -1,14 +1,12 @@
 """What the log in PostgreSQL acknowledged survives its writers, killed at any moment, and the server, restarted under load."""
 
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from hashlib import blake2s
-from pathlib import Path
 
 import pytest
 
@@ -16,26 +14,27 @@ from embellie.domain.errors import EmbellieError
 from embellie.store.postgres_log import PostgresLog
 from embellie.testing.event_log_contract import NOON, a_read
 
-SOURCE = Path(__file__).parents[2] / "src"
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Starts writers as processes of their own, from one that has loaded what they need: a kill costs no second of imports."""
 
-WRITER = """
-import os, sys
-from embellie.store.postgres_log import PostgresLog
-from embellie.testing.event_log_contract import NOON, a_read
-log, first = PostgresLog(sys.argv[1], schema=sys.argv[2]), int(sys.argv[3])
+PROCESSES.set_forkserver_preload(["psycopg", __name__])
 
-def tell(future):
-    ids = [event.id for event in future.result().accepted]
-    os.write(1, (" ".join(ids) + "\\n").encode())
 
-while True:
-    futures = []
-    for _ in range(5):
-        futures.append(log.submit([a_read(first + n) for n in range(7)], received_at=NOON))
-        futures[-1].add_done_callback(tell)
-        first += 7
-    futures[-1].result()
-"""
+def write_until_killed(url, schema, first, saying):
+    """Write batches, several at once, and say what was acknowledged, a line for each, until killed."""
+    log = PostgresLog(url, schema=schema)
+
+    def tell(future):
+        ids = [event.id for event in future.result().accepted]
+        os.write(saying.fileno(), (" ".join(ids) + "\n").encode())
+
+    while True:
+        futures = []
+        for _ in range(5):
+            futures.append(log.submit([a_read(first + n) for n in range(7)], received_at=NOON))
+            futures[-1].add_done_callback(tell)
+            first += 7
+        futures[-1].result()
 
 
 @pytest.fixture
@@ -43,21 +42,31 @@ def schema(tmp_path):
     return f"crash_{blake2s(str(tmp_path).encode(), digest_size=8).hexdigest()}"
 
 
-def writer(url, schema, first):
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, url, schema, str(first)],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(SOURCE)},
-    )
+class Writer:
+    """A process that writes, and what it says."""
 
+    def __init__(self, url, schema, first):
+        reading, saying = PROCESSES.Pipe(duplex=False)
+        self._process = PROCESSES.Process(target=write_until_killed, args=(url, schema, first, saying), daemon=True)
+        self._process.start()
+        saying.close()
+        self._reading = reading
+        self._told = os.fdopen(os.dup(reading.fileno()), "rb")
 
-def told_until_killed(process):
-    process.send_signal(signal.SIGKILL)
-    rest = process.stdout.read()
-    process.stdout.close()
-    assert process.wait() == -signal.SIGKILL
-    # A line cut short by the kill was not told.
-    return rest.rpartition(b"\n")[0].decode().split()
+    def first_told(self):
+        """Wait until it writes; give the ids it acknowledged first."""
+        return self._told.readline().decode().split()
+
+    def told_until_killed(self):
+        """Kill it; give the ids it acknowledged until then."""
+        self._process.kill()
+        rest = self._told.read()
+        self._told.close()
+        self._reading.close()
+        self._process.join()
+        assert self._process.exitcode == -signal.SIGKILL
+        # A line cut short by the kill was not told.
+        return rest.rpartition(b"\n")[0].decode().split()
 
 
 def kill_rounds(url, schema, *, rounds, at_once, chance):
@@ -66,14 +75,14 @@ def kill_rounds(url, schema, *, rounds, at_once, chance):
     followed: list[tuple[int, str]] = []
     with PostgresLog(url, schema=schema) as log:
         for turn in range(rounds):
-            running = [writer(url, schema, (turn * at_once + place) * 1_000_000) for place in range(at_once)]
+            running = [Writer(url, schema, (turn * at_once + place) * 1_000_000) for place in range(at_once)]
             for one in running:
-                told |= set(one.stdout.readline().decode().split())
+                told |= set(one.first_told())
             for one in running:
                 until = time.monotonic() + chance.uniform(0.0, 0.3)
                 while time.monotonic() < until:
                     followed += [(seq, event.id) for seq, event in log.scan(after=followed[-1][0] if followed else 0)]
-                told |= set(told_until_killed(one))
+                told |= set(one.told_until_killed())
         # Whoever was killed holds nothing up: the log goes on at once.
         log.append([a_read(-1)], received_at=NOON)
         followed += [(seq, event.id) for seq, event in log.scan(after=followed[-1][0])]

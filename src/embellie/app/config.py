@@ -334,12 +334,6 @@ def _check_storage(config: Config, text: str, name: str) -> None:
         except InputError as error:
             at = f"{name}:{line_of(text, 'storage.log')}"
             raise ConfigError(error.message, hint=error.hint, at=at) from None
-        if config.retention != RetentionConfig():
-            raise ConfigError(
-                "Names past their time cannot be taken out of a log in PostgreSQL yet.",
-                hint="Take [retention] out, or keep the log in a file; `embellie reader erase` works with both.",
-                at=f"{name}:{line_of(text, 'retention')}",
-            )
 
 
 def _config_error(kind: str, given: str, known: Any, at: str) -> ConfigError:

@@ -2,32 +2,28 @@
 
 import os
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from embellie.app.compacting import SPILL
+from embellie.app.following_erasures import OtherServer, follow_erasures, other_servers
+from embellie.app.forgotten_files import lake_held, remove_dead_spills, remove_states
 from embellie.app.log_keeping import Place, require_log
-from embellie.domain.errors import Busy, InputError
+from embellie.domain.errors import InputError
 from embellie.domain.event import Event, new_id
 from embellie.domain.experiment import Exposure
+from embellie.domain.moment import iso
 from embellie.domain.reading import Erasure
 from embellie.ports import Traces
-from embellie.store.lake import locked
 from embellie.store.lake_erasing import erase_from_lake, lake_rows
 from embellie.store.leftovers import SHORT, Leftover, files_of, find_leftovers
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log_place import open_log
 from embellie.store.log_records import KeptLog
-from embellie.store.state_file import is_state
-
-LOCK_SECONDS = 120.0
-"""How long an export that is writing the lake is waited for."""
 
 SEARCHED = 100
 """How many ids that are no UUIDs are looked for byte by byte; with more of them the log's file is written anew instead."""
@@ -66,7 +62,8 @@ class ErasureReport:
     """An erasure and its proof.
 
     `kept_on` are sites that hold the id still, because only another one was named. `searched` files were looked through for
-    `names` ids, `left` are those in which one was found. `scrubbed` when the log's file was written anew.
+    `names` ids, `left` are those in which one was found. `scrubbed` when the log was written anew. `servers` are the others on one
+    log in PostgreSQL (`in_database`), with lakes of their own.
     """
 
     sites: tuple[SiteErasure, ...]
@@ -77,11 +74,18 @@ class ErasureReport:
     left: tuple[Leftover, ...]
     scrubbed: bool
     seconds: float
+    servers: tuple[OtherServer, ...] = ()
+    in_database: bool = False
 
     @property
     def gone(self) -> bool:
-        """Whether nothing is left."""
+        """Whether nothing is left in the log, and in this server's lake and files."""
         return not self.left and not any(one.after.total for one in self.sites)
+
+    @property
+    def gone_everywhere(self) -> bool:
+        """Whether the lakes and files of all other servers on the log have followed, too."""
+        return self.gone and all(one.followed for one in self.servers)
 
 
 def erase_reader(
@@ -91,6 +95,8 @@ def erase_reader(
     now: datetime,
     site: str = "",
     log: KeptLog | None = None,
+    wait: float = 0.0,
+    rewrite: bool = False,
     timer: Callable[[], float] = time.perf_counter,
 ) -> ErasureReport:
     """Erase a reader everywhere in the data folder, now, and look whether they are gone.
@@ -104,6 +110,8 @@ def erase_reader(
         now: The time.
         site: The site; every site that the log knows, when left out.
         log: The log, where it is open already.
+        wait: How many seconds to wait for other servers, whose lakes and files follow by themselves.
+        rewrite: Also write the tables in PostgreSQL anew, so that the database's files do not hold what is gone; all wait meanwhile.
         timer: Tells seconds.
 
     Raises:
@@ -122,8 +130,8 @@ def erase_reader(
         done = [_erase_on(place, opened, one, name, now=now) for one, name in words]
         kept_on = tuple(one for one in opened.sites() if one not in sites and opened.traces(one, reader).events)
         data = place.beside
-        states = _remove_states(data)
-        _remove_dead_spills(data)
+        states = remove_states(data)
+        remove_dead_spills(data)
         names = () if kept_on else _names(sorted({name for _, name in words}), done)
         # A second call does not know any more which visits were theirs: the file is written anew for certain.
         scrub = again or len([one for one in _names_of(done) if not _UUID.fullmatch(one)]) > SEARCHED
@@ -134,6 +142,10 @@ def erase_reader(
             scrub = True
             opened.scrub()
             left = _leftovers(data, opened, names)
+        if rewrite:
+            opened.write_anew()
+        follow_erasures(place, now=now, log=opened)
+        servers = other_servers(place, wait=wait)
     return ErasureReport(
         sites=tuple(done),
         kept_on=kept_on,
@@ -141,8 +153,10 @@ def erase_reader(
         searched=len(files_of(data)),
         names=len(names),
         left=tuple(left),
-        scrubbed=scrub,
+        scrubbed=(scrub and isinstance(place.log, Path)) or rewrite,
         seconds=timer() - started,
+        servers=servers,
+        in_database=not isinstance(place.log, Path),
     )
 
 
@@ -208,51 +222,6 @@ def _erase_on(place: Place, log: KeptLog, site: str, reader: str, *, now: dateti
     )
 
 
-@contextmanager
-def lake_held(lake: Path) -> Iterator[None]:
-    """Keep exports out meanwhile: one that is at work is waited for."""
-    if not lake.is_dir():
-        with nullcontext():
-            yield
-        return
-    until = time.monotonic() + LOCK_SECONDS
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(locked(lake))
-                break
-            except Busy:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.2)
-        yield
-
-
-def _remove_states(data: Path) -> int:
-    """Remove what servers start from: they fold the log once more instead, and write another."""
-    found = [path for path in files_of(data) if is_state(path)]
-    for path in found:
-        path.unlink(missing_ok=True)
-    return len(found)
-
-
-def _remove_dead_spills(data: Path) -> None:
-    """Remove what processes that are no more had put aside from memory."""
-    for folder in data.glob(f"{SPILL}*"):
-        number = folder.name.removeprefix(SPILL).partition("-")[0]
-        if number.isdecimal() and not _lives(int(number)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(process: int) -> bool:
-    with suppress(PermissionError):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return False
-    return True
-
-
 def _names_of(done: Sequence[SiteErasure]) -> set[str]:
     return {name for one in done for name in (*one.traces.visits, *one.traces.ids)}
 
@@ -305,6 +274,12 @@ def erasure_document(report: ErasureReport) -> dict[str, Any]:
             "left": [{"file": one.file, "count": one.count} for one in report.left],
             "log_written_anew": report.scrubbed,
         },
+        "gone_everywhere": report.gone_everywhere,
+        "servers": [
+            {"lake": one.lake, "place": one.place, "followed": one.followed, "heard_at": iso(one.heard_at)}
+            for one in report.servers
+        ],
+        "database_files_may_hold_it": report.in_database and not report.scrubbed,
         "seconds": report.seconds,
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from embellie.app.config import Config, RetentionConfig, read_config
-from embellie.app.erasing import lake_held
+from embellie.app.forgotten_files import lake_held
 from embellie.app.log_keeping import Place, require_log
 from embellie.app.own_process import run_aside
 from embellie.domain.errors import ConfigError, EmbellieError, InputError
@@ -19,9 +19,9 @@ from embellie.domain.experiment import Experiment
 from embellie.domain.moment import iso
 from embellie.store.lake_manifest import read_manifest
 from embellie.store.lake_retaining import forget_past_in_lake
-from embellie.store.log import SqliteLog
-from embellie.store.log_place import PostgresPlace
-from embellie.store.log_retaining import PastTime
+from embellie.store.log_place import open_log
+from embellie.store.log_records import PastTime
+from embellie.store.postgres_lakes import ends_of_lakes
 
 KEEP = "keep"
 """In the place of a duration: for as long as the log is."""
@@ -84,7 +84,8 @@ def retain(place: Place, retention: RetentionConfig, *, now: datetime, dry: bool
     """Take the names out of what is past its time, in the log and the lake.
 
     Events stay, with another id, no reader and no visit, so that what was read stays counted; exposures, which tell nothing
-    else, go, and so does what was put aside. Killed at any moment, it can be called again and finishes.
+    else, go, and so does what was put aside. Killed at any moment, it can be called again and finishes. Of several servers on
+    one log each does so for its own lake; what is in the log is done by the first of them.
 
     Args:
         place: The installation.
@@ -98,17 +99,11 @@ def retain(place: Place, retention: RetentionConfig, *, now: datetime, dry: bool
         Busy: The log or the lake stayed locked.
     """
     require_log(place)
-    if isinstance(place.log, PostgresPlace):
-        raise InputError(
-            "Names past their time cannot be taken out of a log in PostgreSQL yet.",
-            hint="Erase readers one by one with `embellie reader erase`, or keep the log in a file.",
-            at=str(place.log),
-        )
     until = limits(retention, now)
     lake = place.lake
-    with SqliteLog(place.log) as log, lake_held(lake):
+    with open_log(place.log) as log, lake_held(lake):
         manifest = read_manifest(lake)
-        spare = manifest.through if manifest else 0
+        spare = {*ends_of_lakes(place.log), manifest.through if manifest else 0}
         past = log.look_past(until, spare=spare)
         if dry:
             return Retained(before=until, past=past, lake=0, done=False)

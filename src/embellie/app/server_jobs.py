@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from embellie.app.compacting import compact_until
 from embellie.app.config import metrics_of
+from embellie.app.following_erasures import follow_until
 from embellie.app.one_server_leads import Job, Lead, lead_of, lead_of_folder, lead_until
 from embellie.app.releasing import pass_gates
 from embellie.app.retaining import retain_until
@@ -58,11 +59,16 @@ def _led(newsroom: "Newsroom", tell: Callable[[str], None]) -> list[tuple[Lead, 
         partial(compact_until, newsroom.data, tell=tell, project=folder),
         partial(keep_state_until, folder, newsroom.log, tell=tell),
         partial(retain_until, folder, config, tell=tell),
+        partial(_follow_until, newsroom, tell=tell),
     ]
     place = newsroom.log_place
     if isinstance(place, Path):  # the log lies in the folder: who leads the one leads the other
         return [(lead_of(place), [*of_the_log, *of_the_folder])]
     return [(lead_of(place), of_the_log), (lead_of_folder(newsroom.data), of_the_folder)]
+
+
+def _follow_until(newsroom: "Newsroom", stopped: threading.Event, *, tell: Callable[[str], None]) -> None:
+    follow_until(newsroom.folder, newsroom.data, newsroom.log_place, stopped, tell=tell)
 
 
 def gates_until(

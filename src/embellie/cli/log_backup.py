@@ -10,7 +10,7 @@ import click
 from embellie.app.backing_up import back_up, backup_document, restore_document
 from embellie.app.backing_up import restore as restore_backup
 from embellie.app.log_keeping import place_of
-from embellie.cli.log_command import DATA, JSON
+from embellie.cli.log_command import DATA, JSON, progress_bar
 from embellie.cli.main import print_json, project_option
 from embellie.domain.errors import InputError
 
@@ -25,7 +25,8 @@ def backup(file: Path, *, data: Path, as_json: bool) -> None:
     Each part has its SHA-256 in the archive, which is read back before this returns. Keep it as you keep the data folder: it
     holds keys and readers.
     """
-    archive = back_up(place_of(data), file, now=datetime.now(UTC), project=data)
+    with progress_bar("Copying", "rows") as progress:
+        archive = back_up(place_of(data), file, now=datetime.now(UTC), project=data, progress=progress)
     if as_json:
         print_json(backup_document(file, archive))
     else:
@@ -37,7 +38,7 @@ def backup(file: Path, *, data: Path, as_json: bool) -> None:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Set aside the data folder that is there.")
+@click.option("--yes", is_flag=True, help="Set aside the data folder, and the log in PostgreSQL, that are there.")
 @click.option(
     "--erased",
     type=click.Path(path_type=Path),
@@ -50,11 +51,12 @@ def backup(file: Path, *, data: Path, as_json: bool) -> None:
 def restore(file: Path, *, yes: bool, erased: Path | None, project: Path, as_json: bool) -> None:
     """Put the backup FILE in the place of the data folder; the former one is set aside beside it. The server must not run.
 
-    Every sum is checked before anything is touched. Who was erased since, by the log that is replaced or by `--erased`, is
+    The log goes where embellie.toml says, a file or PostgreSQL, wherever it was when the backup was taken. Every sum is checked before anything is touched. Who was erased since, by the log that is replaced or by `--erased`, is
     erased again; exits 1 if that was not complete.
     """
     marks = _marks(erased) if erased else []
-    done = restore_backup(file, project, now=datetime.now(UTC), yes=yes, erased=marks)
+    with progress_bar("Restoring", "rows") as progress:
+        done = restore_backup(file, project, now=datetime.now(UTC), yes=yes, erased=marks, progress=progress)
     document = restore_document(done)
     if as_json:
         print_json(document)
@@ -66,6 +68,8 @@ def restore(file: Path, *, yes: bool, erased: Path | None, project: Path, as_jso
             click.echo(
                 f"What was there before is in {done.replaced}: remove it when all is well; it holds readers' data."
             )
+        if done.replaced_schema:
+            click.echo(f"The former log is in the schema {done.replaced_schema}: drop it when all is well.")
         if done.erased_again:
             click.echo(f"{len(done.erased_again):,} readers erased since were erased again.")
     sys.exit(0 if document["gone"] else 1)

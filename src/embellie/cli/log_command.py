@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from embellie.app.following_erasures import follow_erasures
 from embellie.app.log_keeping import (
     export_log,
     import_clicks,
@@ -87,7 +89,7 @@ def import_(
     A bad row is put aside alone, with its line; importing the same file again adds nothing.
     """
     place = place_of(data)
-    with _progress("Importing", "clicks") as progress:
+    with progress_bar("Importing", "clicks") as progress:
         done = import_clicks(
             place,
             file,
@@ -129,8 +131,13 @@ def import_(
 def export(folder: Path, *, everything: bool, anew: bool, data: Path, as_json: bool) -> None:
     """Write the log to FOLDER as Parquet, a file per site and day; days to which nothing came are left alone."""
     place = place_of(data)
-    with _progress("Exporting", "events") as progress:
+    own = folder.resolve() == place.lake.resolve()
+    if own:
+        follow_erasures(place, now=datetime.now(UTC))
+    with progress_bar("Exporting", "events") as progress:
         done = export_log(place, folder, complete_hours=not everything, anew=anew, progress=progress)
+    if own:
+        follow_erasures(place, now=datetime.now(UTC))  # and say where it ends now
     if as_json:
         print_json(
             {
@@ -266,7 +273,7 @@ def _print_ledger(document: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _progress(label: str, unit: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(label: str, unit: str) -> Iterator[Callable[[int, int], None] | None]:
     """Show a progress bar on standard error when someone watches."""
     if not sys.stderr.isatty():
         yield None
@@ -282,9 +289,9 @@ def _progress(label: str, unit: str) -> Iterator[Callable[[int, int], None] | No
 
 def _add_others() -> None:
     """Add what has a file of its own."""
-    from embellie.cli import log_backup, log_retain
+    from embellie.cli import log_backup, log_copy, log_lakes, log_retain
 
-    for each in (log_retain.command, log_backup.backup, log_backup.restore):
+    for each in (log_retain.command, log_backup.backup, log_backup.restore, log_copy.copy, log_lakes.lakes):
         command.add_command(each)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from embellie.app.erasing import ErasureReport, erase_pending, erase_reader, erasure_document
+from embellie.app.following_erasures import BOUND
 from embellie.app.forgetting import erased_document
 from embellie.app.log_keeping import place_of
 from embellie.app.reader_data import reader_document
@@ -57,13 +58,29 @@ def export(reader: str, *, site: str, out: Path | None, data: Path, as_json: boo
 @_SITE
 @click.option("--yes", is_flag=True, help="Do it: it cannot be undone.")
 @click.option("--pending", is_flag=True, help="Erase all who asked for it by an `erasure` event, instead of READER.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="With the log in PostgreSQL: how many seconds to wait for the lakes and files of other servers.",
+)
+@click.option(
+    "--vacuum-full",
+    "rewrite",
+    is_flag=True,
+    help="With the log in PostgreSQL: also write its tables anew (VACUUM FULL). Readers and writers wait meanwhile.",
+)
 @DATA
 @JSON
-def erase(reader: str, *, site: str, yes: bool, pending: bool, data: Path, as_json: bool) -> None:
+def erase(
+    reader: str, *, site: str, yes: bool, pending: bool, wait: float, rewrite: bool, data: Path, as_json: bool
+) -> None:
     """Erase READER from the log, the quarantine, the lake and all files of the data folder, and prove it.
 
-    What is found is told before and after; then all files are searched for the id. Exits 1 if anything is left. Run it again
-    after an interruption: it finishes.
+    What is found is told before and after; then all files are searched for the id. Other servers on the same log follow by
+    themselves and are waited for. Exits 1 if anything is left, or a server has not followed yet. Run it again after an
+    interruption: it finishes.
     """
     place = place_of(data)
     if pending:
@@ -76,12 +93,12 @@ def erase(reader: str, *, site: str, yes: bool, pending: bool, data: Path, as_js
     named = _named(reader)
     if not yes:
         raise InputError("An erasure cannot be undone.", hint="Say `--yes`; `embellie reader export` shows what goes.")
-    report = erase_reader(place, named, site=site, now=datetime.now(UTC))
+    report = erase_reader(place, named, site=site, now=datetime.now(UTC), wait=wait, rewrite=rewrite)
     if as_json:
         print_json(erasure_document(report))
     else:
         _tell(report)
-    sys.exit(0 if report.gone else 1)
+    sys.exit(0 if report.gone_everywhere else 1)
 
 
 @command.command("erased")
@@ -149,12 +166,37 @@ def _tell(report: ErasureReport) -> None:
             f"The id is also known on {', '.join(report.kept_on)}: files were not searched. Leave out --site to erase it there."
         )
     else:
-        ending = "; the log's file was written anew" if report.scrubbed else ""
+        ending = "; the log's file was written anew" if report.scrubbed and not report.in_database else ""
         click.echo(
             f"{report.searched:,} files searched for {report.names:,} ids of reader, visits and events: ", nl=False
         )
         click.echo(f"{f'found in {len(report.left)}' if report.left else 'none found'}{ending}.")
         for one_left in report.left:
             click.echo(f"  left: {one_left.file} ({one_left.count:,})", err=True)
+    _tell_of_the_database(report)
     click.echo("Kept: counts in the ledger, popularity and trained models, which name nobody.")
-    click.echo(f"{'Gone' if report.gone else 'NOT gone'}, {report.seconds:.1f} s.")
+    here = "Gone" if report.gone else "NOT gone"
+    elsewhere = ", but not everywhere yet" if report.gone and not report.gone_everywhere else ""
+    click.echo(f"{here}{elsewhere}, {report.seconds:.1f} s.")
+
+
+def _tell_of_the_database(report: ErasureReport) -> None:
+    """Say what other servers have done, and what the database's own files may hold."""
+    for one in report.servers:
+        if one.followed:
+            click.echo(f"{one.place}: its lake and files have followed.")
+        else:
+            click.echo(
+                f"{one.place}: NOT yet. A running server follows within {BOUND}; this one was heard of at"
+                f" {one.heard_at:%Y-%m-%d %H:%M:%S} UTC. See `embellie log lakes`; if it is no more,"
+                f" remove its data folder and say `embellie log lakes --forget {one.lake}`."
+            )
+    if report.in_database and report.servers:
+        click.echo("Servers that run forget within a second what they hold in memory.")
+    if report.in_database and not report.scrubbed:
+        click.echo(
+            "PostgreSQL's own files may hold bytes of the rows until their room is used again (`--vacuum-full` writes the"
+            " tables anew), its archives (WAL), copies and backups for as long as they are kept."
+        )
+    elif report.in_database:
+        click.echo("PostgreSQL's tables were written anew; its archives (WAL), copies and backups were not reached.")

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,8 +19,8 @@ from embellie.ports import LedgerRow, Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
 from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_numbers, truncate_wal
 from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
-from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
-from embellie.store.log_retaining import PastTime, forget_past, look_past
+from embellie.store.log_records import Imbalance, Mend, PastTime, Quarantined, Replayed, Tail
+from embellie.store.log_retaining import forget, forget_aside, look_past, pages_past
 from embellie.store.log_rows import HOUR, Batch, Ledger, event_of, mended, prepare, quarantined_of
 from embellie.store.log_writing import write, write_ledger, write_one
 from embellie.store.reader_marks import FILE as MARKS_FILE
@@ -98,18 +98,7 @@ class SqliteLog:
     def submit(
         self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()
     ) -> "Future[Receipt]":
-        """Queue a batch; the future resolves once it is durable.
-
-        Args:
-            events: The good ones. Each is written once by (site, id); the earliest `received_at` is kept. Another
-                event under an id already taken is quarantined, linked to that id.
-            received_at: When the batch arrived, UTC and aware; it replaces the events' own.
-            rejected: Those that could not be decoded, to be quarantined in the same transaction.
-
-        Raises:
-            Busy: Too many events wait to be written.
-            Conflict: The log is closed.
-        """
+        """Queue a batch; the future resolves once it is durable."""
         return self._queue.submit(prepare(events, received_at=received_at, rejected=rejected))
 
     def append(self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()) -> Receipt:
@@ -117,15 +106,7 @@ class SqliteLog:
         return self.submit(events, received_at=received_at, rejected=rejected).result()
 
     def scan(self, *, after: int = 0, kinds: Iterable[str] = ()) -> Iterator[tuple[int, Event]]:
-        """Read (sequence number, event) in the order of the log, up to the last one at the time of the call.
-
-        Args:
-            after: Only events with a higher sequence number.
-            kinds: Only these kinds; all when none is named.
-
-        Raises:
-            EventError: An event cannot be read, for instance because a newer version wrote it.
-        """
+        """Read (sequence number, event) in order, up to the last one at the time of the call."""
         wanted, upto = sorted(set(kinds)), self.last()
         if not wanted:
             return self._events(after, upto, "")
@@ -177,10 +158,7 @@ class SqliteLog:
         ]
 
     def verify(self) -> Sequence[Imbalance]:
-        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth.
-
-        What was erased since is taken off what the ledger says.
-        """
+        """Count the log anew, site by site and hour by hour."""
         rows = self._rows(
             f"""
             WITH found AS (
@@ -209,14 +187,7 @@ class SqliteLog:
     def quarantined(
         self, *, site: str | None = None, after: int = 0, limit: int = -1, newest: int = 0
     ) -> Sequence[Quarantined]:
-        """Return what was put aside, oldest first.
-
-        Args:
-            site: Only of this site.
-            after: Only those with a higher number.
-            limit: At most so many, from the oldest; -1 for all.
-            newest: When above 0, at most so many, from the newest.
-        """
+        """Return what was put aside, oldest first."""
         order, most = ("DESC", newest) if newest else ("ASC", limit)
         rows = self._rows(
             "SELECT number, site, id, received_at, reason, path, payload FROM quarantine"
@@ -233,12 +204,7 @@ class SqliteLog:
         return int(self._rows("SELECT count(*) FROM quarantine WHERE ? IS NULL OR site = ?", site, site)[0][0])
 
     def replay(self, mend: Mend, *, site: str | None = None) -> Replayed:
-        """Try the quarantined events again; those now good are accepted with their own `received_at` and leave.
-
-        Args:
-            mend: Reads a quarantined event; raises `EmbellieError` when it is still bad, and it stays.
-            site: Only those of this site.
-        """
+        """Try the quarantined events again."""
         accepted: list[Event] = []
         tried = duplicates = 0
         number = 0
@@ -313,28 +279,20 @@ class SqliteLog:
             truncate_wal(self._writer)
         return gone
 
-    def look_past(self, before: Mapping[str, datetime], *, spare: int = 0) -> PastTime:
-        """Count what is past its time (by consent, the arrival from which names are kept), and change nothing."""
+    def look_past(self, before: Mapping[str, datetime], *, spare: Collection[int] = ()) -> PastTime:
+        """Count what is past its time, and change nothing."""
         with self._reading_anew() as connection:
             return look_past(connection, before, spare=spare)
 
-    def forget_past(self, before: Mapping[str, datetime], *, spare: int = 0) -> int:
-        """Take the names out of what is past its time, or remove it; writers wait no longer than for a page of it.
-
-        Args:
-            before: By consent, the moment of arrival from which events keep their names.
-            spare: The number of an event that is left as it is.
-
-        Returns:
-            How many records were changed or removed.
-        """
-        done, changes = 0, forget_past(self._writer, before, spare=spare)
-        while True:
-            with self._writing, explained(self.path):
-                count = next(changes, None)
-            if count is None:
-                break
-            done += count
+    def forget_past(self, before: Mapping[str, datetime], *, spare: Collection[int] = ()) -> int:
+        """Take the names out of what is past its time; what was changed is overwritten in the file."""
+        done = 0
+        with self._reading_anew() as connection:
+            for page in pages_past(connection, before, spare=spare):
+                with self._writing, explained(self.path):
+                    done += forget(self._writer, page)
+        with self._writing, explained(self.path):
+            done += forget_aside(self._writer, before)
         with explained(self.path):
             truncate_wal(self._writer)
         return done
@@ -348,6 +306,10 @@ class SqliteLog:
         with self._writing, explained(self.path):
             self._writer.execute("VACUUM")
             truncate_wal(self._writer)
+
+    def write_anew(self) -> None:
+        """Do the same: what scrubs a file leaves nothing."""
+        self.scrub()
 
     @contextmanager
     def _reading_anew(self) -> Iterator[sqlite3.Connection]:

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS erased (
 ) WITHOUT ROWID"""
 """What is no longer there of what the ledger counts, by site and hour of its arrival; and what was refused since."""
 
-SCHEMA = f"""
+TABLES = f"""
 CREATE TABLE events (
   seq         INTEGER PRIMARY KEY AUTOINCREMENT,
   site        TEXT NOT NULL,
@@ -39,8 +39,6 @@ CREATE TABLE events (
   article     TEXT NOT NULL,
   body        TEXT NOT NULL
 );
-CREATE UNIQUE INDEX events_by_id ON events (site, id);
-CREATE INDEX events_by_kind ON events (kind);
 CREATE TABLE quarantine (
   number      INTEGER PRIMARY KEY AUTOINCREMENT,
   site        TEXT NOT NULL,
@@ -50,7 +48,6 @@ CREATE TABLE quarantine (
   path        TEXT NOT NULL,
   payload     TEXT NOT NULL
 );
-CREATE INDEX quarantine_by_id ON quarantine (site, id);
 CREATE TABLE ledger (
   site        TEXT NOT NULL,
   hour        INTEGER NOT NULL,
@@ -64,6 +61,12 @@ CREATE TABLE ledger (
 {ERASED};
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
+"""
+
+INDEXES = """
+CREATE UNIQUE INDEX events_by_id ON events (site, id);
+CREATE INDEX events_by_kind ON events (kind);
+CREATE INDEX quarantine_by_id ON quarantine (site, id);
 """
 
 
@@ -135,7 +138,7 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been faster between our look and our lock.
     if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-        for statement in SCHEMA.split(";"):
+        for statement in (TABLES + INDEXES).split(";"):
             connection.execute(statement)
     connection.execute("COMMIT")
 

@@ -1,6 +1,6 @@
 """Log records: what a kept log tells beyond the contract of every log, whatever keeps it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, Self
@@ -69,6 +69,19 @@ class Imbalance:
     found: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTime:
+    """What was past its time: events that lost their names, exposures that went, payloads put aside that went.
+
+    `units` counts by (site, experiment) the readers whose exposure went.
+    """
+
+    nameless: int
+    exposures: int
+    quarantined: int
+    units: Mapping[tuple[str, str], int]
+
+
 class Marks(Protocol):
     """Makes the marks of erased readers: keyed hashes, by which an id can be refused and not be told."""
 
@@ -102,7 +115,10 @@ class KeptLog(EventLog, Protocol):
         ...
 
     def verify(self) -> Sequence[Imbalance]:
-        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth."""
+        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth.
+
+        What was erased since is taken off what the ledger says.
+        """
         ...
 
     def quarantined(
@@ -143,6 +159,26 @@ class KeptLog(EventLog, Protocol):
         """Return what was put aside that names a reader, or a visit of theirs alone."""
         ...
 
+    def look_past(self, before: Mapping[str, datetime], *, spare: Collection[int] = ()) -> PastTime:
+        """Count what is past its time, and change nothing; see `forget_past`."""
+        ...
+
+    def forget_past(self, before: Mapping[str, datetime], *, spare: Collection[int] = ()) -> int:
+        """Take the names out of what is past its time, or remove it; writers wait no longer than for a page of it.
+
+        Args:
+            before: By consent, the moment of arrival from which events keep their names.
+            spare: The numbers of events that are left as they are: those on which lakes end.
+
+        Returns:
+            How many records were changed or removed.
+        """
+        ...
+
     def scrub(self) -> None:
-        """Leave no room in which something once removed still stands."""
+        """Leave no room in which something once removed still stands, as far as that can be done while others write."""
+        ...
+
+    def write_anew(self) -> None:
+        """Leave none of it at all; whoever writes or reads waits meanwhile."""
         ...

@@ -1,11 +1,14 @@
 """PostgreSQL's lead: of the servers that share a log one leads, which does what needs to be done once."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
-from embellie.domain.errors import EmbellieError
+from embellie.domain.errors import Busy, EmbellieError
+from embellie.store.engine import quoted
 from embellie.store.log_place import PostgresPlace
 from embellie.store.postgres_line import driver
-from embellie.store.postgres_log_tables import READING, connect
+from embellie.store.postgres_log_tables import READING, connect, holds_tables
 
 
 class PostgresLead:
@@ -41,3 +44,33 @@ class PostgresLead:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+@contextmanager
+def unled(place: PostgresPlace) -> Iterator[None]:
+    """Hold the lead, so that no server has it meanwhile; commands may still write.
+
+    Raises:
+        EngineError: The database cannot be reached.
+        Busy: A server leads, so that one runs.
+    """
+    connect(place.url, READING).close()
+    lead = PostgresLead(place)
+    with closing(lead):
+        if not lead.held():
+            raise Busy("A server has the log open.", hint="Stop all servers first.", at=str(place), code="log_locked")
+        yield
+
+
+def is_used(place: PostgresPlace) -> bool:
+    """Whether there is a log in which something was ever written.
+
+    Raises:
+        EngineError: The database cannot be reached.
+    """
+    with closing(connect(place.url, READING)) as connection:
+        if not holds_tables(connection, place.schema):
+            return False
+        name = quoted(place.schema)
+        sql = f"SELECT last > 0 OR EXISTS (SELECT 1 FROM {name}.ledger) FROM {name}.log"
+        return bool(connection.execute(sql).fetchone()[0])

@@ -2,31 +2,27 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from datetime import datetime
-from heapq import merge
-from operator import itemgetter
-from queue import LifoQueue
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from embellie.domain.errors import Busy, Conflict, EmbellieError
+from embellie.domain.errors import Busy, EmbellieError
 from embellie.domain.event import Event
-from embellie.domain.moment import moment
-from embellie.ports import LedgerRow, Receipt, Rejected, Traces
+from embellie.ports import Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
-from embellie.store.engine import quoted
-from embellie.store.log_erasing import Dead, find, look, own_visits, quarantined_numbers
-from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
-from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of
+from embellie.store.log_erasing import Dead, look
+from embellie.store.log_records import Mend, Quarantined, Replayed
+from embellie.store.log_retaining import pages_past, past_aside
+from embellie.store.log_rows import Batch, mended, prepare
 from embellie.store.postgres_line import driver
 from embellie.store.postgres_log_erasing import Portable, PostgresMarks, erase
+from embellie.store.postgres_log_reading import PostgresReading
+from embellie.store.postgres_log_retaining import PAGE, forget, forget_aside
 from embellie.store.postgres_log_tables import (
     READING,
     SCHEMA,
     WRITING,
-    check,
     connect,
     explain,
     holds_tables,
@@ -34,20 +30,16 @@ from embellie.store.postgres_log_tables import (
     prepare_tables,
 )
 from embellie.store.postgres_log_writing import Staged, finish, fitting, release, stage, was_committed
+from embellie.store.postgres_pool import closed
 
 RETRY_SECONDS = 10.0
-READERS = 4
-"""How many queries one process asks at once."""
-
-_PAGE = 4_000
-_EVENT_COLUMNS = "seq, id, site, kind, at, received_at, consent, schema, body"
-_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body"
-_UNHURRIED = {"statement_timeout": "0"}
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
+_DoneT = TypeVar("_DoneT")
 
-class PostgresLog:
-    """An `EventLog` in PostgreSQL; several processes, on several machines, may read and write it at once.
+
+class PostgresLog(PostgresReading):
+    """A `KeptLog` in PostgreSQL; several processes, on several machines, may read and write it at once.
 
     Safe to use from many threads. While the server restarts, what is queued is kept and written afterwards.
 
@@ -65,24 +57,21 @@ class PostgresLog:
     def __init__(
         self, url: str, *, schema: str = SCHEMA, limit: int = 50_000, retry_seconds: float = RETRY_SECONDS
     ) -> None:
-        self._url, self._schema, self._retry_seconds = url, schema, retry_seconds
-        self._s = quoted(schema)
+        self._url, self._retry_seconds = url, retry_seconds
+        super().__init__(url, schema)
         self._writer: Any = connect(url, WRITING)
         try:
             prepare_tables(self._writer, url, schema)
         except BaseException:
             self._writer.close()
             raise
-        self.marks = PostgresMarks(self._s, read=self._rows, write=self._at_once)
+        self.marks = PostgresMarks(self._s, read=self._pool.rows, write=self._pool.at_once)
         """Makes the marks of erased readers."""
         self._dead = Dead(self.marks)
         self._writing = threading.Lock()
         self._careful = False
         self._down_since: float | None = None
         self._closing = threading.Event()
-        self._readers: LifoQueue[Any] = LifoQueue()
-        for _ in range(READERS):
-            self._readers.put(None)
         self._queue: CommitQueue[Batch, Receipt] = CommitQueue(self._commit, limit=limit)
 
     def __enter__(self) -> Self:
@@ -94,148 +83,15 @@ class PostgresLog:
     def submit(
         self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()
     ) -> "Future[Receipt]":
-        """Queue a batch; the future resolves once it is durable.
-
-        Args:
-            events: The good ones. Each is written once by (site, id); the earliest `received_at` is kept. Another
-                event under an id already taken is quarantined, linked to that id.
-            received_at: When the batch arrived, UTC and aware; it replaces the events' own.
-            rejected: Those that could not be decoded, to be quarantined in the same transaction.
-
-        Raises:
-            Busy: Too many events wait to be written.
-            Conflict: The log is closed.
-        """
+        """Queue a batch; what PostgreSQL could not hold of it is put aside alone."""
         return self._queue.submit(fitting(prepare(events, received_at=received_at, rejected=rejected)))
 
     def append(self, events: Sequence[Event], *, received_at: datetime, rejected: Sequence[Rejected] = ()) -> Receipt:
         """Submit and wait until it is durable."""
         return self.submit(events, received_at=received_at, rejected=rejected).result()
 
-    def scan(self, *, after: int = 0, kinds: Iterable[str] = ()) -> Iterator[tuple[int, Event]]:
-        """Read (sequence number, event) in the order of the log, up to the last one at the time of the call.
-
-        Args:
-            after: Only events with a higher sequence number.
-            kinds: Only these kinds; all when none is named.
-
-        Raises:
-            EventError: An event cannot be read, for instance because a newer version wrote it.
-        """
-        wanted, upto = sorted(set(kinds)), self.last()
-        if not wanted:
-            return self._events(after, upto, "")
-        streams = [self._events(after, upto, kind) for kind in wanted]
-        return streams[0] if len(streams) == 1 else merge(*streams, key=itemgetter(0))
-
-    def following(
-        self, *, after: int, upto: int | None = None, limit: int, kinds: Iterable[str] = ()
-    ) -> tuple[Sequence[Event], int]:
-        """Read on, whoever wrote it: at most `limit` events of these kinds, or of all; and up to which number that is all."""
-        upto = self.last() if upto is None else upto
-        if upto <= after:
-            return [], after
-        wanted = list(kinds)
-        which = "AND kind = ANY(%s)" if wanted else ""
-        rows = self._rows(
-            f"SELECT {_EVENT_COLUMNS} FROM {self._s}.events WHERE seq > %s AND seq <= %s {which} ORDER BY seq LIMIT %s",
-            after,
-            upto,
-            *([wanted] if wanted else ()),
-            limit,
-        )
-        return [event_of(row) for row in rows], rows[-1][0] if len(rows) == limit else upto
-
-    def tail(self, after: int, limit: int = 50_000) -> Tail:
-        """Read at most `limit` events after a sequence number as parallel lists: the fast way in bulk."""
-        rows = self._rows(
-            f"SELECT {_TAIL_COLUMNS} FROM {self._s}.events WHERE seq > %s ORDER BY seq LIMIT %s", after, limit
-        )
-        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(11)]
-        return Tail(*columns)
-
-    def last(self) -> int:
-        """Return the sequence number of the last event, 0 when empty."""
-        return int(self._rows(f"SELECT last FROM {self._s}.log")[0][0])
-
-    def ledger(self) -> Sequence[LedgerRow]:
-        """Return the conservation ledger, by site and hour."""
-        return [
-            LedgerRow(
-                site=site,
-                hour=moment(hour * HOUR),
-                received=received,
-                accepted=accepted,
-                duplicates=duplicates,
-                quarantined=quarantined,
-                erased=erased,
-                refused=refused,
-            )
-            for site, hour, received, accepted, duplicates, quarantined, erased, refused in self._rows(
-                "SELECT site, hour, received, l.accepted, duplicates, l.quarantined,"
-                " coalesce(e.accepted + e.quarantined, 0), coalesce(refused, 0)"
-                f" FROM {self._s}.ledger AS l LEFT JOIN {self._s}.erased AS e USING (site, hour) ORDER BY site, hour"
-            )
-        ]
-
-    def verify(self) -> Sequence[Imbalance]:
-        """Count the log anew, site by site and hour by hour; empty when the ledger tells the truth.
-
-        What was erased since is taken off what the ledger says.
-        """
-        hour = f"received_at / {HOUR} - (received_at % {HOUR} < 0)::int"
-        rows = self._rows(
-            f"""
-            SELECT site, hour, what, sum(said)::bigint, sum(found)::bigint FROM (
-              SELECT site, {hour} AS hour, 'accepted' AS what, 0 AS said, count(*) AS found
-              FROM {self._s}.events GROUP BY 1, 2
-              UNION ALL SELECT site, {hour}, 'quarantined', 0, count(*) FROM {self._s}.quarantine GROUP BY 1, 2
-              UNION ALL SELECT site, hour, 'accepted', accepted, 0 FROM {self._s}.ledger
-              UNION ALL SELECT site, hour, 'quarantined', quarantined, 0 FROM {self._s}.ledger
-              UNION ALL SELECT site, hour, 'accepted', -accepted, 0 FROM {self._s}.erased
-              UNION ALL SELECT site, hour, 'quarantined', -quarantined, 0 FROM {self._s}.erased
-            ) AS both_sides GROUP BY 1, 2, 3 HAVING sum(said) <> sum(found) ORDER BY 1, 2, 3
-            """
-        )
-        return [
-            Imbalance(site=site, hour=moment(hour * HOUR), what=what, ledger=said, found=found)
-            for site, hour, what, said, found in rows
-        ]
-
-    def quarantined(
-        self, *, site: str | None = None, after: int = 0, limit: int = -1, newest: int = 0
-    ) -> Sequence[Quarantined]:
-        """Return what was put aside, oldest first.
-
-        Args:
-            site: Only of this site.
-            after: Only those with a higher number.
-            limit: At most so many, from the oldest; -1 for all.
-            newest: When above 0, at most so many, from the newest.
-        """
-        order, most = ("DESC", newest) if newest else ("ASC", limit if limit >= 0 else None)
-        rows = self._rows(
-            f"SELECT number, site, id, received_at, reason, path, payload FROM {self._s}.quarantine"
-            f" WHERE number > %s AND (%s::text IS NULL OR site = %s) ORDER BY number {order} LIMIT %s",
-            after,
-            site,
-            site,
-            most,
-        )
-        return [quarantined_of(row) for row in sorted(rows)]
-
-    def quarantine_size(self, *, site: str | None = None) -> int:
-        """Count what was put aside; of one site, or of all."""
-        sql = f"SELECT count(*) FROM {self._s}.quarantine WHERE %s::text IS NULL OR site = %s"
-        return int(self._rows(sql, site, site)[0][0])
-
     def replay(self, mend: Mend, *, site: str | None = None) -> Replayed:
-        """Try the quarantined events again; those now good are accepted with their own `received_at` and leave.
-
-        Args:
-            mend: Reads a quarantined event; raises `EmbellieError` when it is still bad, and it stays.
-            site: Only those of this site.
-        """
+        """Try the quarantined events again."""
         accepted: list[Event] = []
         tried = duplicates = number = 0
         while page := self.quarantined(site=site, after=number, limit=500):
@@ -248,79 +104,48 @@ class PostgresLog:
             accepted=tuple(accepted), duplicates=duplicates, still_quarantined=tried - len(accepted) - duplicates
         )
 
-    def sites(self) -> list[str]:
-        """Name the sites of which something was received."""
-        return [row[0] for row in self._rows(f"SELECT DISTINCT site FROM {self._s}.ledger WHERE site <> '' ORDER BY 1")]
-
-    def names_with(self, parts: Sequence[str]) -> set[str]:
-        """Find the readers and visits that have one of these texts as a part of their id."""
-        sql = (
-            f"SELECT DISTINCT name FROM (SELECT reader AS name FROM {self._s}.events"
-            f" UNION ALL SELECT visit FROM {self._s}.events) AS names"
-            " WHERE EXISTS (SELECT 1 FROM unnest(%s::text[]) AS part WHERE strpos(name, part) > 0)"
-        )
-        return {str(row[0]) for row in self._rows(sql, list(parts))}
-
-    def quarantined_of(self, site: str, reader: str) -> Sequence[Quarantined]:
-        """Return what was put aside that names a reader, or a visit of theirs alone."""
-        with self._as_of_now() as log:
-            numbers = set(quarantined_numbers(log, site, reader, visits=own_visits(log, site, reader)))
-        return [each for each in self.quarantined() if each.number in numbers] if numbers else []
-
-    def readers(self, site: str) -> Iterator[str]:
-        """Name the readers a site's events are of, each once."""
-        sql = f"SELECT DISTINCT reader FROM {self._s}.events WHERE site = %s AND reader <> ''"
-        yield from (row[0] for row in self._rows(sql, site))
-
-    def of_reader(self, site: str, reader: str) -> Iterator[tuple[int, Event]]:
-        """Read a reader's (sequence number, event) in order: those that name them, and those without a name of their visits."""
-        with self._as_of_now() as log:
-            numbers = look(log, site, reader).numbers
-        sql = f"SELECT {_EVENT_COLUMNS} FROM {self._s}.events WHERE seq = ANY(%s) ORDER BY seq"
-        for start in range(0, len(numbers), 500):
-            for row in self._rows(sql, list(numbers[start : start + 500])):
-                yield row[0], event_of(row)
-
-    def traces(self, site: str, reader: str) -> Traces:
-        """Count what is kept of a reader, events and what was put aside."""
-        with self._as_of_now() as log:
-            return find(log, site, reader)
-
     def erase(self, site: str, reader: str, *, now: datetime) -> Traces:
-        """Remove a reader's events, and what was put aside that names them, in one step; put their mark in the log.
+        """Remove a reader's events, and what was put aside that names them, in one step; every server refuses the id from then on.
 
-        From then on events under that id are refused, on every server. The rows are gone, and their room is given free
-        (`VACUUM`); archives of the server's own log, and its backups, are whoever runs it's to let go of.
-
-        Raises:
-            Busy: The server does not answer.
+        The rows are gone and their room may be used again (`VACUUM`); their bytes stay in the database's files until it is,
+        or until `write_anew`. Archives of the server's own log, and its backups, are whoever runs it's to let go of.
         """
         mark = self.marks.mark(site, reader)
-        with self._as_of_now() as log:
+        with self._pool.as_of_now() as log:
             looked = look(log, site, reader)
-        with self._writing:
-            if self._closing.is_set():
-                raise _closed()
-            try:
-                gone = erase(self._connected(), self._s, site, reader, mark=mark, now=now, looked=looked)
-            except driver().Error as error:
-                self._writer.close()
-                raise explain(error, self._url) from None
+        gone = self._in_turn(
+            lambda connection: erase(connection, self._s, site, reader, mark=mark, now=now, looked=looked)
+        )
         self.scrub()
         return gone
 
+    def forget_past(self, before: Mapping[str, datetime], *, spare: Collection[int] = ()) -> int:
+        """Take the names out of what is past its time; what it finds is found while all write."""
+        done = 0
+        with self._pool.afresh() as log:
+            for page in pages_past(log, before, spare=spare, size=PAGE):
+                done += self._in_turn(lambda connection, page=page: forget(connection, self._s, page))  # type: ignore[misc]
+            numbers = [number for number, *_ in past_aside(log, before)]
+        for start in range(0, len(numbers), PAGE):
+            part = numbers[start : start + PAGE]
+            done += self._in_turn(lambda connection, part=part: forget_aside(connection, self._s, part))  # type: ignore[misc]
+        if done:
+            self.scrub()
+        return done
+
     def scrub(self) -> None:
         """Give free the room of rows that are gone; writers go on meanwhile."""
-        self._at_once(f"VACUUM {self._s}.events, {self._s}.quarantine", [])
+        self._pool.at_once(f"VACUUM {self._s}.events, {self._s}.quarantine")
+
+    def write_anew(self) -> None:
+        """Write the tables anew, without the bytes of rows that are gone (`VACUUM FULL`); writers and readers wait meanwhile."""
+        self._pool.at_once(f"VACUUM FULL {self._s}.events, {self._s}.quarantine")
 
     def close(self) -> None:
         """Write what is queued and let go of the connections. Calling it twice does no harm."""
         self._closing.set()
         self._queue.close()
-        for connection in [self._readers.get() for _ in range(READERS)]:
-            if connection is not None:
-                connection.close()
-            self._readers.put(None)
+        self._pool.close()
         with self._writing:
             self._writer.close()
 
@@ -363,29 +188,6 @@ class PostgresLog:
         connection.execute(f"SET LOCAL search_path = {self._s}")
         return self._dead.as_of(erasure, Portable(connection), batch)
 
-    def _at_once(self, sql: str, parameters: list[str]) -> None:
-        """Run one statement outside the writer's transactions; it may take its time."""
-        connection = connect(self._url, _UNHURRIED)
-        try:
-            connection.execute(sql, parameters or None)
-        except driver().Error as error:
-            raise explain(error, self._url) from None
-        finally:
-            connection.close()
-
-    @contextmanager
-    def _as_of_now(self) -> Iterator[Portable]:
-        """Read what is there now, all of one moment."""
-        connection = self._reader()
-        try:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-            connection.execute(f"SET LOCAL search_path = {self._s}")
-            yield Portable(connection)
-        except driver().Error as error:
-            raise explain(error, self._url) from None
-        finally:
-            connection.close()
-
     def _committed(self, staged: Staged) -> bool:
         """Find out what became of a transaction whose answer was lost; False, too, when nobody can say in time.
 
@@ -414,63 +216,18 @@ class PostgresLog:
 
     def _release(self, page: Sequence[Quarantined], mend: Mend) -> tuple[list[Event], int]:
         good = [(each, batch) for each, batch in mended(page, mend) if fitting(batch).rows]
+        return self._in_turn(lambda connection: release(connection, self._s, good))
+
+    def _in_turn(self, work: Callable[[Any], _DoneT]) -> _DoneT:
+        """Do something with the writer's connection, between two commits."""
         with self._writing:
             if self._closing.is_set():
-                raise _closed()
+                raise closed()
             try:
-                return release(self._connected(), self._s, good)
+                return work(self._connected())
             except driver().Error as error:
                 self._writer.close()
                 raise explain(error, self._url) from None
-
-    def _events(self, after: int, upto: int, kind: str) -> Iterator[tuple[int, Event]]:
-        which = "kind = %s AND" if kind else ""
-        sql = (
-            f"SELECT {_EVENT_COLUMNS} FROM {self._s}.events"
-            f" WHERE {which} seq > %s AND seq <= %s ORDER BY seq LIMIT {_PAGE}"
-        )
-        while rows := self._rows(sql, *((kind,) if kind else ()), after, upto):
-            for row in rows:
-                yield row[0], event_of(row)
-            after = rows[-1][0]
-
-    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Ask one query; once more when the line was cut since the last one."""
-        psycopg = driver()
-        connection = self._readers.get()
-        try:
-            if self._closing.is_set():
-                raise _closed()
-            fresh = connection is None or connection.closed
-            if fresh:
-                connection = self._reader()
-            try:
-                return self._fetch(connection, sql, parameters)
-            except psycopg.OperationalError:
-                if fresh or not connection.closed:
-                    raise
-                connection = self._reader()
-                return self._fetch(connection, sql, parameters)
-        except psycopg.Error as error:
-            raise explain(error, self._url) from None
-        finally:
-            if connection is not None and self._closing.is_set():
-                connection.close()
-                connection = None
-            self._readers.put(connection)
-
-    def _fetch(self, connection: Any, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = connection.execute(sql, parameters or None).fetchall()
-        return found
-
-    def _reader(self) -> Any:
-        connection = connect(self._url, READING)
-        check(connection, self._url, self._schema)
-        return connection
-
-
-def _closed() -> Conflict:
-    return Conflict("The log is closed.", hint="Open it again.", code="log_closed")
 
 
 def is_there(url: str, schema: str) -> bool:

@@ -42,8 +42,6 @@ CREATE TABLE {s}.events (
   article     TEXT COLLATE "C" NOT NULL,
   body        TEXT NOT NULL
 );
-CREATE UNIQUE INDEX events_by_id ON {s}.events (site, id);
-CREATE INDEX events_by_kind ON {s}.events (kind, seq);
 CREATE TABLE {s}.quarantine (
   number      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   site        TEXT COLLATE "C" NOT NULL,
@@ -77,6 +75,25 @@ CREATE TABLE {s}.erasure_key (
 );
 INSERT INTO {s}.log (product, version, last, erasure) VALUES ('embellie', {version}, 0, 0);
 """
+
+INDEXES = """
+CREATE UNIQUE INDEX events_by_id ON events (site, id);
+CREATE INDEX events_by_kind ON events (kind, seq);
+"""
+"""The indexes; the `search_path` is the log's schema."""
+
+INDEXES_GONE = "DROP INDEX events_by_id, events_by_kind"
+
+LAKES = """
+CREATE TABLE IF NOT EXISTS {s}.lakes (
+  lake     TEXT PRIMARY KEY,
+  place    TEXT NOT NULL,
+  through  BIGINT NOT NULL,
+  erasure  BIGINT NOT NULL,
+  heard_at BIGINT NOT NULL
+) WITH (fillfactor = 50);
+"""
+"""The lakes of the log's servers: where each ends, and the last erasure it has followed."""
 
 
 def connect(url: str, settings: dict[str, str]) -> Any:
@@ -139,15 +156,19 @@ def prepare_tables(connection: Any, url: str, schema: str) -> None:
                 if not holds_tables(connection, schema):
                     _create(connection, url, schema)
         check(connection, url, schema)
+        if not holds_tables(connection, schema, table="lakes"):  # a log from before lakes were known
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"embellie log {schema}"])
+                connection.execute(LAKES.format(s=quoted(schema)))
     except psycopg.Error as error:
         raise explain(error, url) from None
 
 
-def holds_tables(connection: Any, schema: str) -> bool:
+def holds_tables(connection: Any, schema: str, *, table: str = "log") -> bool:
     """Whether there is a log in a schema."""
     # Not `to_regclass`, which remembers within a transaction that there was none.
-    sql = "SELECT 1 FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = %s AND relname = 'log'"
-    return connection.execute(sql, [schema]).fetchone() is not None
+    sql = "SELECT 1 FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname = %s AND relname = %s"
+    return connection.execute(sql, [schema, table]).fetchone() is not None
 
 
 def check(connection: Any, url: str, schema: str) -> None:
@@ -190,7 +211,9 @@ def _create(connection: Any, url: str, schema: str) -> None:
     exists = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]).fetchone()
     if not exists:
         connection.execute(f"CREATE SCHEMA {quoted(schema)}")
-    connection.execute(_TABLES.format(s=quoted(schema), version=VERSION))
+    connection.execute(_TABLES.format(s=quoted(schema), version=VERSION) + LAKES.format(s=quoted(schema)))
+    connection.execute(f"SET LOCAL search_path = {quoted(schema)}")
+    connection.execute(INDEXES)
 
 
 _PASSING = {"55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}

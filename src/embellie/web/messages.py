@@ -364,7 +364,10 @@ class ReaderAnswer(_Out, frozen=True, kw_only=True):
 
 
 class ErasureAnswer(_Out, frozen=True, kw_only=True):
-    """An erasure and its proof: records before and after by place, and the files searched for what may be left."""
+    """An erasure and its proof: records before and after by place, and the files searched for what may be left.
+
+    `servers` are the others on one log in PostgreSQL, which follow by themselves: `gone_everywhere` is true once all have.
+    """
 
     schema: Literal["embellie/erasure/1"] = "embellie/erasure/1"
     gone: bool
@@ -373,6 +376,9 @@ class ErasureAnswer(_Out, frozen=True, kw_only=True):
     state_files_removed: int
     files: dict[str, Any]
     seconds: float
+    gone_everywhere: bool
+    servers: list[dict[str, Any]]
+    database_files_may_hold_it: bool
 
 
 class TokenAnswer(_Out, frozen=True, kw_only=True):
