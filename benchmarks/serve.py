@@ -93,13 +93,15 @@ def fill(newsroom: Newsroom, articles: int) -> None:
         at = now - timedelta(hours=72.0 * rng.random())
         read.append(
             {
-                "id": new_id(at, rng.randbytes(10)), "kind": "read", "at": at.isoformat(), "consent": "profiling",
+                "id": new_id(at, rng.randbytes(10)), "site": "gazette", "kind": "read", "at": at.isoformat(), "consent": "profiling",
                 "article": f"a{page(rng, articles)}", "reader": f"r{rng.randrange(READERS)}", "visit": f"v{number // 3}",
                 "engaged_seconds": 30.0,
             }
         )  # fmt: skip
     for first in range(0, READS, 5000):
-        newsroom.receive(read[first : first + 5000], site="gazette", public=False).result()
+        receipt = newsroom.receive(read[first : first + 5000], site="gazette", public=False).result()
+        if receipt.quarantined:
+            raise SystemExit(f"The readers of the benchmark read nothing: {receipt.quarantined[0].reason}")
 
 
 def page(rng: random.Random, articles: int) -> int:
