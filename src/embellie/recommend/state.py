@@ -93,6 +93,7 @@ class SiteState:
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
+        self._met: tuple[SlateRequest, list[int], frozenset[int]] | None = None
 
     def apply(self, event: Event) -> None:
         """Take in one event; kinds that change no ranking pass by."""
@@ -127,6 +128,7 @@ class SiteState:
 
     def publish(self, article: Article, at: int) -> None:
         """Take in an article, told at a time (µs)."""
+        self._met = None
         row = self.shelf.put(article, at)
         self.leading.touch(row)
         self.counters.grow(len(self.shelf))
@@ -135,6 +137,7 @@ class SiteState:
 
     def open(self, article: str, at: int, *, reader: str, visit: str, read: bool, profiling: bool) -> None:
         """Take in that an article was opened at a time (µs): by a read, or by a click that a read will follow."""
+        self._met = None
         row = self.shelf.meet(article, at)
         if row is None:
             return
@@ -183,6 +186,7 @@ class SiteState:
     def _forget(self, reader: str, at: int) -> None:
         if not reader:
             return
+        self._met = None
         self.histories.forget(reader, at)
         visits = list(self._visits_of.get(reader, ()))
         for signal in self.signals.values():
@@ -217,6 +221,7 @@ class SiteState:
         """Become what gave a snapshot."""
         self.heard = int(snapshot["heard"])
         self.leading = Leading()
+        self._met = None
         self.shelf.restore(snapshot["shelf"])
         self.counters.restore(snapshot["counters"])
         self.histories.restore(snapshot["histories"])
@@ -261,9 +266,17 @@ class SiteState:
 
     def visit_rows(self, request: SlateRequest) -> list[int]:
         """Return the rows opened in the request's visit, oldest first: as the log knows it, and as the request does."""
-        visit = self._visits.get(request.visit) if request.visit else None
-        known = visit.rows if visit else {}
-        return list(dict.fromkeys([*known, *self.shelf.rows(request.visit_articles)]))
+        return self._meet(request)[0]
+
+    def _meet(self, request: SlateRequest) -> tuple[list[int], frozenset[int]]:
+        """Look up what this visit opened, and what this reader has read; once, though a policy and the rules both ask."""
+        if self._met is None or self._met[0] is not request:
+            visit = self._visits.get(request.visit) if request.visit else None
+            known = visit.rows if visit else _NOTHING
+            told = self.shelf.rows(request.visit_articles)
+            opened = list(dict.fromkeys([*known, *told])) if told else list(known)
+            self._met = request, opened, frozenset((*self.history(request), *opened))
+        return self._met[1:]
 
     def history(self, request: SlateRequest) -> dict[int, int]:
         """Return what the request's reader has read (row → µs); nothing without consent to profiling."""
@@ -271,9 +284,9 @@ class SiteState:
             return {}
         return self.histories.of(request.reader)
 
-    def read_rows(self, request: SlateRequest) -> set[int]:
+    def read_rows(self, request: SlateRequest) -> frozenset[int]:
         """Return the rows this reader has read, in this visit or before."""
-        return {*self.history(request), *self.visit_rows(request)}
+        return self._meet(request)[1]
 
     def language(self, request: SlateRequest) -> str:
         """Return the language a slate is in: the request's, else the page's own, else `""` (any)."""
@@ -298,7 +311,7 @@ class SiteState:
 
     def left_out(self, request: SlateRequest) -> frozenset[int]:
         """Return the rows not to be shown to this reader here: the page's own, those read already, those excluded."""
-        return frozenset((*self.read_rows(request), *self.shelf.rows((request.article, *request.exclude))))
+        return self.read_rows(request).union(self.shelf.rows((request.article, *request.exclude)))
 
     def candidates(self, request: SlateRequest) -> NDArray[np.int64]:
         """Return the rows that may be shown to this reader here now: suitable, not read yet, not excluded."""
