@@ -87,15 +87,15 @@ class Slates:
             (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new.values()
         ]
         bodies += [(slate.slate_id, slate) for slate in slates]
+        events = [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
+        if not new:
+            self._live.handover.put(events)
+            return
         try:
-            written = self._live.submit(
-                [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
-            )
+            self._live.handover.put(events, lost=lambda: self._forget(new))
         except EmbellieError:
             self._forget(new)
             raise
-        if new:
-            written.add_done_callback(lambda done: self._forget(new) if done.exception() else None)
 
     def _forget(self, exposures: Iterable[Exposed]) -> None:
         """Exposures that never reached the log are told again with the reader's next slate."""
