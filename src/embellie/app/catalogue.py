@@ -1,6 +1,6 @@
 """Catalogue: the articles as last published, and the way in for those that are new or changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -37,6 +37,13 @@ class Catalogue:
         self._live.site(site)
         with self._live.lock:
             return self._live.state.article(site, article)
+
+    def named(self, site: str, articles: Iterable[str]) -> list[Article | None]:
+        """Find several articles as last published, in their order."""
+        self._live.site(site)
+        with self._live.lock:
+            known = self._live.state.site(site)
+            return [known.article(article) for article in articles]
 
     def showable(self, site: str) -> Sequence[Article]:
         """List what readers may be shown now, newest first."""

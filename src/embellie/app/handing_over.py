@@ -47,7 +47,9 @@ class Handover:
         with self._changed:
             if len(self._waiting) + len(events) > self._limit:
                 raise Busy(
-                    f"{len(self._waiting)} slates wait to be written down.", hint="Retry after 1 second.", code="log_busy"
+                    f"{len(self._waiting)} slates wait to be written down.",
+                    hint="Retry after 1 second.",
+                    code="log_busy",
                 )
             self._waiting.extend(events)
             if lost is not None:

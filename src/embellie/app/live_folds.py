@@ -344,7 +344,8 @@ def minted(now: datetime) -> str:
 
 
 _ENTROPY: list[bytes] = []
-os.register_at_fork(after_in_child=_ENTROPY.clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ENTROPY.clear)
 
 
 def exposed(site: str, exposure: Exposure) -> Exposed:

@@ -1,6 +1,6 @@
 """Newsroom: one installation, running. The only object that turns the whole loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -210,6 +210,10 @@ class Newsroom:
     def article(self, site: str, article: str) -> Article | None:
         """Find an article as last published."""
         return self._catalogue.article(site, article)
+
+    def named(self, site: str, articles: Iterable[str]) -> list[Article | None]:
+        """Find several articles as last published, in their order; `None` stands for one that is not known."""
+        return self._catalogue.named(site, articles)
 
     def articles(self, site: str) -> Sequence[Article]:
         """List what readers may be shown now, newest first."""

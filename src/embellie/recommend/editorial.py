@@ -204,8 +204,10 @@ class _Gate:
         return self._has_room(self._shelf.section_of(row))
 
     def _has_room(self, section: str) -> bool:
-        if not section or not (self._cap or self._caps):
+        if not section:
             return True
+        if not self._caps:
+            return not self._cap or self._taken.get(section, 0) < self._cap
         limits = [cap for cap in (self._cap, self._caps.get(section, 0), self._caps.get("", 0)) if cap]
         return not limits or self._taken.get(section, 0) < min(limits)
 

@@ -93,7 +93,7 @@ class SiteState:
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
-        self._met: tuple[SlateRequest, list[int], frozenset[int]] | None = None
+        self._met: tuple[SlateRequest, dict[int, int], list[int], frozenset[int]] | None = None
 
     def apply(self, event: Event) -> None:
         """Take in one event; kinds that change no ranking pass by."""
@@ -266,27 +266,28 @@ class SiteState:
 
     def visit_rows(self, request: SlateRequest) -> list[int]:
         """Return the rows opened in the request's visit, oldest first: as the log knows it, and as the request does."""
-        return self._meet(request)[0]
+        return self._meet(request)[1]
 
-    def _meet(self, request: SlateRequest) -> tuple[list[int], frozenset[int]]:
-        """Look up what this visit opened, and what this reader has read; once, though a policy and the rules both ask."""
+    def _meet(self, request: SlateRequest) -> tuple[dict[int, int], list[int], frozenset[int]]:
+        """Look up the reader's history, what this visit opened, and both; once, though a policy and the rules all ask."""
         if self._met is None or self._met[0] is not request:
             visit = self._visits.get(request.visit) if request.visit else None
             known = visit.rows if visit else _NOTHING
             told = self.shelf.rows(request.visit_articles)
             opened = list(dict.fromkeys([*known, *told])) if told else list(known)
-            self._met = request, opened, frozenset((*self.history(request), *opened))
+            history: dict[int, int] = {}
+            if request.consent == "profiling" and request.reader:
+                history = self.histories.of(request.reader)
+            self._met = request, history, opened, frozenset((*history, *opened))
         return self._met[1:]
 
     def history(self, request: SlateRequest) -> dict[int, int]:
         """Return what the request's reader has read (row → µs); nothing without consent to profiling."""
-        if request.consent != "profiling" or not request.reader:
-            return {}
-        return self.histories.of(request.reader)
+        return self._meet(request)[0]
 
     def read_rows(self, request: SlateRequest) -> frozenset[int]:
         """Return the rows this reader has read, in this visit or before."""
-        return self._meet(request)[1]
+        return self._meet(request)[2]
 
     def language(self, request: SlateRequest) -> str:
         """Return the language a slate is in: the request's, else the page's own, else `""` (any)."""
