@@ -16,7 +16,8 @@ from embellie.domain.moment import micros
 from embellie.domain.slate import Features, Recommended, SlateRequest
 from embellie.recommend.affinity import section_lift, section_weights
 from embellie.recommend.covisitation import Covisits
-from embellie.recommend.policies import Affinity, Popular, Scored
+from embellie.recommend.policies import Affinity, Popular, PopularityNow, Scored
+from embellie.recommend.pool import Pool
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import SiteState
@@ -55,6 +56,40 @@ class Asked:
     def affinity(self) -> Scored:
         """The default heuristic's score of every article."""
         return _AFFINITY.lifted(self.popular, self.request, self.site)
+
+    @cached_property
+    def measure(self) -> PopularityNow:
+        """How popularity is counted at this moment."""
+        return _POPULAR.popularity(self.request, self.site)
+
+    @cached_property
+    def section_lift(self) -> Floats | None:
+        """By how much the default heuristic lifts each section for this reader."""
+        return _AFFINITY.lift(self.request, self.site, self.measure.step)
+
+    @cached_property
+    def pool(self) -> Pool | None:
+        """The articles among which a shortlist is found, where requests are frequent."""
+        return self.site.pools.pool(self.measure, self.site.shelf, self.site.counters)
+
+    def popular_of(self, rows: Integers) -> Floats:
+        """Return decayed popularity of some rows: what `popular` has of them."""
+        demand = self.measure.of(rows)
+        return demand.reads + demand.lent
+
+    def affinity_of(self, rows: Integers) -> Floats:
+        """Return the default heuristic's score of some rows: what `affinity` has of them."""
+        popular, lift = self.popular_of(rows), self.section_lift
+        return popular if lift is None else popular * lift[self.site.shelf.section[rows]]
+
+    @cached_property
+    def most_popular(self) -> float:
+        """The popularity of the most popular article, 0 without any."""
+        if self.pool is not None:
+            found = float(self.popular_of(self.pool.rows).max())
+            if found > self.pool.most_popular(self.measure):
+                return found
+        return float(self.popular.values.max(initial=0.0))
 
     @cached_property
     def shares(self) -> Floats:
@@ -128,7 +163,7 @@ class Asked:
     def reads(self, rows: Integers, hours: float) -> Floats:
         """Return the decayed reads of rows at the half-life nearest to `hours`."""
         counters = self.site.counters
-        return counters.reads(self.now, counters.nearest(hours))[rows]
+        return counters.reads(self.now, counters.nearest(hours), rows)
 
     def ages(self, rows: Integers) -> Floats:
         """Return hours since publication, at least 0."""
@@ -172,8 +207,7 @@ def _pace(asked: Asked, rows: Integers) -> Floats:
 
 def _standing(asked: Asked, rows: Integers) -> Floats:
     """Popularity beside that of the site's most popular article, in logs: the same at night and at noon."""
-    best = float(asked.popular.values.max(initial=0.0))
-    found: Floats = np.log((asked.popular.values[rows] + _LEAST) / (best + _LEAST))
+    found: Floats = np.log((asked.popular_of(rows) + _LEAST) / (asked.most_popular + _LEAST))
     return found
 
 
@@ -200,8 +234,8 @@ FEATURES: tuple[Feature, ...] = (
     _trend(6.0, 72.0),
     Feature("pace", _pace),
     Feature("standing", _standing),
-    Feature("popular", lambda asked, rows: np.log1p(asked.popular.values[rows])),
-    Feature("affinity", lambda asked, rows: np.log1p(asked.affinity.values[rows])),
+    Feature("popular", lambda asked, rows: np.log1p(asked.popular_of(rows))),
+    Feature("affinity", lambda asked, rows: np.log1p(asked.affinity_of(rows))),
     Feature("age_hours", lambda asked, rows: np.log1p(asked.ages(rows))),
     Feature("section_lift", lambda asked, rows: asked.lift(rows, half_life=24.0 * _HABIT_DAYS)),
     Feature("section_lift_today", lambda asked, rows: asked.lift(rows, half_life=12.0)),

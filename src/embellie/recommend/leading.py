@@ -216,7 +216,7 @@ class Sought:
     """What is sought: the best of the leaders by what they have times their section's lift.
 
     `gone` rows are left out, as are those in another language than the one of the code `language` (`None`: any; those of none, 0,
-    are in all); `all_of_it` gives the ranking of every article.
+    are in all).
     """
 
     leaders: Leaders
@@ -226,20 +226,19 @@ class Sought:
     gone: frozenset[int]
     language: int | None
     reason: Reason
-    all_of_it: Callable[[], Narrowing]
 
 
 class Foremost(Narrowing):
     """A ranking of which only the first articles are worked out, as far as someone reads.
 
     Args:
-        sought: What is sought.
+        coming: Gives the best one by one.
+        all_of_it: Gives the ranking of every article.
     """
 
-    def __init__(self, sought: Sought) -> None:
-        self._sought = sought
+    def __init__(self, coming: Iterator[Recommended], all_of_it: Callable[[], Narrowing]) -> None:
         self._found: list[Recommended] = []
-        self._coming = _best_of(sought)
+        self._coming, self._all_of_it = coming, all_of_it
         self._whole: Narrowing | None = None
 
     def __bool__(self) -> bool:
@@ -277,13 +276,16 @@ class Foremost(Narrowing):
         while len(self._found) < count:
             item = next(self._coming, None)
             if item is None:
-                return False
+                whole = self._all()
+                if len(self._found) >= len(whole):
+                    return False
+                item = whole[len(self._found)]
             self._found.append(item)
         return True
 
     def _all(self) -> Narrowing:
         if self._whole is None:
-            self._whole = self._sought.all_of_it()
+            self._whole = self._all_of_it()
         return self._whole
 
 
@@ -291,8 +293,8 @@ Ready = tuple[float, int, str, int, float, float, float]
 """Of an article that may be shown: minus its score, minus its time, its name, by which it is sorted; row, reads, loan, age."""
 
 
-def _best_of(sought: Sought) -> Iterator[Recommended]:
-    """Find the best one by one."""
+def best_of(sought: Sought) -> Iterator[Recommended]:
+    """Find the best of the leaders one by one."""
     leaders, lift, reason = sought.leaders, sought.lift, sought.reason
     # What articles had can only have faded; but what is lent rises with what a success has.
     slack = max(1.0, sought.measure.success / leaders.success) * _SLACK

@@ -19,6 +19,7 @@ from embellie.domain.slate import SlateRequest
 from embellie.recommend.affinity import Histories, section_shares
 from embellie.recommend.leading import Leading
 from embellie.recommend.packing import pack, unpack
+from embellie.recommend.pool import Pools
 from embellie.recommend.popularity import EVERY, HALF_LIVES, Floats, ReadCounters, Rows
 from embellie.recommend.shelf import Shelf, primary_language
 from embellie.recommend.signals import WATCHED, Opened, Signal, Watcher
@@ -87,6 +88,8 @@ class SiteState:
         """How many articles, reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
         self.leading = Leading()
         """Where to look first for what is popular; what is found does not depend on it."""
+        self.pools = Pools()
+        """Where a shortlist is found; it does not depend on it either."""
         self._told = tuple(self.signals.values())
         self._watching = tuple(signal for signal in self._told if isinstance(signal, Watcher))
         self._section_reads: dict[int, tuple[tuple[int, int], Floats]] = {}
@@ -130,7 +133,7 @@ class SiteState:
         """Take in an article, told at a time (µs)."""
         self._met = None
         row = self.shelf.put(article, at)
-        self.leading.touch(row)
+        self._touch(row)
         self.counters.grow(len(self.shelf))
         for signal in self.signals.values():
             signal.publish(row, article, at)
@@ -152,13 +155,17 @@ class SiteState:
                 signal.open(opened)
         if new:
             self.counters.add(row, at)
-            self.leading.touch(row)
+            self._touch(row)
             if visit:
                 rows[row] = None
                 if len(rows) > self._bounds.visit_articles:
                     del rows[next(iter(rows))]
         if profiling and reader:
             self.histories.add(reader, row, at)
+
+    def _touch(self, row: int) -> None:
+        self.leading.touch(row)
+        self.pools.touch(row)
 
     def _enter(self, name: str, reader: str) -> dict[int, None]:
         """Return the rows of a visit, which begins if it is new."""
@@ -220,7 +227,7 @@ class SiteState:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Become what gave a snapshot."""
         self.heard = int(snapshot["heard"])
-        self.leading = Leading()
+        self.leading, self.pools = Leading(), Pools()
         self._met = None
         self.shelf.restore(snapshot["shelf"])
         self.counters.restore(snapshot["counters"])
