@@ -31,6 +31,7 @@ _HABIT_DAYS = 30.0
 _LEAST = 0.05
 _VISIT, _FADE = 10, 0.8
 _LIKED, _LIKED_DAYS = 10, 7.0
+_WHOLE = 1e6
 
 
 class Asked:
@@ -293,7 +294,12 @@ def written(row: Matrix, names: tuple[str, ...], *, as_of: int) -> Features:
     >>> written(np.array([0.1, 3.0], np.float32), ("a", "b"), as_of=7).values
     (0.1, 3.0)
     """
-    return Features(names, tuple(float(str(value)) for value in row), as_of)
+    # A small whole number is its own shortest form.
+    values = [
+        plain if plain.is_integer() and abs(plain) < _WHOLE else float(str(value))
+        for plain, value in zip(row.tolist(), row, strict=True)
+    ]
+    return Features(names, tuple(values), as_of)
 
 
 def with_features(
