@@ -18,11 +18,12 @@ FILE = "embellie.toml"
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the server listens."""
+    """Where the server listens; what names nobody may be kept by caches for `shared_seconds`, 0 for not at all."""
 
     host: str = "127.0.0.1"
     port: int = 8400
     auth: bool = True
+    shared_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 5.0
 
 
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

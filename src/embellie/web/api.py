@@ -409,7 +409,7 @@ FILE_WORDS: Mapping[Format, str] = {"csv": "CSV", "parquet": "Parquet"}
 VERBS = ("advance", "hold", "complete", "rollback")
 
 TABLE: tuple[Call, ...] = (
-    Call(method="GET", path="/v1/slate", handler=slate, public=True, query=SlateQuery, answer=SlateAnswer,
+    Call(method="GET", path="/v1/slate", handler=slate, public=True, query=SlateQuery, answer=SlateAnswer, also=(304,),
          summary="Which articles to show a reader, here, now."),
     Call(method="POST", path="/v1/events", handler=events, public=True, role="editor", query=SiteQuery, body=EventBatch,
          answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),

@@ -21,6 +21,7 @@ from embellie.web.access import NOBODY, Caller, Door
 from embellie.web.messages import NoQuery, SiteQuery
 from embellie.web.metrics_text import Tally
 from embellie.web.problems import ErrorMessage, Forbidden, Problem, TooLarge, problem
+from embellie.web.shared_slates import SharedSlates
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -65,6 +66,7 @@ class Desk:
     door: Door
     tally: Tally
     stopping: threading.Event = field(default_factory=threading.Event)
+    shared_slates: SharedSlates = field(default_factory=SharedSlates)
 
 
 @dataclass(frozen=True, slots=True)

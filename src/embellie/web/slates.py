@@ -14,6 +14,7 @@ from embellie.web.calls import Ask, Reply
 from embellie.web.language import Language, Words
 from embellie.web.messages import MAX_ITEMS, SlateItemAnswer, SlateQuery
 from embellie.web.reasons import reason_text
+from embellie.web.shared_slates import cache_headers, may_share, unchanged
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -22,6 +23,7 @@ MOST_WRITTEN = 20_000
 """How many items are kept as they were written: an article, for one reason."""
 
 _JSON = "application/json"
+_PRIVATE = ((b"cache-control", b"private, no-store"),)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -43,12 +45,26 @@ async def slate(ask: Ask[SlateQuery, None]) -> Reply:
         language=query.language,
         bot=bot_sign(ask.headers.get(b"user-agent", b"")),
     )
+    seconds = newsroom.config.server.shared_seconds
+    if seconds >= 1.0 and ask.caller.public and may_share(request, key=query.key, headers=ask.headers):
+        shared = ask.desk.shared_slates.answer(request, newsroom, seconds=seconds, written=written)
+        _count(ask, shared.slate)
+        headers = cache_headers(shared, request.now, seconds=seconds)
+        if b"origin" not in ask.headers:
+            headers = (*headers, (b"vary", b"Origin"))  # else it comes with the origin's own header
+        if unchanged(shared.tag, ask.headers):
+            return Reply(b"", _JSON, headers, 304)
+        return Reply(shared.body, _JSON, headers)
     shown = newsroom.slate(request)
-    tally = ask.desk.tally
+    _count(ask, shown)
+    return Reply(written(shown, site, newsroom), _JSON, _PRIVATE)
+
+
+def _count(ask: Ask[SlateQuery, None], shown: Slate) -> None:
+    site, tally = ask.site(), ask.desk.tally
     tally.slates[site, shown.placement, shown.policy, shown.variant] += 1
     if shown.fallback:
         tally.fallbacks[site, shown.placement, shown.fallback] += 1
-    return Reply(written(shown, site, newsroom), _JSON)
 
 
 def _slots(ask: Ask[SlateQuery, None], site: str) -> int:
