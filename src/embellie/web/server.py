@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +26,7 @@ from embellie.domain.errors import ConfigError, EmbellieError, Refused
 from embellie.web import api, dashboard
 from embellie.web.access import SAFE_METHODS, Door, is_loopback
 from embellie.web.calls import COUNTED, Call, Desk, Resource
+from embellie.web.interpreter import spare_readers
 from embellie.web.listening import listen
 from embellie.web.login import PATH as LOGIN
 from embellie.web.login import Login
@@ -42,9 +42,6 @@ HOT = ("/v1/slate", "/v1/events")
 """The paths every page view asks for: answered before the router looks."""
 
 GRACE_SECONDS = 5
-
-SWITCH_SECONDS = 0.0005
-"""How long one thread may keep the interpreter: the log's writer shares it with the loop that answers readers."""
 
 _SAFETY = {
     b"x-content-type-options": b"nosniff",
@@ -251,7 +248,7 @@ def run(
     )
     address = address_of(host, taken.getsockname()[1])
     process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    spare_readers()
     with _signals_end_quietly():
         process.run(sockets=[taken])
 
