@@ -80,9 +80,13 @@ def main() -> None:
     with psycopg.connect(given.postgres, autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA {schema} CASCADE")
         server = connection.info.server_version
-    print(f"{given.events:,} events, {size / 1e6:,.0f} MB as a file; PostgreSQL {server // 10_000}, {platform.platform()}")
+    print(
+        f"{given.events:,} events, {size / 1e6:,.0f} MB as a file; PostgreSQL {server // 10_000}, {platform.platform()}"
+    )
     for name, each in found.items():
-        print(f"{name:22} {each['seconds']:7.1f} s  {each['cpu_seconds']:7.1f} s cpu  {each['rows_per_second']:>10,.0f}/s")
+        print(
+            f"{name:22} {each['seconds']:7.1f} s  {each['cpu_seconds']:7.1f} s cpu  {each['rows_per_second']:>10,.0f}/s"
+        )
     if given.out:
         given.out.write_text(json.dumps({"events": given.events, "bytes": size, "server": server, **found}, indent=1))
 

@@ -1,10 +1,15 @@
-"""Slates and events a second of one server over a large catalogue, beside a bare endpoint that returns the same bytes.
+"""Slates and events a second of one server over a large catalogue, beside a bare endpoint that returns the same bytes; and where the time goes.
 
 The server runs on one core, the load on another. The bare endpoint reads the same requests and returns the same bytes
 without doing anything; the difference is what embellie itself costs. First as fast as it goes, over kept-alive
-connections; then slates at a steady rate, each timed from when it was due, so that a stall counts for all who wait in it.
+connections; then slates at a steady rate, each timed from when it was due, so that a stall counts for all who wait in it. `CPU µs`
+is what the server's process, all its threads, spends on a call: that can be compared even where others use the machine.
 
-    .venv/bin/python benchmarks/serve.py [--articles 50000] [--seconds 10] [--policy ranker] [--rates 500,1000] [--out FILE]
+At the end, where a slate's time goes, module by module: the server looks a thousand times a CPU second at what its loop is doing.
+`--profile FILE` writes what it saw as folded stacks, of which a flame graph is drawn (speedscope.app, flamegraph.pl).
+
+    .venv/bin/python benchmarks/serve.py [--articles 50000] [--seconds 10] [--rates 500,1000] [--out FILE] [--profile FILE]
+    .venv/bin/python benchmarks/serve.py --policy ranker --rates 300
 """
 
 import argparse
@@ -13,6 +18,7 @@ import json
 import os
 import platform
 import random
+import signal
 import socket
 import statistics
 import subprocess
@@ -20,7 +26,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,8 +38,9 @@ from starlette.routing import Route
 from embellie.app.newsroom import Newsroom
 from embellie.domain.article import Article
 from embellie.domain.event import new_id
+from embellie.web.interpreter import spare_readers
 from embellie.web.metrics_text import resident_bytes
-from embellie.web.server import SWITCH_SECONDS, create_app, open_keys
+from embellie.web.server import create_app, open_keys
 
 CONFIG = """
 [sites.gazette]
@@ -93,13 +100,15 @@ def fill(newsroom: Newsroom, articles: int) -> None:
         at = now - timedelta(hours=72.0 * rng.random())
         read.append(
             {
-                "id": new_id(at, rng.randbytes(10)), "kind": "read", "at": at.isoformat(), "consent": "profiling",
+                "id": new_id(at, rng.randbytes(10)), "site": "gazette", "kind": "read", "at": at.isoformat(), "consent": "profiling",
                 "article": f"a{page(rng, articles)}", "reader": f"r{rng.randrange(READERS)}", "visit": f"v{number // 3}",
                 "engaged_seconds": 30.0,
             }
         )  # fmt: skip
     for first in range(0, READS, 5000):
-        newsroom.receive(read[first : first + 5000], site="gazette", public=False).result()
+        receipt = newsroom.receive(read[first : first + 5000], site="gazette", public=False).result()
+        if receipt.quarantined:
+            raise SystemExit(f"The readers of the benchmark read nothing: {receipt.quarantined[0].reason}")
 
 
 def page(rng: random.Random, articles: int) -> int:
@@ -131,6 +140,44 @@ def fitted(folder: Path) -> str:
     return store.keep(fit_trees(training, seed=1).dump(), {}, state="accepted", now=datetime.now(UTC)).model
 
 
+class Looking:
+    """Looks at what the main thread is doing, a thousand times a second of this process's CPU time."""
+
+    SECONDS = 0.001
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self._process = self._loop = 0.0
+
+    def start(self) -> None:
+        self.seen.clear()
+        self._process, self._loop = time.process_time(), time.thread_time()
+        signal.signal(signal.SIGPROF, self._look)
+        signal.setitimer(signal.ITIMER_PROF, self.SECONDS, self.SECONDS)
+
+    def stop(self) -> dict[str, object]:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        spent = {"process": time.process_time() - self._process, "loop": time.thread_time() - self._loop}
+        return spent | {"stacks": dict(self.seen.most_common(5000))}
+
+    def _look(self, _: int, frame) -> None:
+        stack = []
+        while frame is not None:
+            code = frame.f_code
+            stack.append(f"{place_of(code.co_filename)}:{code.co_name}")
+            frame = frame.f_back
+        self.seen[";".join(reversed(stack))] += 1
+
+
+def place_of(file: str) -> str:
+    """Name a module as a reader of the code would: `recommend/leading`, `numpy`, `uvicorn`."""
+    for mark in ("/embellie/", "/site-packages/"):
+        if mark in file:
+            inside = file.rpartition(mark)[2].removesuffix(".py")
+            return inside if mark == "/embellie/" else f"({inside.partition('/')[0]})"
+    return "(python)"
+
+
 def serve(folder: Path, *, articles: int, policy: str) -> None:
     """Run the server until killed; says its port and key on standard output."""
     settings = f'{{ model = "{fitted(folder)}" }}' if policy == "ranker" else "{}"
@@ -144,19 +191,28 @@ def serve(folder: Path, *, articles: int, policy: str) -> None:
     app.router.routes.insert(0, Route("/bare/slate", slate, methods=["GET"]))
     app.router.routes.insert(0, Route("/bare/events", Bare(202, receipt), methods=["POST"]))
 
-    async def memory(scope, receive, send):
-        await Bare(200, json.dumps(resident_bytes()).encode())(scope, receive, send)
+    looking = Looking()
+
+    async def usage(scope, receive, send):
+        said = {"rss": resident_bytes(), "cpu": time.process_time()}
+        await Bare(200, json.dumps(said).encode())(scope, receive, send)
+
+    async def look(scope, receive, send):
+        said = looking.stop() if scope["path"].endswith("/stop") else looking.start()
+        await Bare(200, json.dumps(said).encode())(scope, receive, send)
 
     async def same(_, receive, send):
         """Take the bytes that the bare endpoint is to return."""
         slate.returns(200, (await receive())["body"])
         await Bare(200, b"").answer(send)
 
-    app.router.routes.insert(0, Route("/bare/memory", type("Memory", (), {"__call__": staticmethod(memory)})()))
-    app.router.routes.insert(
-        0, Route("/bare/same", type("Same", (), {"__call__": staticmethod(same)})(), methods=["POST"])
-    )
-    sys.setswitchinterval(SWITCH_SECONDS)
+    for path, answer in {
+        "/bare/usage": usage, "/bare/look/start": look, "/bare/look/stop": look, "/bare/same": same,
+    }.items():  # fmt: skip
+        app.router.routes.insert(
+            0, Route(path, type("Own", (), {"__call__": staticmethod(answer)})(), methods=["GET", "POST"])
+        )
+    spare_readers()
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
     taken.listen(2048)
@@ -230,7 +286,9 @@ async def lines(port: int, count: int) -> list[Line]:
 def told(took: list[float], seconds: float) -> dict[str, float]:
     cuts = statistics.quantiles(took, n=1000)
     named = {"p50_ms": cuts[499], "p99_ms": cuts[989], "p999_ms": cuts[998], "most_ms": max(took)}
-    return {"calls_per_second": len(took) / seconds} | {name: 1e3 * value for name, value in named.items()}
+    return {"calls_per_second": len(took) / seconds, "calls": len(took)} | {
+        name: 1e3 * value for name, value in named.items()
+    }
 
 
 async def as_fast_as_it_goes(port: int, make, *, seconds: float, connections: int, wanted: int) -> dict[str, float]:
@@ -283,12 +341,23 @@ async def at_a_rate(
     return told(took, loop.time() - began)
 
 
-async def measure(port: int, key: str, asked: argparse.Namespace) -> dict[str, dict[str, float]]:
+async def asked_for(port: int, path: str):
+    """Ask the server about itself."""
+    (line,) = await lines(port, 1)
+    said = json.loads(checked(await line.ask(get(path)), 200))
+    line.close()
+    return said
+
+
+async def measure(port: int, key: str, asked: argparse.Namespace) -> tuple[dict[str, dict[str, float]], dict]:
     articles, seconds = asked.articles, asked.seconds
-    slate = f"/v1/slate?key={key}&placement=article-bottom&consent=profiling&visit=v"
+    own = f"/v1/slate?key={key}&placement=article-bottom&consent=profiling&visit=v"
 
     def a_slate(rng: random.Random) -> bytes:
-        return get(f"{slate}{rng.randrange(10**6)}&article=a{page(rng, articles)}&reader=r{rng.randrange(READERS)}")
+        return get(f"{own}{rng.randrange(10**6)}&article=a{page(rng, articles)}&reader=r{rng.randrange(READERS)}")
+
+    def a_shared_slate(rng: random.Random) -> bytes:
+        return get(f"/v1/slate?key={key}&placement=article-bottom&article=a{page(rng, articles)}")
 
     def some_events(rng: random.Random) -> bytes:
         return post(f"/v1/events?key={key}", batch(rng, articles))
@@ -301,35 +370,67 @@ async def measure(port: int, key: str, asked: argparse.Namespace) -> dict[str, d
     calls = {
         "bare slate": (lambda _: get("/bare/slate"), 200),
         "slate": (a_slate, 200),
+        "slate that names nobody": (a_shared_slate, 200),
         "bare events": (lambda _: bare, 202),
         "events": (some_events, 202),
     }
     found: dict[str, dict[str, float]] = {}
 
-    async def note(name: str, figures: dict[str, float]) -> None:
-        (fresh,) = await lines(port, 1)
-        memory = json.loads(checked(await fresh.ask(get("/bare/memory")), 200))
-        fresh.close()
-        found[name] = figures | {"rss_mib": memory / 2**20}
+    async def note(name: str, measuring) -> None:
+        before = await asked_for(port, "/bare/usage")
+        figures = await measuring
+        after = await asked_for(port, "/bare/usage")
+        cpu = 1e6 * (after["cpu"] - before["cpu"]) / figures.pop("calls")
+        found[name] = figures | {"cpu_us": cpu, "rss_mib": after["rss"] / 2**20}
         print(row(name, found[name]), flush=True)
 
-    print(f"{'call':32}{'calls/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'p99.9 ms':>10}{'most ms':>10}{'RSS MiB':>10}")
+    heads = ("calls/s", "CPU µs", "p50 ms", "p99 ms", "p99.9 ms", "most ms", "RSS MiB")
+    print(f"{'call':34}" + "".join(f"{head:>10}" for head in heads))
     for name, (make, wanted) in calls.items():
         await as_fast_as_it_goes(port, make, seconds=0.5, connections=4, wanted=wanted)
-        figures = await as_fast_as_it_goes(port, make, seconds=seconds, connections=asked.connections, wanted=wanted)
-        await note(name, figures)
+        await note(
+            name,
+            as_fast_as_it_goes(port, make, seconds=seconds, connections=asked.connections, wanted=wanted),
+        )
     for rate in [float(rate) for rate in asked.rates.split(",") if rate]:
-        await note(f"slate, {rate:g}/s", await at_a_rate(port, a_slate, rate=rate, seconds=2 * seconds, wanted=200))
-        slates = at_a_rate(port, a_slate, rate=rate, seconds=2 * seconds, wanted=200)
-        reads = at_a_rate(port, some_events, rate=rate / BATCH, seconds=2 * seconds, wanted=202)
-        mixed, _ = await asyncio.gather(slates, reads)
-        await note(f"slate, {rate:g}/s and {rate:g} reads/s", mixed)
-    return found
+        await note(f"slate, {rate:g}/s", at_a_rate(port, a_slate, rate=rate, seconds=2 * seconds, wanted=200))
+
+        async def mixed(rate: float = rate) -> dict[str, float]:
+            slates = at_a_rate(port, a_slate, rate=rate, seconds=2 * seconds, wanted=200)
+            reads = at_a_rate(port, some_events, rate=rate / BATCH, seconds=2 * seconds, wanted=202)
+            return (await asyncio.gather(slates, reads))[0]
+
+        await note(f"slate, {rate:g}/s and {rate:g} reads/s", mixed())
+    await asked_for(port, "/bare/look/start")
+    figures = await as_fast_as_it_goes(port, a_slate, seconds=seconds, connections=asked.connections, wanted=200)
+    return found, await asked_for(port, "/bare/look/stop") | {"calls": figures["calls"]}
+
+
+def where(seen: dict) -> dict[str, float]:
+    """Tell where a slate's time goes: microseconds of CPU by module of ours, the log's writing apart, the most first."""
+    counts: Counter[str] = Counter()
+    for stack, times in seen["stacks"].items():
+        ours = [place for place in stack.split(";") if not place.startswith("(")]
+        # What numpy or Python itself does belongs to whoever of us asked for it; the benchmark's own frame is the outermost.
+        inside = [place.partition(":")[0] for place in ours if "/" in place.partition(":")[0]]
+        counts[inside[-1] if inside else "uvicorn, starlette, the loop"] += times
+    scale = 1e6 * seen["loop"] / sum(counts.values()) / seen["calls"]
+    found = {name: scale * times for name, times in counts.items()}
+    found["other threads: writing the log"] = 1e6 * (seen["process"] - seen["loop"]) / seen["calls"]
+    return dict(sorted(found.items(), key=lambda one: -one[1]))
+
+
+def tell_where(found: dict[str, float]) -> None:
+    whole = sum(found.values())
+    print(f"\nwhere the {whole:.0f} µs of CPU of a slate go{'':14}{'µs':>8}{'share':>8}")
+    shown = {name: value for name, value in found.items() if value >= 0.01 * whole}
+    for name, value in (shown | {"everything else": whole - sum(shown.values())}).items():
+        print(f"  {name:48}{value:8.1f}{value / whole:8.1%}")
 
 
 def row(name: str, figures: dict[str, float]) -> str:
     times = "".join(f"{figures[key]:10.2f}" for key in ("p50_ms", "p99_ms", "p999_ms", "most_ms"))
-    return f"{name:32}{figures['calls_per_second']:10.0f}{times}{figures['rss_mib']:10.0f}"
+    return f"{name:34}{figures['calls_per_second']:10.0f}{figures['cpu_us']:10.0f}{times}{figures['rss_mib']:10.0f}"
 
 
 def main() -> None:
@@ -340,6 +441,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--out", type=Path, help="write the figures there")
+    parser.add_argument("--profile", type=Path, help="write the stacks seen there, folded")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
@@ -361,16 +463,22 @@ def main() -> None:
         os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
         try:
             said = json.loads(server.stdout.readline())
-            found = uvloop.run(measure(said["port"], said["key"], asked))
+            found, seen = uvloop.run(measure(said["port"], said["key"], asked))
         finally:
             server.terminate()
             server.wait(60)
     share = found["slate"]["calls_per_second"] / found["bare slate"]["calls_per_second"]
-    print(f"\nslates: {share:.2f} of the bare endpoint's; ", end="")
+    shared = found["slate that names nobody"]["calls_per_second"] / found["bare slate"]["calls_per_second"]
+    print(f"\nslates: {share:.2f} of the bare endpoint's, {shared:.2f} for who names nobody; ", end="")
     print(f"events/s: {found['events']['calls_per_second'] * BATCH:.0f} in batches of {BATCH}, durable when answered")
+    spent = where(seen)
+    tell_where(spent)
+    if asked.profile:
+        asked.profile.write_text("".join(f"{stack} {times}\n" for stack, times in seen["stacks"].items()))
     document = {
-        "schema": "embellie/benchmark-serve/2", "python": platform.python_version(), "machine": platform.machine(),
+        "schema": "embellie/benchmark-serve/3", "python": platform.python_version(), "machine": platform.machine(),
         "policy": asked.policy, "articles": asked.articles, "batch": BATCH, "connections": asked.connections, "calls": found,
+        "share_of_bare": share, "microseconds_by_module": spent,
     }  # fmt: skip
     if asked.out:
         asked.out.write_text(json.dumps(document, indent=2), encoding="utf-8")

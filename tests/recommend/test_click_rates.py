@@ -1,5 +1,7 @@
 """Click rates: what counts as seen and clicked, once, at the place where it stood; and that places are told from articles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,13 @@ def test_only_what_was_served_counts(gazette):
     lie = folded(gazette, served(gazette, "s", "a", "b"), saw(gazette, "s", "b", position=17))
     assert one.snapshot()["sites"]["gazette"]["signals"]["click_rates"]["slots"] == ["bottom 2"]
     assert lie.snapshot()["sites"]["gazette"]["signals"]["click_rates"]["slots"] == ["bottom 2"]
+
+
+def test_a_slate_shown_to_many_counts_nothing(gazette):
+    """Who saw and clicked a shared slate cannot be told apart, and each slate counts once: so it is left out."""
+    event = served(gazette, "s", "a")
+    events = [replace(event, body=replace(event.body, shared=True)), saw(gazette, "s", "a"), chose(gazette, "s", "a")]
+    assert counts(gazette, folded(gazette, *events)) == (0, 0, 0)
 
 
 def test_bots_do_not_count(gazette):

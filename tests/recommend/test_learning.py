@@ -105,6 +105,15 @@ def test_what_comes_too_late_is_not_put_down_to_a_slate(gazette):
     assert training_from_log(log).labels.tolist() == [0, 0]
 
 
+def test_a_slate_shown_to_many_teaches_nothing(gazette):
+    """Someone of many clicks something nearly always: a shared slate is no list, one of a single reader is."""
+    many = replace(slate("many"), shared=True)
+    facts = [(0, many), (0, slate("one")), *((1, one) for name in ("many", "one") for one in seen(name, "a", "b"))]
+    found = training_from_log(told(gazette, *facts, (2, Click(slate_id="many", article="b", position=2))))
+    assert found.labels.tolist() == [0, 0]
+    assert found.groups.tolist() == [2]
+
+
 def test_only_the_placement_asked_for(gazette):
     """Slates of other spots, and other sites, are left out."""
     log = told(gazette, (0, slate("s")), (0, slate("t", placement="top")))

@@ -38,6 +38,17 @@ class Catalogue:
         with self._live.lock:
             return self._live.state.article(site, article)
 
+    def named(self, site: str, articles: Sequence[str]) -> list[Article | None]:
+        """Find several articles as last published, in their order."""
+        self._live.site(site)
+        known = self._live.state.site(site)
+        try:
+            # Without the lock, which whoever folds may hold: each article is one look into a table that only grows.
+            return [known.article(article) for article in articles]
+        except IndexError:  # one is just being put in
+            with self._live.lock:
+                return [known.article(article) for article in articles]
+
     def showable(self, site: str) -> Sequence[Article]:
         """List what readers may be shown now, newest first."""
         self._live.site(site)

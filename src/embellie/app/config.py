@@ -18,13 +18,17 @@ FILE = "embellie.toml"
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the server listens, how many workers answer, and how long one may give no sign of life (`hang_seconds`)."""
+    """Where the server listens, how many workers answer, and how long one may give no sign of life (`hang_seconds`).
+
+    What names nobody may be kept by caches for `shared_seconds`, 0 for not at all.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8400
     auth: bool = True
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     hang_seconds: Annotated[float, msgspec.Meta(ge=2)] = 10.0
+    shared_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 5.0
 
 
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

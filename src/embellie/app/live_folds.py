@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from embellie.app.erased_readers import Erased, MarkOf, nobody
+from embellie.app.handing_over import Handover
 from embellie.app.kept_signals import signals_looked_at, signals_of_log, watched_kinds
 from embellie.app.known_exposures import Exposed, KnownExposures
 from embellie.app.operations import OPERATOR_KINDS, Operations, SiteOperations
@@ -31,6 +32,9 @@ from embellie.serve.breaking import Breaker
 from embellie.serve.handling import Ranker, Snapshot
 
 FOLLOW_SECONDS = 0.2
+
+CLOSING_SECONDS = 10.0
+"""How long to wait, when closing, for what was shown to be written down."""
 
 FOLLOWED_AT_ONCE = 500
 """How many events of others are folded between two slates: so many take a few milliseconds."""
@@ -74,6 +78,8 @@ class LiveFolds:
         """Held by whoever reads the state or the exposed: they stand still meanwhile."""
         self.state = State()
         self.exposed = KnownExposures()
+        self.handover = Handover(self.submit)
+        """Takes what nobody waits for: what readers were shown."""
         self._giving, self._settling = threading.Lock(), threading.RLock()
         self._given = self._settled = 0
         self._written: dict[int, tuple[Future[Receipt], Future[Receipt]]] = {}
@@ -125,7 +131,8 @@ class LiveFolds:
         self._follower.start()
 
     def close(self) -> None:
-        """Follow no longer; a fold under way is given up."""
+        """Follow no longer; a fold under way is given up, what was handed over is written."""
+        self.handover.settle(CLOSING_SECONDS)
         self._closing.set()
         refolding = self._refolding
         if refolding is not None:
@@ -139,6 +146,7 @@ class LiveFolds:
         Raises:
             Busy: The log cannot keep up.
         """
+        self.handover.flush()  # what a reader was shown stands in the log before what they do then
         done: Future[Receipt] = Future()
         with self._giving:  # the log keeps the order in which it is given batches
             written = self._log.submit(events, received_at=self.clock(), rejected=rejected)
@@ -368,7 +376,17 @@ def _failing(error: EmbellieError) -> Ranker:
 
 def minted(now: datetime) -> str:
     """Mint an id for an event, or for a slate."""
-    return new_id(now, os.urandom(10))
+    try:
+        return new_id(now, _ENTROPY.pop())
+    except IndexError:
+        drawn = os.urandom(10 * 256)  # many at once: the system call is what takes time
+        _ENTROPY.extend(drawn[at : at + 10] for at in range(0, len(drawn), 10))
+        return new_id(now, _ENTROPY.pop())
+
+
+_ENTROPY: list[bytes] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ENTROPY.clear)
 
 
 def exposed(site: str, exposure: Exposure) -> Exposed:

@@ -22,7 +22,7 @@ from embellie.app.observing import Basis, Observatory, Placed
 from embellie.app.pseudonyms import FILE as SALTS_FILE
 from embellie.app.pseudonyms import Pseudonyms
 from embellie.app.rolling_out import Rollouts
-from embellie.app.serving import Slates
+from embellie.app.serving import Slates, Standing
 from embellie.app.standing_question import StandingQuestion
 from embellie.app.warm_start import FILE as STATE_FILE
 from embellie.app.warm_start import Start
@@ -162,6 +162,19 @@ class Newsroom:
         """
         return self._slates.answer(self._pseudonyms.request(request))
 
+    def shared_slate(self, request: SlateRequest, *, before: Slate | None = None) -> Slate:
+        """Answer for everybody who asks without saying who they are; `before` is what was shown so far.
+
+        Raises:
+            UnknownName: The site or the placement does not exist.
+            Busy: The log cannot keep up.
+        """
+        return self._slates.shared(request, before=before)
+
+    def standing(self, site: str) -> Standing:
+        """Tell what a site's slates rest on now, apart from who asks and what is read."""
+        return self._slates.standing(site)
+
     def evaluate(self, request: SlateRequest, name: str = "", *, expose: bool = False) -> list[Evaluation]:
         """Tell which variant a reader has of an experiment, or of all; with `expose`, the reader meets it now.
 
@@ -214,6 +227,10 @@ class Newsroom:
     def article(self, site: str, article: str) -> Article | None:
         """Find an article as last published."""
         return self._catalogue.article(site, article)
+
+    def named(self, site: str, articles: Sequence[str]) -> list[Article | None]:
+        """Find several articles as last published, in their order; `None` stands for one that is not known."""
+        return self._catalogue.named(site, articles)
 
     def articles(self, site: str) -> Sequence[Article]:
         """List what readers may be shown now, newest first."""

@@ -186,7 +186,7 @@ def value_from_log(
                 continue
             body = event.body
             if isinstance(body, Slate):
-                if body.placement != spot.placement or not body.items:
+                if body.placement != spot.placement or not body.items or body.shared:
                     continue
                 request = _request(body, event.site, spot, event.consent, event.at)
                 rules = list(operations.of(site).rules.values())

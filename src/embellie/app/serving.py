@@ -1,7 +1,7 @@
 """Serving: a request is answered with what is live, and what was shown is put in the log."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from embellie.app.known_exposures import Exposed
 from embellie.app.live_folds import LiveFolds, exposed, minted
@@ -12,7 +12,7 @@ from embellie.domain.release import Release
 from embellie.domain.site import Site
 from embellie.domain.slate import Recommended, Slate, SlateRequest
 from embellie.serve.flags import evaluate
-from embellie.serve.handling import handle, placement_of
+from embellie.serve.handling import Snapshot, handle, placement_of
 
 
 def permitted(request: SlateRequest, site: Site) -> SlateRequest:
@@ -20,6 +20,24 @@ def permitted(request: SlateRequest, site: Site) -> SlateRequest:
     if site.profiling or request.consent != "profiling":
         return request
     return replace(request, consent="measurement")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the slates of a site rest on at one moment, apart from who asks and what is read."""
+
+    snapshot: Snapshot
+    changes: int
+
+    def same(self, other: "Standing") -> bool:
+        """Tell whether nothing was changed in between."""
+        return self.snapshot is other.snapshot and self.changes == other.changes
+
+
+def _shown(slate: Slate) -> tuple[object, ...]:
+    """What a reader sees of a slate, and who chose it; not the numbers that it was chosen by."""
+    items = tuple((item.article, item.reason, item.propensity, item.team) for item in slate.items)
+    return slate.release, slate.policy, slate.fallback, items
 
 
 class Slates:
@@ -49,6 +67,31 @@ class Slates:
             new = self._new(site, handled.exposures)
         self._put(request, new, handled.slate)
         return handled.slate
+
+    def standing(self, site: str) -> Standing:
+        """Tell what a site's slates rest on, whoever asks: what is live, and the articles as they are."""
+        return Standing(self._live.snapshot(site), self._live.state.site(site).shelf.changes)
+
+    def shared(self, request: SlateRequest, *, before: Slate | None = None) -> Slate:
+        """Answer for everybody who asks without saying who they are; what was shown is put in the log, marked as shared.
+
+        Nobody can be assigned, so it is in no experiment, and the release is the one of all who are in none.
+
+        Args:
+            request: Names no reader and no visit.
+            before: What was shown so far: if the same is to be shown still it is returned, and nothing is put in the log.
+
+        Raises:
+            UnknownName: The site or the placement does not exist.
+            Busy: The log cannot keep up.
+        """
+        snapshot = self._live.snapshot(request.site)
+        with self._live.lock:
+            slate = handle(request, snapshot, slate_id=minted(request.now), shared=True).slate
+        if before is not None and _shown(before) == _shown(slate):
+            return before
+        self._put(request, {}, slate)
+        return slate
 
     def evaluate(self, request: SlateRequest, name: str = "", *, expose: bool = False) -> list[Evaluation]:
         """Tell which variant a reader has of an experiment, or of all of a site's; assigned as slates are.
@@ -87,15 +130,15 @@ class Slates:
             (fact_id(site, "exposure", one.experiment, one.unit, one.variant), one) for one in new.values()
         ]
         bodies += [(slate.slate_id, slate) for slate in slates]
+        events = [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
+        if not new:
+            self._live.handover.put(events)
+            return
         try:
-            written = self._live.submit(
-                [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
-            )
+            self._live.handover.put(events, lost=lambda: self._forget(new))
         except EmbellieError:
             self._forget(new)
             raise
-        if new:
-            written.add_done_callback(lambda done: self._forget(new) if done.exception() else None)
 
     def _forget(self, exposures: Iterable[Exposed]) -> None:
         """Exposures that never reached the log are told again with the reader's next slate."""

@@ -80,6 +80,7 @@ class Slate:
     With `feature_names`, its items say what was known of them when they were chosen: after the site's first `as_of`
     articles, reads, clicks and consents, and the articles that the page said this visit had opened (`visit_articles`).
     `fallback` says what answered where the release assigned could not: `stable`, `popular`, `latest`, `editors` or `nothing`.
+    `shared`: for whoever asked without saying who they are, any number of them; so what was done with it tells of no one showing.
     """
 
     kind: ClassVar[str] = "served"
@@ -99,3 +100,4 @@ class Slate:
     as_of: int = 0
     visit_articles: tuple[str, ...] = ()
     fallback: str = ""
+    shared: bool = False

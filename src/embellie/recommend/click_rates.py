@@ -71,7 +71,7 @@ class ClickRates(Watcher):
     def watch(self, body: Watched, at: int, row: Callable[[str], int | None]) -> None:
         """Take in what was served, seen or clicked, or that a reader is no person."""
         match body:
-            case Slate() if body.items:
+            case Slate() if body.items and not body.shared:  # one shown to many is not counted once
                 rows = ((row(item.article), item.position) for item in body.items)
                 self._open[body.slate_id] = (
                     body.placement,

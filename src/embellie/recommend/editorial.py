@@ -1,6 +1,5 @@
 """Editorial rules: what no policy may break, applied last, always."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -48,7 +47,7 @@ def apply_rules(
     """
     if not ranking or request.n < 1:
         return []
-    holding = [rule for rule in rules if rule.holds(request.placement, request.now)]
+    holding = [rule for rule in rules if rule.holds(request.placement, request.now)] if rules else []
     gate = _Gate(request, state.site(request.site), holding, placement)
     pinned = _pinned(gate, holding)
     floors = Floors(holding, n=request.n, pinned={at: gate.section_of(item.article) for at, item in pinned.items()})
@@ -56,12 +55,14 @@ def apply_rules(
     slate: list[Recommended] = []
     while len(slate) < request.n:
         position = len(slate) + 1
-        item = pinned.pop(position, None) or _kept(gate, floors.due(position), ranking) or next(rest, None)
+        kept = _kept(gate, floors.due(position), ranking) if floors and position not in pinned else None
+        item = pinned.pop(position, None) or kept or next(rest, None)
         if item is None:
             # The ranking ran out before the pins' positions: they close up.
             slate += [pinned[position] for position in sorted(pinned)]
             break
-        floors.meet(gate.section_of(item.article))
+        if floors:
+            floors.meet(gate.section_of(item.article))
         slate.append(item)
     return slate[: request.n]
 
@@ -80,13 +81,14 @@ def _pinned(gate: "_Gate", rules: Sequence[Rule]) -> dict[int, Recommended]:
     found: dict[int, Recommended] = {}
     pins = (rule for rule in rules if rule.action == "pin" and rule.position <= gate.request.n)
     for pin in sorted(pins, key=lambda rule: (rule.position, rule.rule)):
-        if not gate.allows(pin.article):
+        row = gate.row(pin.article)
+        if row is None or not gate.allows(row):
             continue
         position = pin.position
         while position in found:
             position += 1
         found[position] = Recommended(pin.article, "pinned")
-        gate.take(pin.article)
+        gate.take(row)
     return found
 
 
@@ -98,7 +100,7 @@ class _Gate:
         self._shelf = site.shelf
         self._now = micros(request.now)
         self._language = site.language(request)
-        self._gone = {*site.read_rows(request), *site.shelf.rows((request.article, *request.exclude))}
+        self._gone = set(site.left_out(request))
         stories = site.signals.get(Stories) if placement.one_per_story else None
         self._stories = stories if isinstance(stories, Stories) else None
         self._told = self._stories.among(self._gone) if self._stories else set()
@@ -109,25 +111,28 @@ class _Gate:
         self._banned_sections = {ban.section for ban in bans if ban.section and not ban.article}
         self._caps = {rule.section: rule.limit for rule in sorted(rules, key=_strictest_last) if rule.action == "cap"}
         self._cap = placement.section_cap
-        self._taken: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
         self._oldest = 0
         if placement.max_age_hours > 0.0:
             self._oldest = micros(request.now - timedelta(hours=placement.max_age_hours))
 
-    def allows(self, article: str) -> bool:
+    def allows(self, row: int) -> bool:
         """Tell whether an article may be in the slate at all."""
-        row = self._shelf.row(article)
-        if row is None or row in self._gone or not self._shelf.is_showable(row, self._now):
+        if row in self._gone or not self._shelf.is_showable(row, self._now):
             return False
-        if self._shelf.section_of(row) in self._banned_sections:
+        if self._banned_sections and self._shelf.section_of(row) in self._banned_sections:
             return False
         return not self._language or self._shelf.speaks(row, self._language)
 
-    def take(self, article: str) -> None:
+    def row(self, article: str) -> int | None:
+        """Return an article's row."""
+        return self._shelf.row(article)
+
+    def take(self, row: int) -> None:
         """Count an article in: it cannot come twice, and its section has one more."""
-        (row,) = self._shelf.rows((article,))
         self._gone.add(row)
-        self._taken[self._shelf.section_of(row)] += 1
+        section = self._shelf.section_of(row)
+        self._taken[section] = self._taken.get(section, 0) + 1
         if self._stories:
             self._told.add(self._stories.of(row))
 
@@ -166,9 +171,10 @@ class _Gate:
         """Let the allowed ones of a ranking pass, in order."""
         refused = 0
         for item in ranking:
-            if self.allows(item.article) and (item.reason == EDITORS_CHOICE or self._fits(item.article)):
+            row = self._shelf.row(item.article)
+            if row is not None and self.allows(row) and (item.reason == EDITORS_CHOICE or self._fits(row)):
                 refused = 0
-                self.take(item.article)
+                self.take(row)
                 yield item
                 continue
             refused += 1
@@ -190,8 +196,7 @@ class _Gate:
         shut = [code for code, word in words if word in self._banned_sections or not self._has_room(word)]
         return mask & ~np.isin(shelf.section, shut)
 
-    def _fits(self, article: str) -> bool:
-        (row,) = self._shelf.rows((article,))
+    def _fits(self, row: int) -> bool:
         if self._shelf.published[row] < self._oldest:
             return False
         if self._stories and self._told and (story := self._stories.of(row)) and story in self._told:
@@ -199,8 +204,12 @@ class _Gate:
         return self._has_room(self._shelf.section_of(row))
 
     def _has_room(self, section: str) -> bool:
+        if not section:
+            return True
+        if not self._caps:
+            return not self._cap or self._taken.get(section, 0) < self._cap
         limits = [cap for cap in (self._cap, self._caps.get(section, 0), self._caps.get("", 0)) if cap]
-        return not section or not limits or self._taken[section] < min(limits)
+        return not limits or self._taken.get(section, 0) < min(limits)
 
 
 def _strictest_last(rule: Rule) -> int:

@@ -85,6 +85,9 @@ class Floors:
             if not any(section == rule.section and at <= rule.position for at, section in pinned.items())
         ]
 
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
     def meet(self, section: str) -> None:
         """Take note that an article of a section stands in the slate."""
         self._open = [(last, wanted) for last, wanted in self._open if wanted != section]

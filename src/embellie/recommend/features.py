@@ -16,7 +16,8 @@ from embellie.domain.moment import micros
 from embellie.domain.slate import Features, Recommended, SlateRequest
 from embellie.recommend.affinity import section_lift, section_weights
 from embellie.recommend.covisitation import Covisits
-from embellie.recommend.policies import Affinity, Popular, Scored
+from embellie.recommend.policies import Affinity, Popular, PopularityNow, Scored
+from embellie.recommend.pool import Pool
 from embellie.recommend.popularity import MICROS_PER_HOUR, Floats, Integers
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import SiteState
@@ -30,6 +31,7 @@ _HABIT_DAYS = 30.0
 _LEAST = 0.05
 _VISIT, _FADE = 10, 0.8
 _LIKED, _LIKED_DAYS = 10, 7.0
+_WHOLE = 1e6
 
 
 class Asked:
@@ -55,6 +57,40 @@ class Asked:
     def affinity(self) -> Scored:
         """The default heuristic's score of every article."""
         return _AFFINITY.lifted(self.popular, self.request, self.site)
+
+    @cached_property
+    def measure(self) -> PopularityNow:
+        """How popularity is counted at this moment."""
+        return _POPULAR.popularity(self.request, self.site)
+
+    @cached_property
+    def section_lift(self) -> Floats | None:
+        """By how much the default heuristic lifts each section for this reader."""
+        return _AFFINITY.lift(self.request, self.site, self.measure.step)
+
+    @cached_property
+    def pool(self) -> Pool | None:
+        """The articles among which a shortlist is found, where requests are frequent."""
+        return self.site.pools.pool(self.measure, self.site.shelf, self.site.counters)
+
+    def popular_of(self, rows: Integers) -> Floats:
+        """Return decayed popularity of some rows: what `popular` has of them."""
+        demand = self.measure.of(rows)
+        return demand.reads + demand.lent
+
+    def affinity_of(self, rows: Integers) -> Floats:
+        """Return the default heuristic's score of some rows: what `affinity` has of them."""
+        popular, lift = self.popular_of(rows), self.section_lift
+        return popular if lift is None else popular * lift[self.site.shelf.section[rows]]
+
+    @cached_property
+    def most_popular(self) -> float:
+        """The popularity of the most popular article, 0 without any."""
+        if self.pool is not None:
+            found = float(self.popular_of(self.pool.rows).max())
+            if found > self.pool.most_popular(self.measure):
+                return found
+        return float(self.popular.values.max(initial=0.0))
 
     @cached_property
     def shares(self) -> Floats:
@@ -128,7 +164,7 @@ class Asked:
     def reads(self, rows: Integers, hours: float) -> Floats:
         """Return the decayed reads of rows at the half-life nearest to `hours`."""
         counters = self.site.counters
-        return counters.reads(self.now, counters.nearest(hours))[rows]
+        return counters.reads(self.now, counters.nearest(hours), rows)
 
     def ages(self, rows: Integers) -> Floats:
         """Return hours since publication, at least 0."""
@@ -172,8 +208,7 @@ def _pace(asked: Asked, rows: Integers) -> Floats:
 
 def _standing(asked: Asked, rows: Integers) -> Floats:
     """Popularity beside that of the site's most popular article, in logs: the same at night and at noon."""
-    best = float(asked.popular.values.max(initial=0.0))
-    found: Floats = np.log((asked.popular.values[rows] + _LEAST) / (best + _LEAST))
+    found: Floats = np.log((asked.popular_of(rows) + _LEAST) / (asked.most_popular + _LEAST))
     return found
 
 
@@ -200,8 +235,8 @@ FEATURES: tuple[Feature, ...] = (
     _trend(6.0, 72.0),
     Feature("pace", _pace),
     Feature("standing", _standing),
-    Feature("popular", lambda asked, rows: np.log1p(asked.popular.values[rows])),
-    Feature("affinity", lambda asked, rows: np.log1p(asked.affinity.values[rows])),
+    Feature("popular", lambda asked, rows: np.log1p(asked.popular_of(rows))),
+    Feature("affinity", lambda asked, rows: np.log1p(asked.affinity_of(rows))),
     Feature("age_hours", lambda asked, rows: np.log1p(asked.ages(rows))),
     Feature("section_lift", lambda asked, rows: asked.lift(rows, half_life=24.0 * _HABIT_DAYS)),
     Feature("section_lift_today", lambda asked, rows: asked.lift(rows, half_life=12.0)),
@@ -259,7 +294,12 @@ def written(row: Matrix, names: tuple[str, ...], *, as_of: int) -> Features:
     >>> written(np.array([0.1, 3.0], np.float32), ("a", "b"), as_of=7).values
     (0.1, 3.0)
     """
-    return Features(names, tuple(float(str(value)) for value in row), as_of)
+    # A small whole number is its own shortest form.
+    values = [
+        plain if plain.is_integer() and abs(plain) < _WHOLE else float(str(value))
+        for plain, value in zip(row.tolist(), row, strict=True)
+    ]
+    return Features(names, tuple(values), as_of)
 
 
 def with_features(

@@ -1,12 +1,14 @@
 """Leading: a slate of the most popular needs the best few of fifty thousand articles, and looks at a few dozen to find them.
 
 For a while, an article that nobody reads only falls behind. So a list of each section in the order in which it stood, with what
-each article had then, bounds what it can have now; whatever was read or published since is looked at anyway. Articles are
-taken from the lists until no other can be better than those found ("threshold algorithm": Fagin, Lotem and Naor, Optimal
-aggregation algorithms for middleware, JCSS 66, 2003). The result is that of scoring them all, to the last bit.
+each article had then, bounds what it can have now; whatever is read or published since takes a second place in the lists, by what
+it has by then. Articles are taken from the lists until no other can be better than those found ("threshold algorithm": Fagin,
+Lotem and Naor, Optimal aggregation algorithms for middleware, JCSS 66, 2003). The result is that of scoring them all, to the
+last bit.
 """
 
 import heapq
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, overload
@@ -15,22 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embellie.domain.slate import Recommended
-from embellie.recommend.popularity import EVERY, Floats, Integers, Rows
+from embellie.recommend.popularity import EVERY, MICROS_PER_HOUR, YOUNG, Floats, Rows
 from embellie.recommend.ranking import Narrowing
-from embellie.recommend.shelf import Shelf
+from embellie.recommend.shelf import NEVER, Shelf
 
 LONGEST = 10_000_000
 """µs for which lists serve at most."""
 
-MOST_TOUCHED = 256
-"""How many articles may change before the lists are made anew."""
+MOST_TOUCHED = 4096
+"""How many articles may take a second place before the lists are made anew."""
 
 FREQUENT = 1_000_000
 """µs: only where requests come more often than this are lists worth making."""
 
 _MOST_KEPT = 8
 _SLACK = 1.0 + 1e-9
-_AT_ONCE = 24
+_AT_ONCE = 8
+_UNSHOWN = (0.0, 0, NEVER, NEVER, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,10 @@ class Demand:
 
 
 class Measure(Protocol):
-    """Popularity at one moment, as some settings have it."""
+    """Popularity at one moment, as some settings have it: of a read kept as `weights` says, and of what is lent to new articles.
+
+    An article has `weights · worth` reads, and, at an age of h hours below `YOUNG · freshness`, `lends · 2^(-h / freshness)` are lent.
+    """
 
     @property
     def key(self) -> Hashable:
@@ -65,9 +71,37 @@ class Measure(Protocol):
         """By what loans are measured."""
         ...
 
+    @property
+    def moves(self) -> int:
+        """How often the weights kept were all put on another scale."""
+        ...
+
+    @property
+    def worth(self) -> float:
+        """What a read that is kept as 1 is worth."""
+        ...
+
+    @property
+    def lends(self) -> float:
+        """What is lent to an article published this second."""
+        ...
+
+    @property
+    def freshness(self) -> float:
+        """Hours in which a loan halves."""
+        ...
+
+    def weights(self) -> Floats:
+        """Return the reads of every article as they are kept."""
+        ...
+
     def of(self, rows: Rows = EVERY) -> Demand:
         """Tell what articles have."""
         ...
+
+
+Card = tuple[float, int, int, int, int, int]
+"""Of an article: its reads as they are kept, when it was published, from when and until when it is shown, its language, its section."""
 
 
 class Leaders:
@@ -79,30 +113,67 @@ class Leaders:
     """
 
     def __init__(self, measure: Measure, shelf: Shelf) -> None:
-        self.now, self.step, self.success = measure.now, measure.step, measure.success
+        self._made, self._last, self._seconds = measure.now, measure.now, 0
+        self._step, self._moves = measure.step, measure.moves
+        self.success = measure.success
+        """The least that a success had when any article took its place: loans have risen at most by as much as it since."""
         self.touched: set[int] = set()
-        """What has been read, published or changed since."""
+        """What has been read, published or changed since it took its place."""
         rows = np.flatnonzero(shelf.may_come(measure.now))
         demand = measure.of(rows)
         had = demand.reads + demand.lent
         order = np.argsort(-had, kind="stable")
         order = order[np.argsort(shelf.section[rows[order]].astype(np.uint16), kind="stable")]
         sections = shelf.section[rows[order]]
-        begins = np.flatnonzero(np.diff(sections, prepend=-1))
-        ends = [*begins[1:].tolist(), len(order)][: len(begins)]
-        self.rows: list[int] = rows[order].tolist()
-        self.had: list[float] = had[order].tolist()
-        self.sections = list(zip(sections[begins].tolist(), begins.tolist(), ends, strict=True))
-        """Each section's code, and where its list begins and ends."""
+        begins = np.flatnonzero(np.diff(sections, prepend=-1)).tolist()
+        ends = [*begins[1:], len(order)][: len(begins)]
+        ordered, least = rows[order].tolist(), (-had[order]).tolist()
+        self.lists: dict[int, tuple[list[float], list[int]]] = {
+            section: (least[begin:end], ordered[begin:end])
+            for section, begin, end in zip(sections[begins].tolist(), begins, ends, strict=True)
+        }
+        """By section's code: minus what articles had, ascending, and their rows. An article may stand twice."""
+        self._cards: dict[int, Card] = {}
 
     def serve(self, measure: Measure) -> bool:
         """Tell whether these lists bound what articles have at another moment."""
         return (
-            self.step == measure.step
+            self._step == measure.step
+            and self._moves == measure.moves
             and self.success > 0.0
-            and self.now <= measure.now <= self.now + LONGEST
-            and len(self.touched) <= MOST_TOUCHED
+            and self._last <= measure.now <= self._made + LONGEST
+            and self._seconds + len(self.touched) <= MOST_TOUCHED
         )
+
+    def settle(self, measure: Measure, shelf: Shelf) -> None:
+        """Give what was touched a second place, by what it has now; the first one does no harm."""
+        self._last, self.success = measure.now, min(self.success, measure.success)
+        if not self.touched:
+            return
+        rows = np.fromiter(self.touched, np.int64, len(self.touched))
+        demand = measure.of(rows)
+        places = zip(rows.tolist(), shelf.section[rows].tolist(), (-(demand.reads + demand.lent)).tolist(), strict=True)
+        for row, section, least in places:
+            self._cards.pop(row, None)
+            had, ordered = self.lists.setdefault(section, ([], []))
+            place = bisect_left(had, least)
+            had.insert(place, least)
+            ordered.insert(place, row)
+        self._seconds += len(rows)
+        self.touched.clear()
+
+    def card(self, row: int, measure: Measure, shelf: Shelf) -> Card:
+        """Return what is to be known of an article, looked up once."""
+        found = self._cards.get(row)
+        if found is None:
+            times = shelf.shown_between(row)
+            if times is None:
+                found = _UNSHOWN
+            else:
+                weight, published = float(measure.weights()[row]), int(shelf.published[row])
+                found = (weight, published, *times, shelf.language_code(row), int(shelf.section[row]))
+            self._cards[row] = found
+        return found
 
 
 class Leading:
@@ -121,6 +192,7 @@ class Leading:
         """Return lists that serve now; `None` where looking at every article is cheaper than making them."""
         kept = self._kept.get(measure.key)
         if kept is not None and kept.serve(measure):
+            kept.settle(measure, shelf)
             return kept
         self._kept.pop(measure.key, None)
         last = self._asked.pop(measure.key, None)
@@ -135,35 +207,38 @@ class Leading:
         return made
 
 
+Reason = Callable[[int, float, float, float], str]
+"""From a row, its reads, what is lent to it and its age in hours, to why it would be shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sought:
     """What is sought: the best of the leaders by what they have times their section's lift.
 
-    `gone` rows are left out, `suits` tells of some rows whether they may be shown; `reason` gives the reason of a row that
-    has some demand (its place in it), `all_of_it` the ranking of every article.
+    `gone` rows are left out, as are those in another language than the one of the code `language` (`None`: any; those of none, 0,
+    are in all).
     """
 
     leaders: Leaders
     measure: Measure
     shelf: Shelf
-    lift: Floats | None
+    lift: list[float] | None
     gone: frozenset[int]
-    suits: Callable[[Integers], NDArray[np.bool_]]
-    reason: Callable[[int, Demand, int], str]
-    all_of_it: Callable[[], Narrowing]
+    language: int | None
+    reason: Reason
 
 
 class Foremost(Narrowing):
     """A ranking of which only the first articles are worked out, as far as someone reads.
 
     Args:
-        sought: What is sought.
+        coming: Gives the best one by one.
+        all_of_it: Gives the ranking of every article.
     """
 
-    def __init__(self, sought: Sought) -> None:
-        self._sought = sought
+    def __init__(self, coming: Iterator[Recommended], all_of_it: Callable[[], Narrowing]) -> None:
         self._found: list[Recommended] = []
-        self._coming = _best_of(sought)
+        self._coming, self._all_of_it = coming, all_of_it
         self._whole: Narrowing | None = None
 
     def __bool__(self) -> bool:
@@ -201,58 +276,76 @@ class Foremost(Narrowing):
         while len(self._found) < count:
             item = next(self._coming, None)
             if item is None:
-                return False
+                whole = self._all()
+                if len(self._found) >= len(whole):
+                    return False
+                item = whole[len(self._found)]
             self._found.append(item)
         return True
 
     def _all(self) -> Narrowing:
         if self._whole is None:
-            self._whole = self._sought.all_of_it()
+            self._whole = self._all_of_it()
         return self._whole
 
 
-def _best_of(sought: Sought) -> Iterator[Recommended]:
-    """Find the best one by one."""
-    leaders, lift = sought.leaders, sought.lift
+Ready = tuple[float, int, str, int, float, float, float]
+"""Of an article that may be shown: minus its score, minus its time, its name, by which it is sorted; row, reads, loan, age."""
+
+
+def best_of(sought: Sought) -> Iterator[Recommended]:
+    """Find the best of the leaders one by one."""
+    leaders, lift, reason = sought.leaders, sought.lift, sought.reason
     # What articles had can only have faded; but what is lent rises with what a success has.
     slack = max(1.0, sought.measure.success / leaders.success) * _SLACK
-    most = [slack if lift is None else slack * float(lift[section]) for section, _, _ in leaders.sections]
     heads = [
-        (-leaders.had[begin] * factor, place, begin)
-        for place, ((_, begin, _), factor) in enumerate(zip(leaders.sections, most, strict=True))
+        (had[0] * factor, section, 0, factor, had, rows)
+        for section, (had, rows) in leaders.lists.items()
+        for factor in (slack if lift is None else slack * lift[section],)
     ]
     heapq.heapify(heads)
-    left_out = leaders.touched | sought.gone
-    batch = list(leaders.touched - sought.gone)
-    ready: list[tuple[float, int, str, int, Demand, int]] = []
-    while heads or batch or ready:
+    seen = set(sought.gone)
+    ready: list[Ready] = []
+    while heads or ready:
+        batch: list[int] = []
         while heads and len(batch) < _AT_ONCE:
-            _, place, at = heads[0]
-            row, end = leaders.rows[at], leaders.sections[place][2]
-            if at + 1 < end:
-                heapq.heapreplace(heads, (-leaders.had[at + 1] * most[place], place, at + 1))
+            _, section, at, factor, had, rows = heads[0]
+            row = rows[at]
+            at += 1
+            if at < len(rows):
+                heapq.heapreplace(heads, (had[at] * factor, section, at, factor, had, rows))
             else:
                 heapq.heappop(heads)
-            if row not in left_out:
+            if row not in seen:
+                seen.add(row)
                 batch.append(row)
         _weigh(batch, sought, ready)
-        batch = []
         unseen = heads[0][0] if heads else 1.0
         while ready and ready[0][0] < unseen:
-            score, _, name, row, demand, place = heapq.heappop(ready)
-            yield Recommended(name, sought.reason(row, demand, place), -score)
+            score, _, name, row, reads, lent, age = heapq.heappop(ready)
+            yield Recommended(name, reason(row, reads, lent, age), -score)
 
 
-def _weigh(batch: list[int], sought: Sought, ready: list[tuple[float, int, str, int, Demand, int]]) -> None:
-    """Score some articles as they stand now, and put those that may be shown with the others that are ready."""
-    rows = np.array(batch, np.int64)
-    rows = rows[sought.suits(rows)]
-    if not len(rows):
-        return
-    shelf, demand = sought.shelf, sought.measure.of(rows)
-    scores = demand.reads + demand.lent
-    if sought.lift is not None:
-        scores = scores * sought.lift[shelf.section[rows]]
-    recency = shelf.published[rows].tolist()
-    for place, (row, score) in enumerate(zip(rows.tolist(), scores.tolist(), strict=True)):
-        heapq.heappush(ready, (-score, -recency[place], shelf.ids[row], row, demand, place))
+def _weigh(batch: list[int], sought: Sought, ready: list[Ready]) -> None:
+    """Score some articles as they stand now, and put those that may be shown with the others that are ready.
+
+    One by one, for a handful, rather than as arrays; in the same steps, so to the same bits.
+    """
+    measure, lift, language, ids = sought.measure, sought.lift, sought.language, sought.shelf.ids
+    now, worth, freshness, card = measure.now, measure.worth, measure.freshness, sought.leaders.card
+    young = YOUNG * freshness if measure.lends > 0.0 else float("-inf")
+    found: list[tuple[int, float, float, int, int]] = []
+    faded: list[float] = []
+    for row in batch:
+        weight, published, starts, expires, spoken, section = card(row, measure, sought.shelf)
+        if not starts <= now < expires or (language is not None and spoken and spoken != language):
+            continue
+        age = float(now - published) / MICROS_PER_HOUR
+        if age < young:
+            faded.append(-max(age, 0.0) / freshness)
+        found.append((row, weight * worth, age, published, section))
+    loans = iter((measure.lends * np.exp2(faded)).tolist() if faded else ())
+    for row, reads, age, published, section in found:
+        lent = next(loans) if age < young else 0.0
+        score = reads + lent if lift is None else (reads + lent) * lift[section]
+        heapq.heappush(ready, (-score, -published, ids[row], row, reads, lent, age))

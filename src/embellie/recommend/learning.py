@@ -209,7 +209,8 @@ class _Join:
     def take(self, event: Event) -> None:
         """Take in one event."""
         match event.body:
-            case Slate() as slate if slate.items and self._placement in ("", slate.placement):
+            # One shown to many is clicked by some of them nearly always: that says nothing of its order.
+            case Slate() as slate if slate.items and not slate.shared and self._placement in ("", slate.placement):
                 self._serve(slate, micros(event.at))
             case Impression() as seen if seen.slate_id in self._open:
                 self._open[seen.slate_id].seen.add(seen.article)

@@ -56,7 +56,7 @@ class LogProfile:
 
 _KINDS = {"read": "reads", "click": "clicks", "impression": "impressions", "served": "served"}
 
-# Anonymous readers may well open one article in the same second: only what can be told apart counts as repeated.
+# Anonymous readers may well open one article in the same second, or share a slate: only what can be told apart counts as repeated.
 _COUNTS = """
 WITH catalogue AS (SELECT DISTINCT article FROM events WHERE kind = 'article' AND site = $site),
 tagged AS (SELECT DISTINCT reader FROM events WHERE kind = 'exposure' AND bot <> '' AND reader <> '' AND site = $site)
@@ -70,8 +70,8 @@ SELECT kind, date_diff('second', e."at", $until) // 86400 AS day, count(*) AS n,
        count(CASE WHEN kind = 'read' AND e.visit <> '' THEN 1 END)
          - count(DISTINCT CASE WHEN kind = 'read' AND e.visit <> ''
                  THEN (e.reader, e.visit, e.article, date_trunc('second', e."at")) END)
-         + count(CASE WHEN kind IN ('click', 'impression') AND e.slate_id <> '' THEN 1 END)
-         - count(DISTINCT CASE WHEN kind IN ('click', 'impression') AND e.slate_id <> ''
+         + count(CASE WHEN kind IN ('click', 'impression') AND e.slate_id <> '' AND e.visit <> '' THEN 1 END)
+         - count(DISTINCT CASE WHEN kind IN ('click', 'impression') AND e.slate_id <> '' AND e.visit <> ''
                  THEN (e.slate_id, e.article) END) AS repeated
 FROM events AS e
 LEFT JOIN catalogue ON e.article = catalogue.article

@@ -8,7 +8,7 @@ from embellie.domain.errors import InputError
 from embellie.domain.moment import micros
 from embellie.domain.slate import Recommended, SlateRequest
 from embellie.recommend.affinity import PSEUDO_READS, section_lift, section_weights
-from embellie.recommend.leading import Demand, Foremost, Leaders, Sought
+from embellie.recommend.leading import Demand, Foremost, Leaders, Sought, best_of
 from embellie.recommend.popularity import ENOUGH_READS, EVERY, MICROS_PER_HOUR, Floats, Rows, optimistic_reads
 from embellie.recommend.ranking import Narrowing, Ranking
 from embellie.recommend.shelf import Shelf
@@ -104,6 +104,7 @@ class PopularityNow:
         now: The moment, µs.
         step: The half-life of the ladder.
         success: What the article of a random recent read has.
+        worth: What a read that is kept as 1 is worth.
         settings: Those of the policy.
     """
 
@@ -111,6 +112,7 @@ class PopularityNow:
     now: int
     step: int
     success: float
+    worth: float
     settings: "Popular"
 
     @property
@@ -118,6 +120,25 @@ class PopularityNow:
         """The settings that popularity depends on."""
         own = self.settings
         return own.half_life, own.enough_reads, own.optimism, own.freshness
+
+    @property
+    def moves(self) -> int:
+        """How often the weights kept were all put on another scale."""
+        return self.site.counters.moves
+
+    @property
+    def lends(self) -> float:
+        """What is lent to an article published this second."""
+        return self.settings.optimism * self.success if self.settings.optimism > 0.0 else 0.0
+
+    @property
+    def freshness(self) -> float:
+        """Hours in which a loan halves."""
+        return self.settings.freshness
+
+    def weights(self) -> Floats:
+        """Return the reads of every article as they are kept."""
+        return self.site.counters.weights(self.step)
 
     def of(self, rows: Rows = EVERY) -> Demand:
         """Tell what articles have: of every one, or of some rows."""
@@ -150,12 +171,13 @@ class Popular(RankedPolicy):
         """Tell how popularity is counted at the moment of a request."""
         now, counters = micros(request.now), site.counters
         step = counters.nearest(self.half_life) if self.half_life > 0.0 else counters.step(now, self.enough_reads)
-        return PopularityNow(site, now, step, counters.success(now, step), self)
+        return PopularityNow(site, now, step, counters.success(now, step), counters.worth(now, step), self)
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score by decayed reads, plus those lent to new articles."""
         demand = self.popularity(request, site).of()
-        return Scored(demand.reads + demand.lent, lambda row: _popular_reason(row, demand, row))
+        reads, lent, ages = demand.reads, demand.lent, demand.ages
+        return Scored(reads + lent, lambda row: popular_reason(row, reads[row], lent[row], ages[row]))
 
     def __call__(self, request: SlateRequest, view: State) -> Narrowing:
         """Rank every article that may be shown to this reader here now, the foremost without looking at all."""
@@ -169,15 +191,13 @@ class Popular(RankedPolicy):
 
     def _foremost(self, request: SlateRequest, view: State, *, measure: PopularityNow, leaders: Leaders) -> Narrowing:
         site, every = measure.site, super().__call__
-        lift = self.lift(request, site, measure.step)
-        return Foremost(
-            Sought(
-                leaders, measure, site.shelf, lift, site.left_out(request),
-                suits=lambda rows: site.fits(request, rows),
-                reason=_popular_reason if lift is None else _lifted_reason(lift, site.shelf, _popular_reason),
-                all_of_it=lambda: every(request, view),
-            )
+        lift, language = self.lift(request, site, measure.step), site.language(request)
+        sought = Sought(
+            leaders, measure, site.shelf, None if lift is None else lift.tolist(), site.left_out(request),
+            language=site.shelf.languages.find(language) if language else None,
+            reason=popular_reason if lift is None else lifted_reason(lift, site.shelf, popular_reason),
         )  # fmt: skip
+        return Foremost(best_of(sought), lambda: every(request, view))
 
     def lift(self, request: SlateRequest, site: SiteState, step: int) -> Floats | None:
         """Return by how much more this reader likes each section than others do; `None` where it is not asked or not known.
@@ -190,15 +210,18 @@ class Popular(RankedPolicy):
         return None
 
 
-def _popular_reason(_: int, demand: Demand, place: int) -> str:
-    if demand.lent[place] > demand.reads[place] and demand.ages[place] <= _NEW_HOURS:
+def popular_reason(_: int, reads: float, lent: float, age: float) -> str:
+    """Say why a popular article is shown."""
+    if lent > reads and age <= _NEW_HOURS:
         return "new"
-    return "popular_now" if demand.reads[place] >= _A_FEW_READS else "on_this_site"
+    return "popular_now" if reads >= _A_FEW_READS else "on_this_site"
 
 
-def _lifted_reason(
+def lifted_reason(
     lift: Floats, shelf: Shelf, otherwise: Callable[Concatenate[int, P], str]
 ) -> Callable[Concatenate[int, P], str]:
+    """Say that a reader likes an article's section, where they do; else what another reason says."""
+
     def reason(row: int, /, *args: P.args, **more: P.kwargs) -> str:
         liked = lift[shelf.section[row]] > 1.0
         return f"section:{shelf.section_of(row)}" if liked else otherwise(row, *args, **more)
@@ -254,7 +277,7 @@ class Affinity(Popular):
         if lift is None:
             return popular
         lifted = popular.values * lift[site.shelf.section]
-        return Scored(lifted, _lifted_reason(lift, site.shelf, popular.reason))
+        return Scored(lifted, lifted_reason(lift, site.shelf, popular.reason))
 
     def lift(self, request: SlateRequest, site: SiteState, step: int) -> Floats | None:
         """Return the lift of each section, `None` when nothing is or may be known of the reader."""

@@ -22,6 +22,9 @@ HALF_LIVES = (0.5, 1.0, 2.0, 6.0, 12.0, 24.0, 72.0, 168.0)
 ENOUGH_READS = 50.0
 """Decayed reads of a site that make a ranking of its articles worth reading."""
 
+YOUNG = 20.0
+"""In so many half-lives a loan fades below a millionth, and is not counted any more: spare the exponentials."""
+
 _MOST_EXPONENT = 256.0
 _MOST_WAITING = 4096
 
@@ -48,8 +51,12 @@ class ReadCounters:
         self._limit = self._furthest()
         self.changes = 0
         """How often the counts have changed: what was worked out of them holds until they change again."""
+        self.moves = 0
+        """How often a landmark has moved: until then weights change by their own articles' reads alone."""
         self._worth_at: int | None = None
         self._worths = np.zeros(0)
+        self._worth_list: list[float] = []
+        self._total_list: list[float] = []
         self._successes: dict[int, tuple[int, float]] = {}
         # Reads not added up yet: that is done when someone asks.
         self._rows: list[int] = []
@@ -87,6 +94,7 @@ class ReadCounters:
         places = np.arange(len(self.half_lives))[:, None] * self._weights.shape[1] + rows
         np.add.at(self._weights.reshape(-1), places.reshape(-1), weights.reshape(-1))
         self._totals = np.add.accumulate(np.column_stack([self._totals, weights]), axis=1)[:, -1].copy()
+        self._total_list = []
 
     def _move_landmarks(self, at: int) -> None:
         exponents = (at - self._landmarks) / self._micros
@@ -95,7 +103,8 @@ class ReadCounters:
         self._weights[far] *= shrink[:, None]
         self._totals[far] *= shrink
         self._landmarks[far] = at
-        self._worth_at = None
+        self._worth_at, self._total_list = None, []
+        self.moves += 1
         self._limit = self._furthest()
 
     def _furthest(self) -> int:
@@ -116,7 +125,8 @@ class ReadCounters:
         """Take up what other counters of the same half-lives counted."""
         weights = snapshot["weights"]
         self.changes += 1
-        self._worth_at = None
+        self.moves += 1
+        self._worth_at, self._total_list = None, []
         self._landmarks, self._totals = snapshot["landmarks"].copy(), snapshot["totals"].copy()
         self._limit = self._furthest()
         self._times.clear()
@@ -130,6 +140,7 @@ class ReadCounters:
             # A `now` before the reads themselves must not overflow.
             self._worths = np.exp2(np.minimum((self._landmarks - now) / self._micros, 2 * _MOST_EXPONENT))
             self._worth_at = now
+            self._worth_list = self._worths.tolist()
         return self._worths
 
     def totals(self, now: int) -> Floats:
@@ -148,8 +159,14 @@ class ReadCounters:
         Returns:
             The place of the half-life in `half_lives`.
         """
-        remembered = np.flatnonzero(self.totals(now) >= enough)
-        return int(remembered[0]) if remembered.size else len(self.half_lives) - 1
+        self._settle()
+        self._worth(now)
+        # One by one: eight numbers are too few for arrays to be quicker.
+        totals = self._total_list = self._total_list or self._totals.tolist()
+        for place, (total, worth) in enumerate(zip(totals, self._worth_list, strict=True)):
+            if total * worth >= enough:
+                return place
+        return len(self.half_lives) - 1
 
     def nearest(self, hours: float) -> int:
         """Return the place of the half-life nearest to `hours` (by ratio)."""
@@ -169,7 +186,8 @@ class ReadCounters:
 
     def worth(self, now: int, step: int) -> float:
         """Return what a read that is kept as 1 is worth at `now`."""
-        return float(self._worth(now)[step])
+        self._worth(now)
+        return self._worth_list[step]
 
     def success(self, now: int, step: int) -> float:
         """Return the decayed reads that the article of a random recent read has, Σ r² / Σ r; 1 as long as nothing is read."""
@@ -206,7 +224,6 @@ def optimistic_reads(ages: Floats, *, success: float, optimism: float, freshness
     lent = np.zeros(len(ages))
     if optimism <= 0.0:
         return lent
-    # Older than twenty half-lives, a loan is below a millionth: spare the exponentials.
-    young = np.flatnonzero(ages < 20.0 * freshness)
+    young = np.flatnonzero(ages < YOUNG * freshness)
     lent[young] = optimism * success * np.exp2(-np.maximum(ages[young], 0.0) / freshness)
     return lent

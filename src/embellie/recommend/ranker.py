@@ -11,10 +11,11 @@ import numpy as np
 from embellie.domain.errors import EmbellieError, InputError
 from embellie.domain.slate import Features, SlateRequest
 from embellie.recommend.features import FEATURES, Asked, Matrix, matrix_of, names_of, signals_of_features, written
-from embellie.recommend.policies import RankedPolicy, Scored
+from embellie.recommend.leading import Foremost
+from embellie.recommend.policies import RankedPolicy, Scored, lifted_reason, popular_reason
 from embellie.recommend.popularity import Floats, Integers
 from embellie.recommend.ranking import Narrowing, Ranking
-from embellie.recommend.shortlist import shortlist
+from embellie.recommend.shortlist import quick_shortlist, shortlist
 from embellie.recommend.signals import Signal
 from embellie.recommend.state import SiteState, State
 
@@ -116,44 +117,72 @@ class Ranker(RankedPolicy):
 
     def score(self, request: SlateRequest, site: SiteState) -> Scored:
         """Score the shortlist by the model, all others below it by the default heuristic."""
-        return self._judged(Asked(request, site))[0]
+        asked = Asked(request, site)
+        return self._whole(asked, self._judged(asked))
 
     def __call__(self, request: SlateRequest, view: State) -> Narrowing:
-        """Rank every article that may be shown, and note what the model looked at of each."""
+        """Rank every article that may be shown, the shortlist first, and note what the model looked at of each of it."""
         site = view.site(request.site)
         asked = Asked(request, site)
-        scored, chosen, matrix = self._judged(asked)
-        rows = site.candidates(request)
-        place = {row: number for number, row in enumerate(chosen.tolist())}
+        judged = self._judged(asked)
+        place = {row: number for number, row in enumerate(judged.rows.tolist())}
         names, as_of = names_of(), site.heard
 
         def features(row: int) -> Features | None:
             # What the model never looked at is noted with the slate (`with_features`), not article by article.
             known = place.get(row)
-            return None if known is None else written(matrix[known], names, as_of=as_of)
+            return None if known is None else written(judged.matrix[known], names, as_of=as_of)
 
-        return Ranking(
-            rows,
-            scored.values[rows],
-            site.shelf.published[rows],
-            site.shelf.ids,
-            reason=scored.reason,
-            features=features,
-        )
+        def ranking(rows: Integers, scores: Floats, reason: Callable[[int], str]) -> Ranking:
+            return Ranking(rows, scores, site.shelf.published[rows], site.shelf.ids, reason=reason, features=features)
 
-    def _judged(self, asked: Asked) -> tuple[Scored, Integers, Matrix]:
-        """Return the scores of all rows, and the shortlist with its features; an empty one without a model."""
-        heuristic = asked.affinity
+        def all_of_it() -> Ranking:
+            rows = site.candidates(request)
+            scored = self._whole(asked, judged)
+            return ranking(rows, scored.values[rows], scored.reason)
+
+        if not len(judged.rows):
+            return all_of_it()
+        gone = site.left_out(request)
+        here = np.array([number for row, number in place.items() if row not in gone], np.int64)
+        demand, lift = asked.measure.of(judged.rows), asked.section_lift
+        said = popular_reason if lift is None else lifted_reason(lift, site.shelf, popular_reason)
+
+        def reason(row: int) -> str:
+            known = place[row]
+            return said(row, demand.reads[known], demand.lent[known], demand.ages[known])
+
+        first = ranking(judged.rows[here], judged.scores[here], reason)
+        return Foremost(iter(first), all_of_it)
+
+    def _judged(self, asked: Asked) -> "_Judged":
+        """Return the shortlist, its features and scores; an empty one without a model."""
         scorer: Scorer | None = getattr(self, "_scorer")  # noqa: B009 - set on a frozen class
-        nothing = np.zeros(0, np.int64), np.zeros((0, len(FEATURES)), np.float32)
-        if scorer is None:
-            return heuristic, *nothing
-        chosen = shortlist(asked, np.flatnonzero(asked.site.suitable(asked.request)), most=self.candidates)
-        if not len(chosen):
-            return heuristic, *nothing
+        chosen: Integers | None = np.zeros(0, np.int64)
+        if scorer is not None:
+            chosen = quick_shortlist(asked, most=self.candidates)
+            if chosen is None:
+                chosen = shortlist(asked, np.flatnonzero(asked.site.suitable(asked.request)), most=self.candidates)
+        if scorer is None or chosen is None or not len(chosen):
+            return _Judged(np.zeros(0, np.int64), np.zeros((0, len(FEATURES)), np.float32), np.zeros(0))
         matrix = matrix_of(asked, chosen)
         columns: Integers = getattr(self, "_columns")  # noqa: B009 - set on a frozen class
-        found = scorer.score(matrix[:, columns])
-        values = heuristic.values - heuristic.values.max() + float(found.min()) - 1.0
-        values[chosen] = found
-        return Scored(values, heuristic.reason), chosen, matrix
+        return _Judged(chosen, matrix, scorer.score(matrix[:, columns]))
+
+    def _whole(self, asked: Asked, judged: "_Judged") -> Scored:
+        """Score every article, those that were not judged below those that were."""
+        heuristic = asked.affinity
+        if not len(judged.rows):
+            return heuristic
+        values = heuristic.values - heuristic.values.max() + float(judged.scores.min()) - 1.0
+        values[judged.rows] = judged.scores
+        return Scored(values, heuristic.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the model looked at: rows, their features and their scores."""
+
+    rows: Integers
+    matrix: Matrix
+    scores: Floats

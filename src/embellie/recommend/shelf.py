@@ -120,7 +120,8 @@ class Shelf:
 
     def rows(self, articles: Iterable[str]) -> list[int]:
         """Return the rows of those articles that are known."""
-        return [row for row in map(self._rows.get, articles) if row is not None]
+        found = self._rows.get
+        return [row for article in articles if (row := found(article)) is not None]
 
     def holds(self, article: Article, at: int) -> bool:
         """Tell whether this says nothing new: told already, or older than what is known."""
@@ -201,6 +202,14 @@ class Shelf:
     def speaks(self, row: int, tag: str) -> bool:
         """Tell whether one article is in a language, or its language is unknown."""
         return int(self._language[row]) in (0, self.languages.find(primary_language(tag)))
+
+    def shown_between(self, row: int) -> tuple[int, int] | None:
+        """Return from when and until when readers may be shown one article (µs); `None` when it is withdrawn."""
+        return (int(self._starts[row]), int(self._expires[row])) if self._live[row] else None
+
+    def language_code(self, row: int) -> int:
+        """Return the code of an article's language; 0 is unknown."""
+        return int(self._language[row])
 
     def language_of(self, row: int) -> str:
         """Return an article's language, `""` when unknown."""

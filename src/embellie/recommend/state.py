@@ -19,6 +19,7 @@ from embellie.domain.slate import SlateRequest
 from embellie.recommend.affinity import Histories, section_shares
 from embellie.recommend.leading import Leading
 from embellie.recommend.packing import pack, unpack
+from embellie.recommend.pool import Pools
 from embellie.recommend.popularity import EVERY, HALF_LIVES, Floats, ReadCounters, Rows
 from embellie.recommend.shelf import Shelf, primary_language
 from embellie.recommend.signals import WATCHED, Opened, Signal, Watcher
@@ -87,12 +88,15 @@ class SiteState:
         """How many articles, reads, clicks, consents and erasures it has taken in: the moment of the log it stands at."""
         self.leading = Leading()
         """Where to look first for what is popular; what is found does not depend on it."""
+        self.pools = Pools()
+        """Where a shortlist is found; it does not depend on it either."""
         self._told = tuple(self.signals.values())
         self._watching = tuple(signal for signal in self._told if isinstance(signal, Watcher))
         self._section_reads: dict[int, tuple[tuple[int, int], Floats]] = {}
         self._visits: OrderedDict[str, _Visit] = OrderedDict()
         self._visits_of: dict[str, set[str]] = {}
         self._bounds = bounds
+        self._met: tuple[SlateRequest, dict[int, int], list[int], frozenset[int]] | None = None
 
     def apply(self, event: Event) -> None:
         """Take in one event; kinds that change no ranking pass by."""
@@ -127,14 +131,16 @@ class SiteState:
 
     def publish(self, article: Article, at: int) -> None:
         """Take in an article, told at a time (µs)."""
+        self._met = None
         row = self.shelf.put(article, at)
-        self.leading.touch(row)
+        self._touch(row)
         self.counters.grow(len(self.shelf))
         for signal in self.signals.values():
             signal.publish(row, article, at)
 
     def open(self, article: str, at: int, *, reader: str, visit: str, read: bool, profiling: bool) -> None:
         """Take in that an article was opened at a time (µs): by a read, or by a click that a read will follow."""
+        self._met = None
         row = self.shelf.meet(article, at)
         if row is None:
             return
@@ -149,13 +155,17 @@ class SiteState:
                 signal.open(opened)
         if new:
             self.counters.add(row, at)
-            self.leading.touch(row)
+            self._touch(row)
             if visit:
                 rows[row] = None
                 if len(rows) > self._bounds.visit_articles:
                     del rows[next(iter(rows))]
         if profiling and reader:
             self.histories.add(reader, row, at)
+
+    def _touch(self, row: int) -> None:
+        self.leading.touch(row)
+        self.pools.touch(row)
 
     def _enter(self, name: str, reader: str) -> dict[int, None]:
         """Return the rows of a visit, which begins if it is new."""
@@ -183,6 +193,7 @@ class SiteState:
     def _forget(self, reader: str, at: int) -> None:
         if not reader:
             return
+        self._met = None
         self.histories.forget(reader, at)
         visits = list(self._visits_of.get(reader, ()))
         for signal in self.signals.values():
@@ -216,7 +227,8 @@ class SiteState:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Become what gave a snapshot."""
         self.heard = int(snapshot["heard"])
-        self.leading = Leading()
+        self.leading, self.pools = Leading(), Pools()
+        self._met = None
         self.shelf.restore(snapshot["shelf"])
         self.counters.restore(snapshot["counters"])
         self.histories.restore(snapshot["histories"])
@@ -261,19 +273,28 @@ class SiteState:
 
     def visit_rows(self, request: SlateRequest) -> list[int]:
         """Return the rows opened in the request's visit, oldest first: as the log knows it, and as the request does."""
-        visit = self._visits.get(request.visit) if request.visit else None
-        known = visit.rows if visit else {}
-        return list(dict.fromkeys([*known, *self.shelf.rows(request.visit_articles)]))
+        return self._meet(request)[1]
+
+    def _meet(self, request: SlateRequest) -> tuple[dict[int, int], list[int], frozenset[int]]:
+        """Look up the reader's history, what this visit opened, and both; once, though a policy and the rules all ask."""
+        if self._met is None or self._met[0] is not request:
+            visit = self._visits.get(request.visit) if request.visit else None
+            known = visit.rows if visit else _NOTHING
+            told = self.shelf.rows(request.visit_articles)
+            opened = list(dict.fromkeys([*known, *told])) if told else list(known)
+            history: dict[int, int] = {}
+            if request.consent == "profiling" and request.reader:
+                history = self.histories.of(request.reader)
+            self._met = request, history, opened, frozenset((*history, *opened))
+        return self._met[1:]
 
     def history(self, request: SlateRequest) -> dict[int, int]:
         """Return what the request's reader has read (row → µs); nothing without consent to profiling."""
-        if request.consent != "profiling" or not request.reader:
-            return {}
-        return self.histories.of(request.reader)
+        return self._meet(request)[0]
 
-    def read_rows(self, request: SlateRequest) -> set[int]:
+    def read_rows(self, request: SlateRequest) -> frozenset[int]:
         """Return the rows this reader has read, in this visit or before."""
-        return {*self.history(request), *self.visit_rows(request)}
+        return self._meet(request)[2]
 
     def language(self, request: SlateRequest) -> str:
         """Return the language a slate is in: the request's, else the page's own, else `""` (any)."""
@@ -298,7 +319,7 @@ class SiteState:
 
     def left_out(self, request: SlateRequest) -> frozenset[int]:
         """Return the rows not to be shown to this reader here: the page's own, those read already, those excluded."""
-        return frozenset((*self.read_rows(request), *self.shelf.rows((request.article, *request.exclude))))
+        return self.read_rows(request).union(self.shelf.rows((request.article, *request.exclude)))
 
     def candidates(self, request: SlateRequest) -> NDArray[np.int64]:
         """Return the rows that may be shown to this reader here now: suitable, not read yet, not excluded."""

@@ -128,7 +128,7 @@ def _rank(snapshot: Snapshot, request: SlateRequest, placement: Placement) -> _A
     return _Answered(stable, (), snapshot.releases[stable.release].policy, "nothing")
 
 
-def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handled:
+def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str, shared: bool = False) -> Handled:
     """Answer a request: route it, rank, and write down exactly what is shown.
 
     When a policy fails, the stable release answers, then the stand-ins, then nothing at all; the slate says which
@@ -170,6 +170,7 @@ def handle(request: SlateRequest, snapshot: Snapshot, *, slate_id: str) -> Handl
         as_of=seen.as_of if seen else 0,
         visit_articles=request.visit_articles if seen and identified else (),
         fallback=answered.fallback,
+        shared=shared,
     )
     return Handled(slate, tuple(exposures_of(snapshot, request, chosen)) if identified else ())
 

@@ -22,18 +22,14 @@ from embellie.app.log_keeping import place_of
 from embellie.app.reader_data import reader_document
 from embellie.app.releasing import experiment_document, release_document, rollout_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
-from embellie.domain.article import Article, is_link
+from embellie.domain.article import Article
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS
 from embellie.domain.rule import Rule
-from embellie.domain.slate import SlateItem, SlateRequest
-from embellie.web.bots import bot_sign
 from embellie.web.calls import KILOBYTE, Ask, Call, Reply, settled
-from embellie.web.language import Language, Words
 from embellie.web.messages import (
     MAX_ARTICLES,
     MAX_EVENTS,
-    MAX_ITEMS,
     ArticleBatch,
     ArticlesAnswer,
     ConcernAnswer,
@@ -63,7 +59,6 @@ from embellie.web.messages import (
     SeriesQuery,
     SiteQuery,
     SlateAnswer,
-    SlateItemAnswer,
     SlateQuery,
     TokenAnswer,
     TokenOrder,
@@ -73,7 +68,7 @@ from embellie.web.messages import (
 from embellie.web.metrics_text import CONTENT_TYPE
 from embellie.web.openfeature import CALLS as FLAG_CALLS
 from embellie.web.problems import Forbidden, TooLarge
-from embellie.web.reasons import reason_text
+from embellie.web.slates import slate
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -87,71 +82,6 @@ SLOW_SECONDS = 1.0
 
 
 # serve
-
-
-async def slate(ask: Ask[SlateQuery, None]) -> SlateAnswer:
-    """Say which articles to show."""
-    query, newsroom, site = ask.query, ask.newsroom, ask.site()
-    request = SlateRequest(
-        site=site,
-        placement=query.placement,
-        n=_slots(ask, site),
-        now=newsroom.clock(),
-        article=query.article,
-        reader=query.reader,
-        visit=query.visit,
-        # To send a reader's id is to say that they may be followed; `consent=none` takes it back.
-        consent=query.consent or ("measurement" if query.reader else "none"),
-        exclude=_names(query.exclude),
-        visit_articles=_names(query.seen),
-        language=query.language,
-        bot=bot_sign(ask.headers.get(b"user-agent", b"")),
-    )
-    shown = newsroom.slate(request)
-    ask.desk.tally.slates[site, shown.placement, shown.policy, shown.variant] += 1
-    if shown.fallback:
-        ask.desk.tally.fallbacks[site, shown.placement, shown.fallback] += 1
-    return SlateAnswer(
-        slate_id=shown.slate_id,
-        placement=shown.placement,
-        experiment=shown.experiment or None,
-        variant=shown.variant,
-        release=shown.release,
-        items=[_item(item, newsroom.article(site, item.article), newsroom.config.language) for item in shown.items],
-    )
-
-
-def _slots(ask: Ask[SlateQuery, None], site: str) -> int:
-    """Tell how many articles are wanted; checks the placement on the way."""
-    placements = ask.newsroom.sites[site].placements
-    if ask.query.placement not in placements:
-        raise unknown_name("placement", ask.query.placement[:80], placements, at="?placement")
-    n = ask.query.n
-    if n is None:
-        return placements[ask.query.placement].slots
-    if not 1 <= n <= MAX_ITEMS:
-        raise InputError(f"`n` is {n}.", hint=f"Ask for 1 to {MAX_ITEMS} articles, or leave it out.", at="?n")
-    return n
-
-
-def _item(item: SlateItem, article: Article | None, language: Language) -> SlateItemAnswer:
-    spoken = article.language[:2] if article else ""
-    words = Words("fr" if spoken == "fr" else "en" if spoken == "en" else language)
-    return SlateItemAnswer(
-        article=item.article,
-        position=item.position,
-        # What the log holds from before addresses were checked must not run on a page now.
-        url=article.url if article and is_link(article.url) else "",
-        title=article.title if article else "",
-        image=(article.image or None) if article and is_link(article.image) else None,
-        reason=reason_text(words, item.reason, to="told"),
-        reason_code=item.reason,
-        propensity=item.propensity,
-    )
-
-
-def _names(written: str) -> tuple[str, ...]:
-    return tuple(name for name in written.split(",") if name) if written else ()
 
 
 async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
@@ -492,7 +422,7 @@ FILE_WORDS: Mapping[Format, str] = {"csv": "CSV", "parquet": "Parquet"}
 VERBS = ("advance", "hold", "complete", "rollback")
 
 TABLE: tuple[Call, ...] = (
-    Call(method="GET", path="/v1/slate", handler=slate, public=True, query=SlateQuery, answer=SlateAnswer,
+    Call(method="GET", path="/v1/slate", handler=slate, public=True, query=SlateQuery, answer=SlateAnswer, also=(304,),
          summary="Which articles to show a reader, here, now."),
     Call(method="POST", path="/v1/events", handler=events, public=True, role="editor", query=SiteQuery, body=EventBatch,
          answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),

@@ -21,6 +21,7 @@ from embellie.web.access import NOBODY, Caller, Door
 from embellie.web.messages import NoQuery, SiteQuery
 from embellie.web.metrics_text import Tally
 from embellie.web.problems import ErrorMessage, Forbidden, Problem, TooLarge, problem
+from embellie.web.shared_slates import SharedSlates
 from embellie.web.shared_tally import SharedTally
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Desk:
     tally: Tally
     shared: SharedTally = field(default_factory=SharedTally)
     stopping: threading.Event = field(default_factory=threading.Event)
+    shared_slates: SharedSlates = field(default_factory=SharedSlates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,16 @@ def _query(pairs: dict[str, str], type_: type[msgspec.Struct]) -> msgspec.Struct
 
 
 def _pairs(query_string: bytes) -> dict[str, str]:
-    return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+    """Read a query as `urllib.parse.parse_qsl` does, blank values too; most have nothing to unquote."""
+    text = query_string.decode("latin-1")
+    if "%" in text or "+" in text:
+        return dict(parse_qsl(text, keep_blank_values=True))
+    found: dict[str, str] = {}
+    for part in text.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            found[name] = value
+    return found
 
 
 def _wrong(what: str, *, field: str, type_: type, at: str) -> InputError:

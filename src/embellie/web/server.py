@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,7 @@ from embellie.domain.errors import EmbellieError, Refused
 from embellie.web import api, dashboard
 from embellie.web.access import SAFE_METHODS, Door
 from embellie.web.calls import COUNTED, Call, Desk, Resource
+from embellie.web.interpreter import spare_readers
 from embellie.web.listening import address_of, check_exposure, listen
 from embellie.web.login import PATH as LOGIN
 from embellie.web.login import Login
@@ -48,9 +48,6 @@ GRACE_SECONDS = 5
 
 TICKS_A_TURN = 5
 """Uvicorn ticks ten times a second; so often a worker tells its supervisor that it is alive."""
-
-SWITCH_SECONDS = 0.0005
-"""How long one thread may keep the interpreter: the log's writer shares it with the loop that answers readers."""
 
 _SAFETY = {
     b"x-content-type-options": b"nosniff",
@@ -280,7 +277,7 @@ def run(
     )
     address = address_of(host, taken.getsockname()[1])
     process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping, tending=tending)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    spare_readers()
     with _signals_end_quietly():
         process.run(sockets=[taken])
 
