@@ -14,15 +14,15 @@ from weakref import WeakSet
 
 from embellie.domain.errors import Conflict
 from embellie.domain.event import Event
-from embellie.domain.moment import micros, moment
+from embellie.domain.moment import moment
 from embellie.ports import LedgerRow, Receipt, Rejected, Traces
 from embellie.store.commit_queue import CommitQueue
 from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quarantined_numbers, truncate_wal
 from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
 from embellie.store.log_records import Imbalance, Mend, PastTime, Quarantined, Replayed, Tail
 from embellie.store.log_retaining import forget, forget_aside, look_past, pages_past
-from embellie.store.log_rows import HOUR, Batch, Ledger, event_of, mended, prepare, quarantined_of
-from embellie.store.log_writing import write, write_ledger, write_one
+from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of
+from embellie.store.log_writing import write, write_mended
 from embellie.store.reader_marks import FILE as MARKS_FILE
 from embellie.store.reader_marks import ReaderMarks
 
@@ -342,7 +342,7 @@ class SqliteLog:
     def _release(self, page: Sequence[Quarantined], mend: Mend) -> tuple[list[Event], int]:
         good = list(mended(page, mend))
         with self._writing:
-            return _write_mended(self._writer, good)
+            return write_mended(self._writer, good)
 
     def _events(self, after: int, upto: int, kind: str) -> Iterator[tuple[int, Event]]:
         which = "kind = ? AND" if kind else ""
@@ -370,30 +370,3 @@ class SqliteLog:
             self._readers.add(reader)
         self._own.reader = reader
         return reader
-
-
-def _write_mended(connection: sqlite3.Connection, good: Sequence[tuple[Quarantined, Batch]]) -> tuple[list[Event], int]:
-    """Move mended events out of quarantine, in one transaction: each was received once, long ago."""
-    accepted: list[Event] = []
-    duplicates = 0
-    ledger = Ledger()
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for each, batch in good:
-            gone = connection.execute("SELECT 1 FROM quarantine WHERE number = ?", (each.number,)).fetchone() is None
-            conflict = "gone" if gone else write_one(connection, batch.rows[0], ledger)
-            if conflict:
-                continue
-            connection.execute("DELETE FROM quarantine WHERE number = ?", (each.number,))
-            ledger.add(each.site, micros(each.received_at), received=-1, quarantined=-1)
-            if conflict is None:
-                accepted += batch.events
-            else:
-                duplicates += 1
-        write_ledger(connection, ledger)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return accepted, duplicates

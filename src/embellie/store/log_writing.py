@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from embellie.domain.event import Event
 from embellie.domain.moment import micros
 from embellie.ports import Receipt, Rejected
+from embellie.store.log_records import Quarantined
 from embellie.store.log_rows import Batch, Ledger, Row, cells_of, clean, conflict_of, conflicting
 
 _INSERT = (
@@ -125,3 +126,30 @@ def _put_aside(connection: sqlite3.Connection, event: Event, place: int, reason:
     arrived = micros(event.received_at) if event.received_at else 0
     connection.execute(_QUARANTINE, cells_of(rejected, received_at=arrived, identity=event.id))
     return rejected
+
+
+def write_mended(connection: sqlite3.Connection, good: Sequence[tuple[Quarantined, Batch]]) -> tuple[list[Event], int]:
+    """Move mended events out of quarantine, in one transaction: each was received once, long ago."""
+    accepted: list[Event] = []
+    duplicates = 0
+    ledger = Ledger()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for each, batch in good:
+            gone = connection.execute("SELECT 1 FROM quarantine WHERE number = ?", (each.number,)).fetchone() is None
+            conflict = "gone" if gone else write_one(connection, batch.rows[0], ledger)
+            if conflict:
+                continue
+            connection.execute("DELETE FROM quarantine WHERE number = ?", (each.number,))
+            ledger.add(each.site, micros(each.received_at), received=-1, quarantined=-1)
+            if conflict is None:
+                accepted += batch.events
+            else:
+                duplicates += 1
+        write_ledger(connection, ledger)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return accepted, duplicates
