@@ -11,7 +11,7 @@ from embellie.app.config import metrics_of
 from embellie.app.demo import EXPERIMENT, METRIC, PLACEMENT, SITE, START, write_project
 from embellie.app.measuring import Looking, scorecard
 from embellie.app.newsroom import Newsroom
-from embellie.app.re_randomising import re_randomise_log
+from embellie.app.re_randomising_units import re_randomise_log
 from embellie.app.traffic import TICK, SimulatedClock, Traffic
 from embellie.domain.scorecard import Effect
 from embellie.sandbox.newspaper import Calendar

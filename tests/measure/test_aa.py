@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from embellie.app.re_randomised_words import re_randomised_sentences
-from embellie.app.re_randomising import Units, re_randomise, re_randomise_table, re_randomised_document
+from embellie.app.re_randomising import Units, re_randomise, re_randomised_document
+from embellie.app.re_randomising_units import re_randomise_table
 from embellie.domain.errors import EmbellieError, InputError, TableError
 from embellie.domain.metric import Metric
 from embellie.measure.aggregates import needs_of

@@ -4,18 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.recommend.test_judging_models import SIZE, ordered
 
-from embellie.recommend.model_checks import (
-    Judged,
-    attention,
-    calibrate,
-    check_model,
-    list_ndcg,
-    mean_by_reader,
-    paired,
-)
+from embellie.recommend.judging_models import Judged, attention, list_ndcg, mean_by_reader
+from embellie.recommend.model_checks import check_model, paired
+from embellie.recommend.score_calibration import calibrate
 
-LISTS, SIZE, READERS = 1200, 4, 200
+LISTS, READERS = 1200, 200
 
 
 def judged(model=1.0, heuristic=0.5, seed=5, **changes):
@@ -139,28 +134,6 @@ def test_a_heavy_model_is_refused():
     assert states(judged(bytes=10**9))["cost"] == "alarm"
 
 
-def test_equal_scores_get_no_credit_for_the_order_of_the_slate():
-    """A constant model has the nDCG of a random order, wherever the choice stood."""
-    lists = np.array([0, 0, 0, 1, 1, 1])
-    found = list_ndcg(np.zeros(6), np.array([1, 0, 0, 0, 0, 1]), lists)
-    assert found[0] == pytest.approx(found[1])
-    assert found[0] == pytest.approx((1 + 1 / np.log2(3) + 0.5) / 3)
-
-
-def test_lists_without_a_choice_do_not_count():
-    """There is nothing to rank first."""
-    assert np.isnan(list_ndcg(np.array([1.0, 2.0]), np.array([0, 0]), np.array([0, 0]))[0])
-
-
-def test_a_chatty_reader_does_not_narrow_the_interval():
-    """The same lists by one reader say less than by many."""
-    values = np.random.default_rng(1).normal(size=400)
-    by_many = mean_by_reader(values, np.arange(400))
-    shifted = values + np.repeat([1.0, -1.0], 200)
-    by_two = mean_by_reader(shifted, np.repeat([0, 1], 200))
-    assert by_two.error > 5 * by_many.error
-
-
 def test_scaled_scores_are_chances():
     """In each tenth of scores, as many are chosen as foretold, within chance."""
     one = judged()
@@ -168,24 +141,6 @@ def test_scaled_scores_are_chances():
     assert found.slope > 0
     assert found.error < 0.03
     assert found.found[-1] > found.found[0]
-
-
-def ordered(seed=7, lists=6000, fade=0.7):
-    """Lists in the order of a heuristic that sees half the taste; readers look at each place less than at the one above."""
-    rng = np.random.default_rng(seed)
-    taste = rng.normal(size=(lists, SIZE))
-    heuristic = 0.7 * taste + rng.normal(size=taste.shape)
-    places = (-heuristic).argsort(axis=1).argsort(axis=1)
-    chance = 0.06 * np.exp(0.8 * taste) * fade**places
-    labels = (rng.random(taste.shape) < chance).astype(np.float64)
-    return taste, heuristic, places + 1, labels
-
-
-def test_how_far_down_readers_look_is_found_from_choices():
-    """What a place does is told from what stands there, within a tenth, though better articles stand higher."""
-    _, heuristic, positions, labels = ordered(lists=20_000)
-    found = attention(positions.ravel(), heuristic.reshape(-1, 1), labels.ravel())
-    assert found[:4] == pytest.approx([1.0, 0.7, 0.49, 0.343], abs=0.1)
 
 
 def test_who_made_the_order_gets_no_credit_for_it():

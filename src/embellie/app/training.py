@@ -22,8 +22,10 @@ from embellie.domain.moment import iso, micros
 from embellie.domain.release import Release
 from embellie.recommend.check_telling import NAMES
 from embellie.recommend.data_checks import Spread, check_data, check_drift
+from embellie.recommend.judging_models import Judged, judge_model, mean_by_reader
 from embellie.recommend.log_profile import read_profile, tagged_readers
-from embellie.recommend.model_checks import Judged, calibrate, check_model, judge_model, mean_by_reader
+from embellie.recommend.model_checks import check_model
+from embellie.recommend.score_calibration import calibrate
 from embellie.recommend.trainer import Gathered, Model, Trainer, fingerprint, spread_of, time_split
 from embellie.recommend.training_check import TrainingCheck, alarms
 from embellie.store.analysis import Analysis

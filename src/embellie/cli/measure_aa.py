@@ -9,13 +9,8 @@ import click
 
 from embellie.app.measuring import TableSpec
 from embellie.app.re_randomised_words import re_randomised_sentences
-from embellie.app.re_randomising import (
-    RUNS,
-    ReRandomised,
-    re_randomise_log,
-    re_randomise_table,
-    re_randomised_document,
-)
+from embellie.app.re_randomising import RUNS, ReRandomised, re_randomised_document
+from embellie.app.re_randomising_units import re_randomise_log, re_randomise_table
 from embellie.cli.main import print_json, project_option
 from embellie.cli.measure_shown import json_option, language_option
 from embellie.domain.errors import InputError
