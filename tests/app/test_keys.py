@@ -1,6 +1,7 @@
 """Keys: made once, kept hashed, revoked at once."""
 
 import stat
+import threading
 
 import pytest
 
@@ -91,3 +92,38 @@ def test_a_broken_file_is_not_overwritten(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         Keys(file, sites=["gazette"])
     assert file.read_text() == "{"
+
+
+def test_two_that_open_the_same_folder_first_agree(tmp_path):
+    """Servers that start at once, before there is a file: one public key for each site, one key that signs sessions."""
+    file, opened = tmp_path / "keys.json", []
+    starting = [
+        threading.Thread(target=lambda: opened.append(Keys(file, sites=["gazette", "herald"]))) for _ in range(6)
+    ]
+    for thread in starting:
+        thread.start()
+    for thread in starting:
+        thread.join()
+    assert len({tuple(one.public.items()) for one in opened}) == 1
+    token = opened[0].token_of(opened[0].issue("viewer", name="desk"))
+    cookie = opened[0].session(token, now=0.0)
+    assert [one.session_token(cookie, now=1.0) for one in opened] == [token] * 6
+
+
+def test_what_two_change_at_once_is_kept_of_both(tmp_path):
+    """Tokens made and revoked in two processes, again and again: none comes back, and none is lost."""
+    one, other = (Keys(tmp_path / "keys.json", sites=["gazette"]) for _ in range(2))
+
+    def change(keys, name):
+        for number in range(15):
+            keys.issue("viewer", name=f"{name}-{number}")
+            if number % 3 == 0:
+                keys.revoke(f"{name}-{number}")
+
+    changing = [threading.Thread(target=change, args=(keys, name)) for keys, name in ((one, "a"), (other, "b"))]
+    for thread in changing:
+        thread.start()
+    for thread in changing:
+        thread.join()
+    wanted = {f"{name}-{number}" for name in "ab" for number in range(15) if number % 3}
+    assert {token.name for token in one.tokens()} == {token.name for token in other.tokens()} == wanted

@@ -1,5 +1,6 @@
 """The word that a page sends for a reader reaches no file; the one that is kept is always the same, until it is rotated."""
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -99,3 +100,18 @@ def test_nothing_is_rotated_while_an_experiment_runs(project):
             require_no_experiment(newsroom.log, "gazette")
         newsroom.stop("gazette", "first-light", reason="over")
         require_no_experiment(newsroom.log, "gazette")
+
+
+def test_two_that_open_the_same_folder_first_make_one_salt(tmp_path):
+    """Workers that start at once: a reader has one word, whichever of them answers."""
+    words = []
+
+    def start():
+        words.append(Pseudonyms(tmp_path / FILE, salted=["gazette"], now=NOW).of("gazette", CUSTOMER))
+
+    starting = [threading.Thread(target=start) for _ in range(6)]
+    for thread in starting:
+        thread.start()
+    for thread in starting:
+        thread.join()
+    assert len(set(words)) == 1
