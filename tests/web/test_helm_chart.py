@@ -76,6 +76,26 @@ def test_embellie_reads_the_configuration_that_the_chart_writes(shape, tmp_path)
     assert data.get("question.toml", SEVERAL["question"]) == SEVERAL["question"]
 
 
+def test_numbers_come_through_as_they_were_written(tmp_path):
+    """Counts stay whole however large, fractions stay fractions, and texts that look like numbers stay texts."""
+    values = {
+        "config": {
+            "read_seconds": 12.25,
+            "experiments": {"e": {"planned": 3_000_000, "variants": {"status_quo": 1, "heuristic": 2.5}}},
+            "metrics": {
+                "articles_per_visit": {"numerator": "reads", "denominator": "visits", "role": "primary"},
+                "back": {"numerator": "visits", "form": "retention", "days": [1, 7], "goal": "a = 1.0"},
+            },
+        }
+    }
+    text = of_kind(values, "ConfigMap")["data"]["embellie.toml"]
+    (tmp_path / "embellie.toml").write_text(text, encoding="utf-8")
+    config = read_config(tmp_path)
+    assert (config.read_seconds, config.experiments["e"].planned) == (12.25, 3_000_000)
+    assert config.experiments["e"].variants == {"status_quo": 1, "heuristic": 2.5}
+    assert (config.metrics["back"].days, config.metrics["back"].goal) == ((1, 7), "a = 1.0")
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_pod_holds_no_privilege_and_no_secret_in_the_open(shape):
     """Not root, nothing writable but the data and /tmp, the password only by reference."""

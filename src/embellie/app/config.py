@@ -18,11 +18,13 @@ FILE = "embellie.toml"
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the server listens."""
+    """Where the server listens, for how long it answers on once told to stop, and whether it tells what it does as traces."""
 
     host: str = "127.0.0.1"
     port: int = 8400
     auth: bool = True
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
+    traces: bool = False
 
 
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -27,6 +27,7 @@ from embellie.domain.errors import ConfigError, EmbellieError, Refused
 from embellie.web import api, dashboard
 from embellie.web.access import SAFE_METHODS, Door, is_loopback
 from embellie.web.calls import COUNTED, Call, Desk, Resource
+from embellie.web.draining import drain
 from embellie.web.listening import listen
 from embellie.web.login import PATH as LOGIN
 from embellie.web.login import Login
@@ -199,6 +200,8 @@ def _response(found: Problem) -> Response:
 class _Process(uvicorn.Server):
     """Uvicorn, telling when it is ready and when it stops."""
 
+    drain_seconds = 0.0
+
     def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None], stopping: threading.Event) -> None:
         super().__init__(config)
         self._on_ready, self._stopping = on_ready, stopping
@@ -209,6 +212,7 @@ class _Process(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stopping.set()
+        await drain(self, self.drain_seconds)
         await super().shutdown(sockets=sockets)
 
 
@@ -251,6 +255,7 @@ def run(
     )
     address = address_of(host, taken.getsockname()[1])
     process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping)
+    process.drain_seconds = newsroom.config.server.drain_seconds
     sys.setswitchinterval(SWITCH_SECONDS)
     with _signals_end_quietly():
         process.run(sockets=[taken])

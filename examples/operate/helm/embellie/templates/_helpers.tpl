@@ -31,7 +31,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $_ := set $config "storage" (dict "log" $log "schema" .schema) -}}
 {{- end -}}
 {{- end -}}
-{{ toToml $config }}
+{{/* Helm keeps every number as a fraction; `slots = 4.0` is no count. */}}
+{{- range $line := splitList "\n" (toToml $config | trim) }}
+{{- if regexMatch "^ *\\S+ = -?[0-9.]+e[+][0-9]+$" $line }}
+{{ first (splitList " = " $line) }} = {{ printf "%.0f" (float64 (last (splitList " = " $line))) }}
+{{- else if regexMatch "^ *\\S+ = \\[?[-+0-9.e, ]+\\]?$" $line }}
+{{ regexReplaceAll "\\.0([],]|$)" $line "${1}" }}
+{{- else }}
+{{ $line }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* What cannot work is refused when the chart is rendered, not when readers come. */}}
