@@ -10,8 +10,8 @@ from embellie.app.config import read_config
 
 pytestmark = pytest.mark.engines
 
-helm = pytest.importorskip("helm_python", reason="needs helm-python-sdk: see requirements/engines.in")
-yaml = pytest.importorskip("yaml", reason="needs PyYAML: see requirements/engines.in")
+helm = pytest.importorskip("helm_python", reason="needs helm-python-sdk: see requirements/operate.txt")
+yaml = pytest.importorskip("yaml", reason="needs PyYAML: see requirements/operate.txt")
 
 CHART = Path(__file__).parents[2] / "examples" / "operate" / "helm" / "embellie"
 QUESTION = Path(__file__).parents[2] / "examples" / "question.toml"

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 import msgspec
@@ -37,6 +37,8 @@ from embellie.web.problems import Problem, problem
 from embellie.web.readers_page import ReadersPage
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
     from embellie.app.newsroom import Newsroom
 
 HOT = ("/v1/slate", "/v1/events")
@@ -65,7 +67,12 @@ def open_keys(newsroom: "Newsroom") -> Keys:
 
 
 def create_app(
-    newsroom: "Newsroom", *, keys: Keys | None = None, auth: bool | None = None, posts_per_second: float = 1000.0
+    newsroom: "Newsroom",
+    *,
+    keys: Keys | None = None,
+    auth: bool | None = None,
+    posts_per_second: float = 1000.0,
+    tracer: "Tracer | None" = None,
 ) -> Starlette:
     """Put the application together.
 
@@ -74,6 +81,7 @@ def create_app(
         keys: The keys; those of the data folder when left out.
         auth: Whether to ask for keys; as configured when left out.
         posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
+        tracer: What spans are begun with; none are when left out.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -83,6 +91,12 @@ def create_app(
         simulated=newsroom.simulated,
         posts_per_second=posts_per_second,
     )
+    outside: list[Middleware] = []
+    if tracer is not None:
+        from embellie.web.tracing import TracedDoor, TracedNewsroom
+
+        outside = [Middleware(TracedDoor, tracer=tracer)]
+        newsroom = cast("Newsroom", TracedNewsroom(newsroom, tracer=tracer))
     desk = Desk(newsroom, door, Tally())
     resources = _resources(desk)
     routes: list[BaseRoute] = [
@@ -98,7 +112,7 @@ def create_app(
         routes += gazette_pages.routes()
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(FrontDoor, hot={path: resources[path] for path in HOT}, tally=desk.tally)],
+        middleware=[*outside, Middleware(FrontDoor, hot={path: resources[path] for path in HOT}, tally=desk.tally)],
         exception_handlers={HTTPException: _answer_problem, EmbellieError: _answer_problem, OSError: _answer_problem},
     )
     app.state.newsroom = newsroom
@@ -241,7 +255,7 @@ def run(
     """
     check_exposure(host, auth=newsroom.config.server.auth)
     taken = listen(host, port)
-    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second)
+    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second, tracer=_tracer_of(newsroom))
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -259,6 +273,14 @@ def run(
     sys.setswitchinterval(SWITCH_SECONDS)
     with _signals_end_quietly():
         process.run(sockets=[taken])
+
+
+def _tracer_of(newsroom: "Newsroom") -> "Tracer | None":
+    if not newsroom.config.server.traces:
+        return None
+    from embellie.web.tracing import open_tracer
+
+    return open_tracer()
 
 
 def check_exposure(host: str, *, auth: bool) -> None:
