@@ -54,7 +54,7 @@ def test_data_and_keys_never_enter_a_layer(path):
 
 
 def test_everything_installed_from_a_registry_has_its_hash():
-    """pip checks what it gets; the wheel of the checkout comes without asking a registry."""
+    """Pip checks what it gets; the wheel of the checkout comes without asking a registry."""
     for line in " && ".join(of("RUN")).split("&&"):
         if "pip install" in line:
             assert "--require-hashes" in line or "--no-index" in line, line
