@@ -19,7 +19,7 @@ from embellie.store.commit_queue import CommitQueue
 from embellie.store.engine import quoted
 from embellie.store.log_erasing import Dead, find, look, own_visits, quarantined_numbers
 from embellie.store.log_records import Imbalance, Mend, Quarantined, Replayed, Tail
-from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of
+from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of, tail_of
 from embellie.store.own_writes import OwnWrites
 from embellie.store.postgres_line import driver
 from embellie.store.postgres_log_erasing import Portable, PostgresMarks, erase
@@ -42,7 +42,7 @@ READERS = 4
 
 _PAGE = 4_000
 _EVENT_COLUMNS = "seq, id, site, kind, at, received_at, consent, schema, body"
-_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body"
+_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body, schema"
 _UNHURRIED = {"statement_timeout": "0"}
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 
@@ -150,8 +150,7 @@ class PostgresLog:
         rows = self._rows(
             f"SELECT {_TAIL_COLUMNS} FROM {self._s}.events WHERE seq > %s ORDER BY seq LIMIT %s", after, limit
         )
-        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(11)]
-        return Tail(*columns)
+        return tail_of(rows)
 
     def last(self) -> int:
         """Return the sequence number of the last event, 0 when empty."""
