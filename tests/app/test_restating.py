@@ -36,7 +36,7 @@ def project(tmp_path):
         for number in range(40):
             reader, variant = f"r{number:02}", "heuristic" if number % 2 else "status_quo"
             at = MONDAY + timedelta(hours=9, minutes=number)
-            met = Exposure(experiment="first-light", unit=reader, variant=variant, placement="article-bottom")
+            met = Exposure(experiment="first-light", unit=reader, variant=variant)
             newsroom.log.append(
                 [Event(id=f"x{number}", site="gazette", at=at, body=met, consent="measurement")],
                 received_at=at + timedelta(seconds=2),
@@ -51,7 +51,7 @@ def project(tmp_path):
 
 
 def measured(project, *options):
-    asked = ["measure", "first-light", "--project", str(project), *options]
+    asked = ["measure", "first-light", "--sequential", "none", "--project", str(project), *options]
     return CliRunner().invoke(cli, asked, catch_exceptions=False)
 
 

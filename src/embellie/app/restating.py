@@ -96,7 +96,7 @@ def late_days(
     late = (
         '"at" <= $known_at AND received_at > $known_at'
         if known_at is not None
-        else f'received_at >= CAST(CAST("at" AS DATE) AS TIMESTAMP) + INTERVAL \'{24 + GRACE_HOURS}\' HOUR'
+        else f"received_at >= CAST(CAST(\"at\" AS DATE) AS TIMESTAMP) + INTERVAL '{24 + GRACE_HOURS}' HOUR"
     )
     kinds = ", ".join(f"'{kind}'" for kind in KINDS)
     rows = reader.rows(
@@ -140,7 +140,8 @@ def restated_document(restated: Restated) -> dict[str, Any]:
     document: dict[str, Any] = {
         "events": restated.events,
         "days": [
-            {"day": one.day.isoformat(), "events": one.events, "last_received_at": iso(one.last)} for one in restated.days
+            {"day": one.day.isoformat(), "events": one.events, "last_received_at": iso(one.last)}
+            for one in restated.days
         ],
     }
     if restated.known_at is not None:
@@ -172,7 +173,11 @@ def restated_sentences(restated: Restated, language: str = "en") -> list[str]:
     if restated.events:
         count = count_text(restated.events, language)
         if restated.known_at is not None:
-            said = f"{count} événements d’avant sont arrivés depuis" if french else f"{count} events of before arrived since"
+            said = (
+                f"{count} événements d’avant sont arrivés depuis"
+                if french
+                else f"{count} events of before arrived since"
+            )
         elif french:
             said = f"Chiffres révisés : {count} événements sont arrivés après la clôture de leur jour"
         else:
@@ -205,7 +210,9 @@ def _moved_sentence(one: Moved, language: str) -> str:
         before, after = f"{one.then.effect:+.4g}", f"{one.now.effect:+.4g}"
     title = metric_title(one.metric, language)
     if language == "fr":
-        return f"{title}, {one.variant} : {before} alors, {after} avec tout ce qui est arrivé depuis sur la même période."
+        return (
+            f"{title}, {one.variant} : {before} alors, {after} avec tout ce qui est arrivé depuis sur la même période."
+        )
     return f"{title}, {one.variant}: {before} then, {after} with all that arrived since of the same time."
 
 
