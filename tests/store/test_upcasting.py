@@ -61,7 +61,10 @@ def raw(log):
 def test_folds_read_old_and_new_alike(both):
     """`scan` and `of_reader`, by which folds and a reader's export read, give one shape."""
     for events in (both.scan(), both.of_reader("gazette", "r1")):
-        assert [(one.id, one.schema, one.body.engaged_seconds) for _, one in events] == [("e1", 2, 42.0), ("e6", 2, 7.0)]
+        assert [(one.id, one.schema, one.body.engaged_seconds) for _, one in events] == [
+            ("e1", 2, 42.0),
+            ("e6", 2, 7.0),
+        ]
 
 
 def test_what_is_in_the_log_stays_as_it_was_written(both):

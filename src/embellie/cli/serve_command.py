@@ -21,6 +21,7 @@ from embellie.app.state_keeping import keep_state_until
 from embellie.app.syncing import sync_until
 from embellie.app.training_job import train_until
 from embellie.app.warm_start import ENOUGH
+from embellie.cli.doctor_command import warn_before_start
 from embellie.cli.main import folder_of, project_instead
 from embellie.domain.errors import EmbellieError
 from embellie.web.server import check_exposure, open_keys, run
@@ -75,6 +76,7 @@ def command(
         server = newsroom.config.server
         where = server.host if host is None else host
         check_exposure(where, auth=server.auth)
+        warn_before_start(newsroom.folder, newsroom.config)
         keys = open_keys(newsroom)
         with _background(newsroom):
             run(
