@@ -129,8 +129,8 @@ WORDS: Mapping[str, tuple[str, str, str, str]] = {
     "log_unreadable": ("{said}", "{hint}", "{said}", "{hint}"),
     "lake_in_step": ("In step with the log.", "", "À jour avec le journal.", ""),
     "lake_behind": (
-        "{events} events, {hours} hours behind the log.", "The server fills it every hour: see its messages, or run `embellie log compact`.",
-        "{events} événements, {hours} heures derrière le journal.", "Le serveur le remplit chaque heure : voyez ses messages, ou lancez `embellie log compact`.",
+        "{events} events, {hours} hours behind the log.", "The server fills it every hour: see its messages, or run `embellie log export` into that folder.",
+        "{events} événements, {hours} heures derrière le journal.", "Le serveur le remplit chaque heure : voyez ses messages, ou lancez `embellie log export` vers ce dossier.",
     ),
     "model_missing": (
         "Release {name} cannot load its model: it is served without.", "See `embellie recommend models`, or roll back.",

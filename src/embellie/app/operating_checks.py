@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from embellie.app.config import Config, sites_of
 from embellie.app.doctor_words import Finding, finding
 from embellie.app.health import STALE_AT_LEAST, STALE_INTERVALS, disk_is_low, disk_of
-from embellie.app.keys import FILE as KEYS_FILE
 from embellie.app.kept_models import find_model
+from embellie.app.keys import FILE as KEYS_FILE
 from embellie.app.last_backup import last_backup
 from embellie.app.syncing import STATE_FILE as FEEDS_FILE
 from embellie.app.syncing import FeedMemory, fetcher_of
