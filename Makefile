@@ -55,7 +55,10 @@ lock: $(VENV)/.uv ## Renew the locks: versions and hashes, no address.
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements/run.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/docs.in -o requirements/docs.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --extra ml --extra postgres --extra telemetry -c requirements/run.txt -c requirements/dev.txt -o requirements/image.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/engines.in -c requirements/dev.txt -o requirements/engines.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/operate.in -c requirements/dev.txt -c requirements/engines.txt -c requirements/image.txt -o requirements/operate.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/spark_server.in -o requirements/spark_server.txt
 
 clean: ## Remove what was built.
@@ -79,8 +82,9 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/.engines: $(VENV)/.dev requirements/engines.txt
+$(VENV)/.engines: $(VENV)/.dev requirements/engines.txt requirements/operate.txt
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/engines.txt
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/operate.txt
 	@touch $@
 
 # A Spark server for the tests, in an environment of its own: half a gigabyte that nobody needs who only connects.

@@ -319,11 +319,11 @@ def test_the_servers_job_outlives_an_accident(server, newsroom, monkeypatch, cap
 
 def test_a_name_is_trusted_to_be_inside_only_where_the_site_says_so():
     """An address that is private as written was meant; a name may be turned by whoever owns it."""
-    from embellie.app.syncing import _fetcher
+    from embellie.app.syncing import fetcher_of
     from embellie.domain.site import Site
 
     feeds = ("http://10.0.0.7/rss", "https://partner.example/rss")
     careful = Site(site="s", name="S", url="https://s.example", feeds=feeds)
-    assert _fetcher(careful).trusted == {"10.0.0.7:80"}
+    assert fetcher_of(careful).trusted == {"10.0.0.7:80"}
     inside = Site(site="s", name="S", url="https://s.example", feeds=feeds, allow_private=True)
-    assert _fetcher(inside).trusted == {"10.0.0.7:80", "partner.example:443", "s.example:443"}
+    assert fetcher_of(inside).trusted == {"10.0.0.7:80", "partner.example:443", "s.example:443"}

@@ -79,19 +79,3 @@ def features_document(checked: FeaturesChecked) -> dict[str, Any]:
 
 _NOTHING = "No slate of the log carries features."
 _REMEDY = "Declare a scenario or release a policy `ranker`: from then on every slate of the site does."
-
-
-def features_sentences(checked: FeaturesChecked) -> list[str]:
-    """Say what was found; what to do where something differs."""
-    found = checked.check
-    if not found.slates:
-        return [_NOTHING, _REMEDY]
-    lines = str(found).splitlines()
-    if found.policies:
-        lines.append("Compared by policy: " + ", ".join(f"{name} {count:,}" for name, count in found.policies.items()))
-    if not checked.ok:
-        lines.append(
-            "A model learned from these would not be told when serving what it was told in training. Look for a server that runs "
-            "another version, and for events put in the log behind a running server's back."
-        )
-    return lines

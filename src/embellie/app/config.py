@@ -20,7 +20,8 @@ FILE = "embellie.toml"
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the server listens, how many workers answer, and how long one may give no sign of life (`hang_seconds`).
 
-    What names nobody may be kept by caches for `shared_seconds`, 0 for not at all.
+    What names nobody may be kept by caches for `shared_seconds`, 0 for not at all. Told to stop, it answers on for
+    `drain_seconds`; `traces` tell what it does.
     """
 
     host: str = "127.0.0.1"
@@ -29,6 +30,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     hang_seconds: Annotated[float, msgspec.Meta(ge=2)] = 10.0
     shared_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 5.0
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
+    traces: bool = False
 
 
 class PlacementConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

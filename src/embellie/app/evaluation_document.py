@@ -1,6 +1,6 @@
 """The JSON form of an evaluation (`embellie/evaluation/1`), and what stands in it beside the figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
@@ -83,18 +83,6 @@ def leaks_document(found: LeakCheck | None) -> dict[str, Any]:
     if found is None:
         return {"checked": False}
     return {"checked": True, **asdict(found), "names_matter": list(found.names_matter)}
-
-
-def difference_sentences(found: Sequence[Difference], metric: str = "ndcg") -> list[str]:
-    """Say which policies differ really in a metric, each pair by the better one first."""
-    said = []
-    for one in found:
-        if one.metric != metric or not one.real:
-            continue
-        better, worse = (one.policy, one.against) if one.value > 0 else (one.against, one.policy)
-        low, high = sorted((abs(one.low), abs(one.high)))
-        said.append(f"`{better}` above `{worse}` by {abs(one.value):.4f} [{low:.4f}, {high:.4f}]")
-    return said
 
 
 def settings_of(policy: object) -> dict[str, Any]:

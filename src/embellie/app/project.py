@@ -1,25 +1,13 @@
 """Project: a folder with `embellie.toml` and `question.toml`; start one, audit one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
 from embellie.app.config import FILE, Config, read_config
+from embellie.app.doctor_words import Finding, finding
 from embellie.domain.errors import Conflict, EmbellieError
-
-Level = Literal["ok", "warning", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing `embellie doctor` looked at, and what to do about it."""
-
-    level: Level
-    about: str
-    message: str
-    remedy: str = ""
 
 
 def start_project(folder: Path, *, language: Literal["en", "fr"] = "en") -> list[Path]:
@@ -49,65 +37,53 @@ def _question(language: str) -> str:
     return template("question.fr.toml" if language == "fr" else "question.toml")
 
 
-def examine(folder: Path) -> Iterator[Finding]:
-    """Look at a project as its operator would want it looked at."""
+def examine(folder: Path, *, language: str = "en") -> Iterator[Finding]:
+    """Look at a project as its operator would want it looked at; nobody but the server on this machine is asked anything."""
+    from embellie.app.operating_checks import operating
+
     try:
         config = read_config(folder)
     except EmbellieError as error:
-        yield Finding("error", FILE, str(error))
+        yield finding("refused", "error", FILE, language, said=str(error))
         return
-    yield Finding("ok", FILE, f"{len(config.sites)} site, {len(config.experiments)} experiment.")
-    yield from _examine_question(folder, config)
-    yield from _examine_sites(config)
-    yield from _examine_storage(folder, config)
-    yield from _examine_safety(folder, config)
+    told = {"sites": len(config.sites), "experiments": len(config.experiments)}
+    yield finding("config_read", "ok", FILE, language, **told)
+    yield from _examine_question(folder, config, language)
+    yield from _examine_sites(config, language)
+    yield from _examine_storage(folder, config, language)
+    yield from _examine_data(folder, config, language)
+    yield from operating(folder, config, language=language)
 
 
-def _examine_question(folder: Path, config: Config) -> Iterator[Finding]:
+def _examine_question(folder: Path, config: Config, language: str) -> Iterator[Finding]:
     from embellie.frame.question_file import read_question
 
     try:
         question = read_question(folder / config.question)
     except EmbellieError as error:
-        yield Finding("error", config.question, str(error))
+        yield finding("refused", "error", config.question, language, said=str(error))
         return
-    yield Finding("ok", config.question, f"{len(question.scenarios)} scenarios, {len(question.unknowns)} unknowns.")
+    told = {"scenarios": len(question.scenarios), "unknowns": len(question.unknowns)}
+    yield finding("question_read", "ok", config.question, language, **told)
     for scenario in question.scenarios:
         if scenario not in config.scenarios:
-            yield Finding(
-                "warning",
-                f"scenarios.{scenario}",
-                f"The question's scenario `{scenario}` has no policy yet.",
-                "Add it to embellie.toml once it is built; until then it is valued, not served.",
-            )
+            yield finding("scenario_without_policy", "warning", f"scenarios.{scenario}", language, name=scenario)
     for study in question.studies.values():
         if study.kind == "experiment" and study.metric and study.metric not in config.metrics:
-            yield Finding(
-                "error",
-                f"studies.{study.name}",
-                f"No metric `{study.metric}` in embellie.toml.",
-                "Declare it, or rename it.",
-            )
+            yield finding("study_without_metric", "error", f"studies.{study.name}", language, name=study.metric)
 
 
-def _examine_sites(config: Config) -> Iterator[Finding]:
+def _examine_sites(config: Config, language: str) -> Iterator[Finding]:
     for name, site in config.sites.items():
         if not site.feeds:
-            yield Finding(
-                "warning",
-                f"sites.{name}",
-                "No feed.",
-                "Name the site's RSS or Atom feeds, or push articles by the API.",
-            )
+            yield finding("no_feed", "warning", f"sites.{name}", language)
         if not site.origins:
-            yield Finding(
-                "warning", f"sites.{name}", "No origin.", "Name the origins of the pages that carry the widget."
-            )
+            yield finding("no_origin", "warning", f"sites.{name}", language)
     if not config.experiments:
-        yield Finding("warning", "experiments", "No experiment.", "Without one, nobody will know whether it pays.")
+        yield finding("no_experiment", "warning", "experiments", language)
 
 
-def _examine_storage(folder: Path, config: Config) -> Iterator[Finding]:
+def _examine_storage(folder: Path, config: Config, language: str) -> Iterator[Finding]:
     if not config.storage.log:
         return
     from embellie.store.log_place import holds_log, log_place
@@ -116,35 +92,31 @@ def _examine_storage(folder: Path, config: Config) -> Iterator[Finding]:
     try:
         there = holds_log(place)
     except EmbellieError as error:
-        yield Finding("error", "storage.log", error.message, error.hint)
+        yield finding("log_unreadable", "error", "storage.log", language, said=error.message, hint=error.hint)
         return
-    yield Finding("ok", "storage.log", f"The log is at `{place}`." if there else f"The log will be made at `{place}`.")
+    yield finding("log_there" if there else "log_to_come", "ok", "storage.log", language, place=place)
 
 
-def _examine_safety(folder: Path, config: Config) -> Iterator[Finding]:
+def _examine_data(folder: Path, config: Config, language: str) -> Iterator[Finding]:
     data = folder / config.data
     if data.exists():
-        yield Finding("ok", "data", f"The log's folder is `{config.data}`.")
+        yield finding("data_there", "ok", "data", language, name=config.data)
     else:
-        yield Finding(
-            "warning", "data", f"`{config.data}` does not exist yet.", "It is made at the first `embellie serve`."
-        )
-    yield from _examine_state(data)
-    yield from _examine_lead(data)
-    if not config.server.auth:
-        yield Finding("error", "server.auth", "Anyone may read and change everything.", "Set auth = true.")
+        yield finding("data_missing", "warning", "data", language, name=config.data)
+    yield from _examine_state(data, language)
+    yield from _examine_lead(data, language)
 
 
-def _examine_lead(data: Path) -> Iterator[Finding]:
+def _examine_lead(data: Path, language: str) -> Iterator[Finding]:
     """Say which process looks after what is done once, where one does."""
     from embellie.app.one_server_leads import FILE as LEAD_FILE
     from embellie.app.one_server_leads import leader_of_folder
 
     if process := leader_of_folder(data):
-        yield Finding("ok", LEAD_FILE, f"Process {process} serves here, and looks after feeds, gates, models and lake.")
+        yield finding("leads", "ok", LEAD_FILE, language, process=process)
 
 
-def _examine_state(data: Path) -> Iterator[Finding]:
+def _examine_state(data: Path, language: str) -> Iterator[Finding]:
     """Say from where the next start goes on; a short log has no state file, and needs none."""
     from embellie.app.warm_start import FILE as STATE_FILE
     from embellie.store.state_file import look_at_state
@@ -155,8 +127,6 @@ def _examine_state(data: Path) -> Iterator[Finding]:
     try:
         sequence, _ = look_at_state(file)
     except EmbellieError as error:
-        yield Finding(
-            "warning", file.name, error.message, "Run `embellie log fold`, or the next start folds the whole log."
-        )
+        yield finding("state_refused", "warning", file.name, language, said=error.message)
         return
-    yield Finding("ok", file.name, f"The next start folds the log from event {sequence:,} on.")
+    yield finding("state_taken", "ok", file.name, language, sequence=f"{sequence:,}")

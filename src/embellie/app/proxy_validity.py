@@ -37,7 +37,6 @@ __all__ = [
     "validity_from_file",
     "validity_sentences",
     "worth_document",
-    "worth_sentences",
 ]
 
 COLUMNS = ("proxy_effect", "proxy_se", "metric_effect", "metric_se")
@@ -189,13 +188,6 @@ def worth_document(worth: ProxyValidity | Unavailable) -> dict[str, Any]:
     if isinstance(worth, Unavailable):
         return dict(worth.document())
     return {name: value for name, value in proxy_document(worth).items() if name not in ("pairs", "proxy", "metric")}
-
-
-def worth_sentences(worth: ProxyValidity | Unavailable) -> list[str]:
-    """Say what offline scores have been worth."""
-    if isinstance(worth, Unavailable):
-        return [worth.reason, worth.remedy]
-    return validity_sentences(worth)
 
 
 def _pairable(one: Metric, other: Metric) -> bool:

@@ -84,7 +84,7 @@ def sync_site(newsroom: "Newsroom", site: str, *, force: bool = False, due_only:
         own.feeds,
         publish=publish_of(newsroom, site),
         known=known_of(newsroom, site),
-        fetcher=_fetcher(own),
+        fetcher=fetcher_of(own),
         memory=FeedMemory(newsroom.data / STATE_FILE, site),
         now=newsroom.clock(),
         interval=timedelta(minutes=minutes),
@@ -99,7 +99,7 @@ def check_site(newsroom: "Newsroom", site: str, *, newest: int) -> FeedReport:
         list(newsroom.articles(site))[:newest],
         publish=publish_of(newsroom, site),
         known=known_of(newsroom, site),
-        fetcher=_fetcher(newsroom.site(site)),
+        fetcher=fetcher_of(newsroom.site(site)),
         now=newsroom.clock(),
     )
 
@@ -114,7 +114,8 @@ def known_of(newsroom: "Newsroom", site: str) -> Known:
     return lambda article: newsroom.article(site, article)
 
 
-def _fetcher(site: Site) -> Fetcher:
+def fetcher_of(site: Site) -> Fetcher:
+    """Return what reads a site's feeds, and reaches no private address that its operator did not name."""
     named = [one for one in (*site.feeds, site.url) if site.allow_private or is_written_private(one)]
     return Fetcher(
         agent=f"embellie/{__version__} (+{site.url or 'feed reader of the newspaper'})",

@@ -10,6 +10,7 @@ import click
 
 from embellie.app.log_keeping import LogPlace
 from embellie.app.recommending import Source, protocol_of
+from embellie.app.replay_words import Voice
 from embellie.cli.main import project_option
 from embellie.domain.errors import InputError
 
@@ -17,6 +18,10 @@ _DESKS = 3
 """How many desks are told of, those that get least first."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+language_option = click.option(
+    "--lang", "language", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the text."
+)
 
 _OPTIONS = (
     click.option(
@@ -117,33 +122,33 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
         click.echo("\r\033[K", nl=False, err=True)
 
 
-def interval_cell(found: dict[str, Any]) -> str:
-    """Return a figure with its interval, as a table shows it."""
-    return f"{found['value']:.4f} [{found['low']:.4f}, {found['high']:.4f}]" if "value" in found else "unavailable"
-
-
-def normative_lines(policies: dict[str, dict[str, Any]], k: int) -> list[str]:
+def normative_lines(policies: dict[str, dict[str, Any]], k: int, language: str = "en") -> list[str]:
     """Return what lists give readers and desks, as a block beneath the table: figures per policy, then the desks that are short."""
+    say = Voice(language)
     looked = next(iter(policies.values()))["normative"]
     lines = [
-        f"What lists give, by the first {k} places, each counting 1 / rank ({looked['lists']:,} lists, {looked['pairs']:,} pairs):",
-        f"{'':24} {'calibration':>24} {'fragmentation':>24}",
+        say("lists_give", k=k, lists=looked["lists"], pairs=looked["pairs"]),
+        f"{'':24} {say('calibration'):>24} {say('fragmentation'):>24}",
     ]
     for name, result in policies.items():
         cells = (result["normative"][figure] for figure in ("calibration", "fragmentation"))
-        lines.append(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>24}" for one in cells))
+        lines.append(f"{name[:24]:24} " + " ".join(f"{say.cell(one):>24}" for one in cells))
     for name, result in policies.items():
         desks = result["normative"]["desks"]
         if isinstance(desks, dict):
-            lines.append(f"Desks by `{name}`: {desks['unavailable']} {desks['remedy']}")
+            why = f"{say.reason(desks['unavailable'])} {say.reason(desks['remedy'])}"
+            lines.append(say("desks", policy=name, said=why))
             continue
         short = [desk for desk in desks if desk["short"]]
-        said = [
-            f"{desk['section']} {desk['shown']:.1%} of the places, {desk['published']:.1%} of what is published"
-            f" ({desk['against_published']['low']:+.1%} to {desk['against_published']['high']:+.1%}),"
-            f" {desk['read']:.1%} of what was opened next"
-            for desk in short[:_DESKS]
-        ]
-        more = f"; and {len(short) - _DESKS} more (`--json`)" if len(short) > _DESKS else ""
-        lines.append(f"Desks short by `{name}`: " + ("; ".join(said) + more if said else "none") + ".")
+        told = "; ".join(_desk(desk, say) for desk in short[:_DESKS]) or say("none")
+        more = say("more_desks", count=len(short) - _DESKS) if len(short) > _DESKS else ""
+        lines.append(say("desks_short", policy=name, said=told + more))
     return lines
+
+
+def _desk(desk: dict[str, Any], say: Voice) -> str:
+    gap = desk["against_published"]
+    return say(
+        "desk", section=desk["section"], shown=say.share(desk["shown"]), published=say.share(desk["published"]),
+        low=say.share(gap["low"], "+"), high=say.share(gap["high"], "+"), read=say.share(desk["read"]),
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from embellie.cli.click_log_options import (
-    interval_cell,
+    language_option,
     normative_lines,
     progress_bar,
     protocol_options,
@@ -28,15 +28,17 @@ from embellie.domain.errors import InputError
 @click.option(
     "--history", default="", metavar="FILE", help="Past experiments: what offline differences were worth in production."
 )
+@language_option
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def compare(
     *, a: str, b: str, file: Path | None, project: Path, window: str, target: Any, seen: Any, k: str, sample: int, seed: int,
-    configuration: bool, history: str, as_json: bool, **columns: Any,
+    configuration: bool, history: str, language: str, as_json: bool, **columns: Any,
 ) -> None:  # fmt: skip
     """Tell what differs between two policies: their settings, what they score on the same clicks, and whether that is real."""
     from embellie.app.comparing_policies import compared, comparison_document
     from embellie.app.log_keeping import place_of
-    from embellie.app.proxy_validity import offline_worth, worth_document, worth_sentences
+    from embellie.app.proxy_validity import offline_worth, worth_document
+    from embellie.app.replay_words import worth_told
 
     worth = offline_worth(history)
     evaluated = None
@@ -49,31 +51,36 @@ def compare(
     if as_json:
         print_json(document | {"in_production": worth_document(worth)})
         return
-    _print_comparison(document)
-    click.echo("\nIn production so far: " + " ".join(worth_sentences(worth)))
+    _print_comparison(document, language)
+    click.echo("\n" + worth_told(worth, language))
 
 
-def _print_comparison(document: dict[str, Any]) -> None:
+def _print_comparison(document: dict[str, Any], language: str) -> None:
+    from embellie.app.replay_words import Voice
+
+    say = Voice(language)
     click.echo(f"A: {document['a']['policy']}\nB: {document['b']['policy']}\n")
     click.echo(f"{'':18} {'A':>20} {'B':>20}")
     for key, values in document["differ"].items():
         click.echo(f"{key:18} {values.get('a', '–')!s:>20} {values.get('b', '–')!s:>20}")
     if not document["differ"]:
-        click.echo("Their settings are the same.")
+        click.echo(say("same_settings"))
     if "scores" not in document:
         return
     scores, k = document["scores"], document["k"]
-    click.echo(f"\n{document['targets']} targets\n{'':18} {'A':>24} {'B':>24} {'A − B':>28}")
+    click.echo(f"\n{say('targets', targets=document['targets'])}\n{'':18} {'A':>26} {'B':>26} {'A − B':>30}")
     for one in document["differences"]:
         metric = one["metric"]
-        cells = f"{interval_cell(scores['a'][metric]):>24} {interval_cell(scores['b'][metric]):>24}"
-        gap = f"{one['value']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}]"
-        click.echo(f"{f'{metric}@{k}':18} {cells} {gap:>28}  {'real' if one['real'] else 'may be chance'}")
-    for label, key in (("coverage", "coverage"), ("p99 ms", "p99_ms")):
-        click.echo(f"{label:18} {scores['a'][key]:24.3f} {scores['b'][key]:24.3f}")
-    for label, key in (("novelty (bits)", "novelty_bits"), ("section divergence", "section_divergence")):
-        click.echo(f"{label:18} {interval_cell(scores['a'][key]):>24} {interval_cell(scores['b'][key]):>24}")
-    click.echo("\n" + "\n".join(normative_lines({"A": scores["a"], "B": scores["b"]}, k)))
+        cells = f"{say.cell(scores['a'][metric]):>26} {say.cell(scores['b'][metric]):>26}"
+        gap = f"{say.number(one['value'], '+.4f')} {say.interval(one['low'], one['high'], '+.4f')}"
+        click.echo(f"{f'{metric}@{k}':18} {cells} {gap:>30}  {say('real' if one['real'] else 'chance')}")
+    for label, key in (("coverage", "coverage"), ("p99", "p99_ms")):
+        click.echo(
+            f"{say(label):18} {say.number(scores['a'][key], '.3f'):>26} {say.number(scores['b'][key], '.3f'):>26}"
+        )
+    for label, key in (("novelty", "novelty_bits"), ("section_divergence", "section_divergence")):
+        click.echo(f"{say(label):18} {say.cell(scores['a'][key]):>26} {say.cell(scores['b'][key]):>26}")
+    click.echo("\n" + "\n".join(normative_lines({"A": scores["a"], "B": scores["b"]}, k, language)))
 
 
 @click.command("tune")

@@ -9,6 +9,7 @@ import click
 
 from embellie.app.backing_up import back_up, backup_document, restore_document
 from embellie.app.backing_up import restore as restore_backup
+from embellie.app.last_backup import note_backup
 from embellie.app.log_keeping import place_of
 from embellie.cli.log_command import DATA, JSON, progress_bar
 from embellie.cli.main import print_json, project_option
@@ -25,8 +26,10 @@ def backup(file: Path, *, data: Path, as_json: bool) -> None:
     Each part has its SHA-256 in the archive, which is read back before this returns. Keep it as you keep the data folder: it
     holds keys and readers.
     """
+    place, now = place_of(data), datetime.now(UTC)
     with progress_bar("Copying", "rows") as progress:
-        archive = back_up(place_of(data), file, now=datetime.now(UTC), project=data, progress=progress)
+        archive = back_up(place, file, now=now, project=data, progress=progress)
+    note_backup(place.beside, now)
     if as_json:
         print_json(backup_document(file, archive))
     else:

@@ -10,7 +10,7 @@ import click
 
 from embellie.app.measuring import DIMENSIONS, day_ends, scorecard, watched
 from embellie.app.scorecard_document import scorecard_document, series_document
-from embellie.cli.main import print_json, project_option
+from embellie.cli.main import moment_option, print_json, project_option
 from embellie.cli.measure_shown import (
     csv_option,
     json_option,
@@ -96,6 +96,13 @@ def command() -> None:
 @click.option(
     "--metric", default="", metavar="NAME", help="For --days, instead of the primary one; for --by, instead of all."
 )
+@click.option(
+    "--as-known-at",
+    "known_at",
+    default="",
+    metavar="TIME",
+    help="As it could be computed at that time (ISO 8601), without what arrived later; and what that moved.",
+)
 @csv_option
 @parquet_option
 @language_option
@@ -109,6 +116,7 @@ def experiment(
     dimensions: tuple[str, ...],
     days: bool,
     metric: str,
+    known_at: str,
     csv: Path | None,
     parquet: Path | None,
     language: str,
@@ -120,8 +128,12 @@ def experiment(
     """
     from embellie.app.config import metrics_of
     from embellie.app.newsroom import Newsroom
+    from embellie.app.restating import KnownAt, Restated, late_days, moved, restated_document, restated_sentences
     from embellie.app.retaining import lost_units_line
 
+    if known_at and days:
+        raise InputError("--days already tells each day.", hint="Leave one of them out.", at="--as-known-at")
+    then = moment_option(known_at) if known_at else None
     looking = looking_of(sequential, planned) if sequential else None
     with Newsroom.open(project, threads=0) as newsroom:
         names = [one.experiment for site in newsroom.sites for one in newsroom.experiments(site)]
@@ -132,16 +144,16 @@ def experiment(
             test = replace(test, planned=planned)
         now = _as_of(newsroom)
 
-        def card_at(until: datetime | None, by: tuple[str, ...]) -> Scorecard:
+        def card_at(until: datetime | None, by: tuple[str, ...], *, known: datetime | None = None) -> Scorecard:
             return scorecard(
-                newsroom.scored,
+                KnownAt(newsroom.scored, known) if known else newsroom.scored,
                 test,
                 metrics_of(newsroom.config),
                 read_seconds=newsroom.config.read_seconds,
                 site=site,
                 looking=looking or watched(test),
                 until=until,
-                now=now,
+                now=known or now,
                 dimensions=by,
                 priors=newsroom.priors(),
             )
@@ -150,7 +162,12 @@ def experiment(
             history = [(at, card_at(at, ())) for at in day_ends(test, now)]
             card = history[-1][1] if history else None
         else:
-            card = card_at(None, DIMENSIONS)
+            card = card_at(then, DIMENSIONS, known=then)
+        late = Restated(
+            late_days(newsroom.scored, test, site=site, known_at=then),
+            known_at=then,
+            moved=moved(card, card_at(then, ()), test.primary) if then and card else (),
+        )
         lost = lost_units_line(newsroom.config.retention, test, newsroom.clock(), language=language)
     if lost:
         click.echo(lost, err=True)
@@ -160,14 +177,21 @@ def experiment(
         chosen = metric or test.primary
         if as_json or (card is not None and chosen not in {row.metric for row in card.effects}):
             document = series_document(history, chosen)
-            print_json(document)
+            print_json(document | {"restated": restated_document(late)})
         else:
             show_days(history, chosen, language)
+            _say(restated_sentences(late, language))
     elif card is not None and as_json:
-        print_json(scorecard_document(card))
+        print_json(scorecard_document(card) | {"restated": restated_document(late)})
     elif card is not None:
         show(card, language)
+        _say(restated_sentences(late, language))
         show_slices(card, dimensions, language, metric=metric)
+
+
+def _say(lines: list[str]) -> None:
+    if lines:
+        click.echo("\n" + "\n".join(lines))
 
 
 def _as_of(newsroom: "Newsroom") -> datetime:

@@ -4,12 +4,11 @@ import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embellie.app.config import read_config
-from embellie.app.evaluation_document import difference_sentences
 from embellie.app.log_keeping import place_of
 from embellie.app.recommending import (
     Evaluated,
@@ -20,7 +19,7 @@ from embellie.app.recommending import (
     try_policy,
 )
 from embellie.cli.click_log_options import (
-    interval_cell,
+    language_option,
     normative_lines,
     progress_bar,
     protocol_options,
@@ -33,6 +32,9 @@ from embellie.cli.main import JSON_HELP, moment_option, print_json, project_opti
 from embellie.cli.recommend_check import check
 from embellie.cli.recommend_train import models, train
 from embellie.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from embellie.app.replay_words import Voice
 
 POLICY_HELP = "A policy: `popular`, `popular?half_life=6`, or your own, `file.py:Name`."
 
@@ -133,16 +135,18 @@ def _print_trial(trial: Trial) -> None:
 @click.option(
     "--history", default="", metavar="FILE", help="Past experiments: what offline differences were worth in production."
 )
+@language_option
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 def evaluate(
     *, file: Path | None, project: Path, policies: Sequence[str], window: str, target: Any, seen: Any, k: str, sample: int, seed: int,
-    rank_dump: Path | None, check_leaks: bool, history: str, as_json: bool, **columns: Any,
+    rank_dump: Path | None, check_leaks: bool, history: str, language: str, as_json: bool, **columns: Any,
 ) -> None:  # fmt: skip
     """Replay a log in order of time and tell how often each policy had the next click near the top.
 
     A proxy: on news the best policy offline is often not the best online. Only an experiment says what pays.
     """
-    from embellie.app.proxy_validity import offline_worth, worth_document, worth_sentences
+    from embellie.app.proxy_validity import offline_worth, worth_document
+    from embellie.app.replay_words import Voice, worth_told
 
     protocol = replayed(window=window, target=target, seen=seen, k=k, sample=sample, seed=seed)
     worth = offline_worth(history)
@@ -155,15 +159,16 @@ def evaluate(
             leaks=check_leaks,
             progress=progress,
         )
+    say = Voice(language)
     for row in evaluated.reasons[:3]:
-        click.echo(f"Left out: line {row.line}: {row.reason}", err=True)
+        click.echo(say("left_out_line", line=row.line, reason=row.reason), err=True)
     if evaluated.skipped:
-        click.echo(f"{evaluated.skipped} rows were no clicks and were left out.", err=True)
+        click.echo(say("left_out", rows=evaluated.skipped), err=True)
     if as_json:
         print_json(evaluation_document(evaluated) | {"in_production": worth_document(worth)})
     else:
-        _print_evaluation(evaluated)
-        click.echo("In production so far: " + " ".join(worth_sentences(worth)))
+        _print_evaluation(evaluated, say)
+        click.echo(worth_told(worth, language))
 
 
 @command.command("ope")
@@ -228,46 +233,43 @@ def ope(
     click.echo("\n".join([*value_sentences(found, language), "", *values_picture(found, language)]).rstrip())
 
 
-def _print_evaluation(evaluated: Evaluated) -> None:
+def _print_evaluation(evaluated: Evaluated, say: "Voice") -> None:
     document = evaluation_document(evaluated)
-    click.echo(
-        "{clicks} clicks, {visits} visits, {readers} readers, {articles} articles; {targets} targets"
-        " ({unseen_targets} on articles not seen before their window: misses)".format(**document)
-    )
+    shown = {name: document[name] for name in ("clicks", "visits", "readers", "articles", "targets")}
+    click.echo(say("volume", unseen=document["unseen_targets"], **shown))
     k = document["k"]
     click.echo(
-        f"\n{'policy':24} {f'hr@{k}':>22} {f'ndcg@{k}':>22} {f'mrr@{k}':>22} {'coverage':>9} {'p50':>8} {'p99':>8}"
+        f"\n{say('policy'):24} {f'hr@{k}':>24} {f'ndcg@{k}':>24} {f'mrr@{k}':>24} {say('coverage'):>10} {'p50':>8} {'p99':>8}"
     )
     for name, result in document["policies"].items():
-        cells = " ".join(f"{interval_cell(result[metric]):>22}" for metric in ("hr", "ndcg", "mrr"))
-        times = f"{result['p50_ms']:5.2f} ms {result['p99_ms']:5.2f} ms"
-        click.echo(f"{name[:24]:24} {cells} {result['coverage']:9.3f} {times}")
-    click.echo(f"\n95 % intervals, readers as independent units. {document['clicks_per_second']:,.0f} clicks/s.")
-    _print_beside(document, evaluated)
+        cells = " ".join(f"{say.cell(result[metric]):>24}" for metric in ("hr", "ndcg", "mrr"))
+        times = f"{say.number(result['p50_ms'], '5.2f')} ms {say.number(result['p99_ms'], '5.2f')} ms"
+        click.echo(f"{name[:24]:24} {cells} {say.number(result['coverage'], '.3f'):>10} {times}")
+    click.echo("\n" + say("intervals", rate=round(document["clicks_per_second"])))
+    _print_beside(document, evaluated, say)
     for note in document["notes"]:
-        click.echo(f"Note: {note}")
+        click.echo(say("note", note=say.reason(note)))
 
 
-def _print_beside(document: dict[str, Any], evaluated: Evaluated) -> None:
+def _print_beside(document: dict[str, Any], evaluated: Evaluated, say: "Voice") -> None:
     """Print the figures at further k, novelty and calibration, which differences are real, what the check found."""
+    from embellie.app.replay_words import differences_told
+
     for k in document["k_reported"][:-1]:
-        click.echo(f"\n{'':24} {f'hr@{k}':>22} {f'ndcg@{k}':>22} {f'mrr@{k}':>22}")
+        click.echo(f"\n{'':24} {f'hr@{k}':>24} {f'ndcg@{k}':>24} {f'mrr@{k}':>24}")
         for name, result in document["policies"].items():
             found = result["at"][str(k)]
-            click.echo(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>22}" for one in found.values()))
-    click.echo(f"\n{'':24} {'novelty (bits)':>24} {'section divergence':>24}")
+            click.echo(f"{name[:24]:24} " + " ".join(f"{say.cell(one):>24}" for one in found.values()))
+    click.echo(f"\n{'':24} {say('novelty'):>26} {say('section_divergence'):>26}")
     for name, result in document["policies"].items():
         cells = (result["novelty_bits"], result["section_divergence"])
-        click.echo(f"{name[:24]:24} " + " ".join(f"{interval_cell(one):>24}" for one in cells))
-    click.echo("\n" + "\n".join(normative_lines(document["policies"], document["k"])))
+        click.echo(f"{name[:24]:24} " + " ".join(f"{say.cell(one):>26}" for one in cells))
+    click.echo("\n" + "\n".join(normative_lines(document["policies"], document["k"], say.language)))
     if document["differences"]:
-        said = difference_sentences(evaluated.evaluation.differences)
-        click.echo("\nReal differences in ndcg, on the same targets, corrected for all looked at (Holm):")
-        for line in said or ["None: this log cannot tell these policies apart."]:
+        click.echo("\n" + say("real_differences"))
+        for line in differences_told(evaluated.evaluation.differences, say.language) or [say("no_difference")]:
             click.echo(f"  {line}")
     if evaluated.leaks is not None:
         spared = ", ".join(f"`{name}`" for name in evaluated.leaks.names_matter)
-        click.echo(
-            f"\nNo leak found: {evaluated.leaks.targets} targets ranked the same with the log cut before their window"
-            " and with other names." + (f" Other names were not tried on {spared}: they go by name." if spared else "")
-        )
+        told = say("no_leak", targets=evaluated.leaks.targets) + (say("spared", names=spared) if spared else "")
+        click.echo("\n" + told)

@@ -13,6 +13,7 @@ from embellie.app.config import Config, read_config, sites_of
 from embellie.app.json_lines import write_json_lines
 from embellie.app.keys import FILE as KEYS_FILE
 from embellie.app.keys import ROLES, Keys, Role
+from embellie.cli.doctor_command import warn_before_start
 from embellie.cli.main import folder_of, project_instead
 from embellie.domain.site import Site
 from embellie.web.listening import address_of, check_exposure, listen
@@ -84,6 +85,8 @@ def command(
         log_format=log_format,
     )
     check_exposure(order.host, auth=server.auth)
+    if berth is None:
+        warn_before_start(where, config)
     if berth is not None:
         _serve_as_worker(order, read_berth(berth))
     elif (server.workers if workers is None else workers) > 1:
@@ -150,7 +153,7 @@ def _serve_with_workers(order: _Order, workers: int) -> None:
         workers=workers,
         listening=listening,
         on_ready=ready,
-        patience=Patience(hang=config.server.hang_seconds),
+        patience=Patience(hang=config.server.hang_seconds, stop=Patience().stop + config.server.drain_seconds),
     ).run()
     if code:
         sys.exit(code)

@@ -50,6 +50,7 @@ class Fetched:
     etag: str = ""
     modified: str = ""
     retry_after: str = ""
+    date: str = ""
     error: str = ""
     moved: bool = False
 
@@ -153,6 +154,7 @@ class Fetcher:
                 etag=response.headers.get("etag", ""),
                 modified=response.headers.get("last-modified", ""),
                 retry_after=response.headers.get("retry-after", ""),
+                date=response.headers.get("date", ""),
             ), ""
 
     async def _body(self, response: httpx.Response, url: str) -> bytes:

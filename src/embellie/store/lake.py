@@ -39,6 +39,7 @@ from embellie.store.lake_manifest import (
 from embellie.store.log_place import LogPlace
 from embellie.store.log_rows import HOUR
 from embellie.store.log_snapshot import LogSnapshot, log_snapshot
+from embellie.store.upcasting import upcast_column
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,7 +61,7 @@ DAY = 24 * HOUR
 _PAGE = 50_000
 _TEXTS = ("id", "site", "kind", "consent", "reader", "visit", "article", "body")
 _NUMBERS = ("seq", "at", "received_at")
-_COLUMNS = (*_TEXTS, *_NUMBERS)
+_COLUMNS = (*_TEXTS, *_NUMBERS, "schema")
 _STAGING = ".staging"
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -305,7 +306,8 @@ def _load(
         done += len(found)
         page = [row for row in found if (row[site], row[at] // DAY) in wanted] if wanted else found
         if page:
-            columns = dict(zip(_COLUMNS, zip(*page, strict=True), strict=True))
+            columns = dict(zip(_COLUMNS, (list(column) for column in zip(*page, strict=True)), strict=True))
+            columns["body"] = upcast_column(columns["kind"], columns.pop("schema"), columns["body"])
             arrays: dict[str, np.ndarray[Any, Any]] = {name: np.array(columns[name], dtype=object) for name in _TEXTS}
             arrays |= {name: np.array(columns[name], dtype=np.int64) for name in _NUMBERS}
             stage.register("page", arrays)

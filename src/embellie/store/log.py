@@ -21,7 +21,7 @@ from embellie.store.log_erasing import Dead, erase, find, look, own_visits, quar
 from embellie.store.log_file import BUSY_SECONDS, explain, explained, open_for_reading, open_log_file
 from embellie.store.log_records import Imbalance, Mend, PastTime, Quarantined, Replayed, Tail
 from embellie.store.log_retaining import forget, forget_aside, look_past, pages_past
-from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of
+from embellie.store.log_rows import HOUR, Batch, event_of, mended, prepare, quarantined_of, tail_of
 from embellie.store.log_writing import write, write_mended
 from embellie.store.reader_marks import FILE as MARKS_FILE
 from embellie.store.reader_marks import ReaderMarks
@@ -31,7 +31,7 @@ FILE = "log.sqlite"
 
 _PAGE = 4_000
 _EVENT_COLUMNS = "seq, id, site, kind, at, received_at, consent, schema, body"
-_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body"
+_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body, schema"
 
 
 class _Reader:
@@ -130,8 +130,7 @@ class SqliteLog:
     def tail(self, after: int, limit: int = 50_000) -> Tail:
         """Read at most `limit` events after a sequence number as parallel lists: the fast way in bulk."""
         rows = self._rows(f"SELECT {_TAIL_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
-        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(11)]
-        return Tail(*columns)
+        return tail_of(rows)
 
     def last(self) -> int:
         """Return the sequence number of the last event, 0 when empty."""

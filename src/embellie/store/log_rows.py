@@ -11,7 +11,8 @@ from embellie.domain.errors import EmbellieError, EventError
 from embellie.domain.event import Event
 from embellie.domain.moment import micros, moment
 from embellie.ports import Rejected
-from embellie.store.log_records import Mend, Quarantined
+from embellie.store.log_records import Mend, Quarantined, Tail
+from embellie.store.upcasting import schema_of, upcast_column, upcast_text
 from embellie.store.wire import body_from_text, body_to_text, event_to_wire
 
 HOUR = 3_600_000_000
@@ -118,7 +119,7 @@ def _row(event: Event, arrived: int) -> Row:
         micros(event.at),
         arrived,
         event.consent,
-        event.schema,
+        schema_of(kind),  # a body in memory is always of this version
         reader,
         getattr(body, "visit", ""),
         getattr(body, "article", ""),
@@ -145,11 +146,24 @@ def event_of(row: Sequence[Any]) -> Event:
             at=moment(at),
             received_at=moment(arrived),
             consent=consent,
-            schema=schema,
-            body=body_from_text(kind, body),
+            schema=schema_of(kind),
+            body=body_from_text(kind, upcast_text(kind, schema, body)),
         )
     except EventError as error:
         raise EventError(error.message, hint=error.hint, at=f"event {seq} of the log") from None
+
+
+def tail_of(rows: Sequence[Sequence[Any]]) -> Tail:
+    """Give rows as parallel lists: the columns of `Tail` in their order, then schema; bodies as this version writes them.
+
+    Raises:
+        EventError: A newer version wrote one of them.
+    """
+    if not rows:
+        return Tail(*([] for _ in range(11)))
+    *columns, schemas = ([*column] for column in zip(*rows, strict=True))
+    tail = Tail(*columns)
+    return replace(tail, body=upcast_column(tail.kind, schemas, tail.body))
 
 
 def conflict_of(row: Row, kept: Kept) -> str:
@@ -166,9 +180,10 @@ def _difference(row: Row, kept: Kept) -> str:
     A UUIDv5 names the fact itself: told again later, its header's `at` and `consent` may differ. Any event's `at` may by up to
     an hour: it is reckoned from when a post was sent and received, and a post sent again takes another while on its way.
     """
-    _, kind, at, _, consent, _, body = kept
+    _, kind, at, _, consent, schema, body = kept
     if row[2] != kind:
         return "`kind`"
+    body = upcast_text(kind, schema, body)
     if row[10] != body:
         ours, theirs = json.loads(row[10]), json.loads(body)
         changed = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))

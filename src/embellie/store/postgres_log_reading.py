@@ -12,14 +12,14 @@ from embellie.store.engine import quoted
 from embellie.store.log_erasing import find, look, own_visits, quarantined_numbers
 from embellie.store.log_records import Imbalance, PastTime, Quarantined, Tail
 from embellie.store.log_retaining import look_past
-from embellie.store.log_rows import HOUR, event_of, quarantined_of
+from embellie.store.log_rows import HOUR, event_of, quarantined_of, tail_of
 from embellie.store.postgres_pool import PostgresPool
 
 _PAGE = 4_000
 EVENT_COLUMNS = "seq, id, site, kind, at, received_at, consent, schema, body"
 """What `event_of` reads an event from."""
 
-_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body"
+_TAIL_COLUMNS = "seq, id, site, kind, at, received_at, consent, reader, visit, article, body, schema"
 
 
 class PostgresReading:
@@ -65,8 +65,7 @@ class PostgresReading:
         rows = self._pool.rows(
             f"SELECT {_TAIL_COLUMNS} FROM {self._s}.events WHERE seq > %s ORDER BY seq LIMIT %s", after, limit
         )
-        columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(11)]
-        return Tail(*columns)
+        return tail_of(rows)
 
     def last(self) -> int:
         """Return the sequence number of the last event, 0 when empty."""

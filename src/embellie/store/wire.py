@@ -11,6 +11,7 @@ import msgspec
 from embellie.domain.errors import EmbellieError, EventError, unknown_name, wrong_choice
 from embellie.domain.event import KINDS, Body, Event
 from embellie.domain.slate import Consent
+from embellie.store.upcasting import FIRST, schema_of, upcast
 
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]+)`)?$", re.DOTALL)
 _FIELDS = {kind: frozenset(field.name for field in fields(body)) for kind, body in KINDS.items()}
@@ -47,6 +48,7 @@ def event_from_wire(raw: object, *, at: str = "$") -> Event:
         wrong = unknown_name("event kind", str(kind), KINDS)
         raise EventError(wrong.message, hint=wrong.hint, at=f"{at}.kind")
     own = _FIELDS[kind]
+    raw = _of_this_version(raw, kind, at)
     strange = [name for name in raw if name not in own and name not in _HEADER_FIELDS]
     if strange:
         wrong = unknown_name(f"field of `{kind}`", str(strange[0]), own | _HEADER_FIELDS)
@@ -68,6 +70,20 @@ def event_from_wire(raw: object, *, at: str = "$") -> Event:
         raise EventError(error.message, hint=error.hint, at=error.at.replace("$", at, 1)) from None
 
 
+def _of_this_version(raw: Mapping[str, Any], kind: str, at: str) -> Mapping[str, Any]:
+    """Return a raw event with its own fields as this version knows them; one that names no version is of the first."""
+    schema = raw.get("schema", FIRST)
+    current = schema_of(kind)
+    if schema == current or not isinstance(schema, int):
+        return raw  # what is no number is refused with the header
+    header = {name: value for name, value in raw.items() if name in _HEADER_FIELDS}
+    own = {name: value for name, value in raw.items() if name not in _HEADER_FIELDS}
+    try:
+        return upcast(kind, schema, own) | header | {"schema": current}
+    except EventError as error:
+        raise EventError(error.message, hint=error.hint, at=error.at.replace("$", at, 1)) from None
+
+
 def event_to_wire(event: Event) -> dict[str, Any]:
     """Return the flat JSON form of an event, times in ISO 8601 UTC."""
     header = {
@@ -77,7 +93,7 @@ def event_to_wire(event: Event) -> dict[str, Any]:
         "at": event.at.astimezone(UTC),
         "received_at": event.received_at.astimezone(UTC) if event.received_at else None,
         "consent": event.consent,
-        "schema": event.schema,
+        "schema": schema_of(event.kind),
     }
     flat: dict[str, Any] = msgspec.to_builtins(body_to_wire(event.body) | header)
     return flat

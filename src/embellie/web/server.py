@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 import anyio.to_thread
@@ -27,6 +27,7 @@ from embellie.domain.errors import EmbellieError, Refused
 from embellie.web import api, dashboard
 from embellie.web.access import SAFE_METHODS, Door
 from embellie.web.calls import COUNTED, Call, Desk, Resource
+from embellie.web.draining import drain
 from embellie.web.interpreter import spare_readers
 from embellie.web.listening import address_of, check_exposure, listen
 from embellie.web.login import PATH as LOGIN
@@ -39,6 +40,8 @@ from embellie.web.shared_tally import SharedTally
 from embellie.web.worker_berth import Berth, Pulse, Tending
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
     from embellie.app.newsroom import Newsroom
 
 HOT = ("/v1/slate", "/v1/events")
@@ -73,6 +76,7 @@ def create_app(
     auth: bool | None = None,
     posts_per_second: float = 1000.0,
     berth: Berth | None = None,
+    tracer: "Tracer | None" = None,
 ) -> Starlette:
     """Put the application together.
 
@@ -82,6 +86,7 @@ def create_app(
         auth: Whether to ask for keys; as configured when left out.
         posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
         berth: What the supervisor gave, when this is one of its workers.
+        tracer: What spans are begun with; none are when left out.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -93,6 +98,12 @@ def create_app(
         shared=None if berth is None else berth.folder,
     )
     shared = SharedTally(berth)
+    outside: list[Middleware] = []
+    if tracer is not None:
+        from embellie.web.tracing import TracedDoor, TracedNewsroom
+
+        outside = [Middleware(TracedDoor, tracer=tracer)]
+        newsroom = cast("Newsroom", TracedNewsroom(newsroom, tracer=tracer))
     desk = Desk(newsroom, door, shared.own, shared)
     resources = _resources(desk)
     routes: list[BaseRoute] = [
@@ -108,7 +119,7 @@ def create_app(
         routes += gazette_pages.routes()
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(FrontDoor, hot={path: resources[path] for path in HOT}, tally=desk.tally)],
+        middleware=[*outside, Middleware(FrontDoor, hot={path: resources[path] for path in HOT}, tally=desk.tally)],
         exception_handlers={HTTPException: _answer_problem, EmbellieError: _answer_problem, OSError: _answer_problem},
     )
     app.state.newsroom = newsroom
@@ -213,6 +224,8 @@ def _response(found: Problem) -> Response:
 class _Process(uvicorn.Server):
     """Uvicorn, telling when it is ready, that it is alive, and when it stops."""
 
+    drain_seconds = 0.0
+
     def __init__(
         self, config: uvicorn.Config, *, on_ready: Callable[[], None], stopping: threading.Event, tending: Tending
     ) -> None:
@@ -232,6 +245,7 @@ class _Process(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._tending.leaving()
         self._stopping.set()
+        await drain(self, self.drain_seconds)
         await super().shutdown(sockets=sockets)
 
 
@@ -262,7 +276,7 @@ def run(
     """
     check_exposure(host, auth=newsroom.config.server.auth)
     taken = listen(host, port) if berth is None else socket.socket(fileno=berth.port)
-    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second, berth=berth)
+    app = create_app(newsroom, keys=keys, posts_per_second=posts_per_second, berth=berth, tracer=_tracer_of(newsroom))
     tending = Tending() if berth is None else Tending(Pulse(berth), app.state.shared_tally.write)
     config = uvicorn.Config(
         app,
@@ -277,9 +291,18 @@ def run(
     )
     address = address_of(host, taken.getsockname()[1])
     process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping, tending=tending)
+    process.drain_seconds = newsroom.config.server.drain_seconds
     spare_readers()
     with _signals_end_quietly():
         process.run(sockets=[taken])
+
+
+def _tracer_of(newsroom: "Newsroom") -> "Tracer | None":
+    if not newsroom.config.server.traces:
+        return None
+    from embellie.web.tracing import open_tracer
+
+    return open_tracer()
 
 
 @contextlib.contextmanager
