@@ -1,6 +1,7 @@
 """Analysing: what computes over an installation's log: DuckDB here, within bounds; for scorecards the engine configured."""
 
 import os
+import re
 from pathlib import Path
 
 from embellie.app.compacting import SPILL
@@ -10,6 +11,7 @@ from embellie.ports import AggregateReader, DailyView
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER
+from embellie.store.lake_place import open_lake, where_to_read
 from embellie.store.log_records import KeptLog
 
 MEMORY = "1536MiB"
@@ -31,7 +33,8 @@ def open_analysis(config: Config, log: KeptLog, data: Path, *, threads: int) -> 
         threads: How many may compute; 0 for all there are.
     """
     spill = data / f"{SPILL}{os.getpid()}-{os.urandom(4).hex()}"
-    return Analysis(log, lake=data / FOLDER, views=views_of(config), threads=threads, memory=MEMORY, spill=spill)
+    lake = where_to_read(open_lake(data, config.storage.lake, cache_gb=config.storage.lake_cache_gb))
+    return Analysis(log, lake=lake, views=views_of(config), threads=threads, memory=MEMORY, spill=spill)
 
 
 def scorecards_from(config: Config, data: Path, *, here: Analysis) -> AggregateReader:
@@ -40,5 +43,7 @@ def scorecards_from(config: Config, data: Path, *, here: Analysis) -> AggregateR
     if not engine:
         return here
     if engine.startswith("sc://"):
-        lake = lake or str((data / FOLDER).resolve())
+        # Spark speaks to S3 by Hadoop's `s3a`.
+        bucket = re.sub(r"^s3:", "s3a:", config.storage.lake)
+        lake = lake or bucket or str((data / FOLDER).resolve())
     return EngineOnUse(engine, lake=lake, views=views_of(config))

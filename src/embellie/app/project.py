@@ -108,6 +108,7 @@ def _examine_sites(config: Config) -> Iterator[Finding]:
 
 
 def _examine_storage(folder: Path, config: Config) -> Iterator[Finding]:
+    yield from _examine_lake(config)
     if not config.storage.log:
         return
     from embellie.store.log_place import holds_log, log_place
@@ -119,6 +120,22 @@ def _examine_storage(folder: Path, config: Config) -> Iterator[Finding]:
         yield Finding("error", "storage.log", error.message, error.hint)
         return
     yield Finding("ok", "storage.log", f"The log is at `{place}`." if there else f"The log will be made at `{place}`.")
+
+
+def _examine_lake(config: Config) -> Iterator[Finding]:
+    """Try in the lake's bucket all that is to be done there."""
+    if not config.storage.lake:
+        return
+    from embellie.app.checking_lake import try_bucket
+
+    tried = try_bucket(config.storage.lake)
+    failed = [one for one in tried if not one.done]
+    can = ", ".join(one.what for one in tried if one.done)
+    for one in failed:
+        told = f"Cannot {one.what}: {one.message}" + (f" (It can {can}.)" if can else "")
+        yield Finding("error", "storage.lake", told, one.remedy)
+    if not failed:
+        yield Finding("ok", "storage.lake", f"The lake is at `{config.storage.lake}`: we can {can}.")
 
 
 def _examine_safety(folder: Path, config: Config) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from embellie.app.own_process import run_aside
 from embellie.domain.errors import ConfigError, EmbellieError, InputError
 from embellie.domain.experiment import Experiment
 from embellie.domain.moment import iso
-from embellie.store.lake_manifest import read_manifest
+from embellie.store.lake_manifest import parse_manifest
 from embellie.store.lake_retaining import forget_past_in_lake
 from embellie.store.log import SqliteLog
 from embellie.store.log_place import PostgresPlace
@@ -105,9 +105,11 @@ def retain(place: Place, retention: RetentionConfig, *, now: datetime, dry: bool
             at=str(place.log),
         )
     until = limits(retention, now)
-    lake = place.lake
-    with SqliteLog(place.log) as log, lake_held(lake):
-        manifest = read_manifest(lake)
+    lake = place.open_lake()
+    lake.is_there()
+    with SqliteLog(place.log) as log, lake_held(lake.folder):
+        kept = lake.read()
+        manifest = parse_manifest(kept.text) if kept else None
         spare = manifest.through if manifest else 0
         past = log.look_past(until, spare=spare)
         if dry:

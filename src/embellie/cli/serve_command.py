@@ -128,12 +128,19 @@ def _tokens_to_make(keys: Keys, new_token: str | None) -> list[tuple[Role, str]]
 def _background(newsroom: Newsroom) -> Iterator[None]:
     """Keep the catalogue in step with its feeds, let rollouts' gates look, fill the lake, keep the state file, forget what is past its time and train models, while the server runs.
 
-    Of several servers on one log one does it; only the lake and the state file, which lie in each one's data folder, are each one's own affair.
+    Of several servers on one log one does it; only the lake and the state file, where they lie in each one's data folder, are each one's own affair.
     """
     stopped = threading.Event()
     jobs = [partial(sync_until, newsroom), partial(_gates_until, newsroom), partial(_train_until, newsroom)]
+    compacting: list[threading.Thread] = []
+    if newsroom.config.storage.lake:  # one lake for all servers: who leads writes it
+        jobs.append(partial(_compact_until, newsroom))
+    else:
+        compacting = [
+            threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True)
+        ]
     threads = [
-        threading.Thread(target=_compact_until, args=(newsroom, stopped), name="embellie-lake", daemon=True),
+        *compacting,
         threading.Thread(
             target=lead_until, args=(lead_of(newsroom.log_place), jobs, stopped), name="embellie-lead", daemon=True
         ),
@@ -150,7 +157,9 @@ def _background(newsroom: Newsroom) -> Iterator[None]:
 
 
 def _compact_until(newsroom: Newsroom, stopped: threading.Event) -> None:
-    compact_until(newsroom.data, stopped, tell=lambda line: click.echo(line, err=True), project=newsroom.folder)
+    lake = newsroom.config.storage.lake
+    tell = partial(click.echo, err=True)
+    compact_until(newsroom.data, stopped, tell=tell, project=newsroom.folder, lake=lake)
 
 
 def _keep_state_until(newsroom: Newsroom, stopped: threading.Event) -> None:

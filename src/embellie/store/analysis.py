@@ -210,6 +210,11 @@ class Analysis:
             self._last = batch.seq[-1]
 
     @property
+    def cut_off(self) -> bool:
+        """Whether the lake lies in a bucket that did not answer when it was last asked."""
+        return self._elsewhere is not None and self._elsewhere.trouble is not None
+
+    @property
     def elsewhere(self) -> bool:
         """It computes here."""
         return False
