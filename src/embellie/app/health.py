@@ -83,7 +83,7 @@ def _concerns(
 
 
 def _lake_concerns(newsroom: "Newsroom") -> Iterator[Concern]:
-    trouble = trouble_of(newsroom.data)
+    trouble = trouble_of(newsroom.data, newsroom.clock())
     if trouble:
         yield Concern("lake_behind", f"The log could not be moved into the lake since {iso(trouble.since)}.",
                       "Nothing is lost; see the server's messages, and `embellie doctor`.")  # fmt: skip

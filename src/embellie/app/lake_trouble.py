@@ -39,9 +39,11 @@ def note_success(data: Path) -> None:
         (data / FILE).unlink(missing_ok=True)
 
 
-def trouble_of(data: Path) -> LakeTrouble | None:
-    """Read what a data folder says; None when all is well."""
+def trouble_of(data: Path, now: datetime) -> LakeTrouble | None:
+    """Read what a data folder says; None when all is well, or when nobody has tried for so long that another server leads now."""
     try:
+        if now.timestamp() - (data / FILE).stat().st_mtime > 2 * _LONGEST_SECONDS:
+            return None
         said = json.loads((data / FILE).read_text(encoding="utf-8"))
         return LakeTrouble(
             since=datetime.fromisoformat(said["since"]), times=int(said["times"]), said=str(said["said"])

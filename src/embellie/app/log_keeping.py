@@ -19,7 +19,7 @@ from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import read_config, salted_sites
 from embellie.app.pseudonyms import FILE as SALTS_FILE
 from embellie.app.pseudonyms import Pseudonyms
-from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
+from embellie.domain.errors import ConfigError, EngineError, EventError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.moment import iso, moment
 from embellie.domain.reading import Read
@@ -286,12 +286,11 @@ def lake_named(place: Place, named: str) -> Iterator[LakeStorage]:
 
 
 def lake_line(place: Place) -> str:
-    """Say in one line what the lake holds of the log; `""` when there is no lake.
-
-    Raises:
-        EngineError: It lies in a bucket, which does not answer.
-    """
-    kept = place.open_lake().read()
+    """Say in one line what the lake holds of the log; `""` when there is no lake."""
+    try:
+        kept = place.open_lake().read()
+    except EngineError as error:
+        return f"Lake: {error.message}"
     manifest = parse_manifest(kept.text) if kept else None
     if manifest is None:
         return ""
