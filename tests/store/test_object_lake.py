@@ -7,10 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-pytest.importorskip("obstore")
-
-from obstore.store import MemoryStore
-
 from embellie.domain.errors import Busy, EngineError, InputError
 from embellie.domain.event import Event
 from embellie.domain.reading import Erasure
@@ -61,6 +57,10 @@ for _name in CALLS:
     setattr(Faulty, _name, lambda self, *args, _name=_name, **kw: self._call(_name, *args, **kw))
 
 
+def memory():
+    return pytest.importorskip("obstore.store", reason="obstore is not installed.").MemoryStore()
+
+
 class Clock:
     def __init__(self):
         self.now = datetime(2026, 3, 1, tzinfo=UTC)
@@ -79,7 +79,7 @@ def log(tmp_path):
 
 @pytest.fixture
 def bucket():
-    return Faulty(MemoryStore())
+    return Faulty(memory())
 
 
 def lake_in(bucket, folder, **kw):
@@ -150,7 +150,7 @@ def test_killed_at_any_call_the_next_export_makes_it_whole(after, tmp_path):
         step += 1
         place = tmp_path / f"{after}-{step}"
         place.mkdir()
-        bucket, clock = Faulty(MemoryStore()), Clock()
+        bucket, clock = Faulty(memory()), Clock()
         with SqliteLog(place / FILE) as log:
             log.append([a_read(n) for n in range(3)], received_at=NOON)
             export(log.path, lake_in(bucket, place / "lake", clock=clock), views=VIEWS)
@@ -314,6 +314,7 @@ def test_the_copies_stay_within_bounds(log, bucket, tmp_path):
 
 
 def test_a_url_with_a_secret_is_refused_without_repeating_it():
+    """Nor is anything said of it that a log could keep."""
     for url in ("s3://key:hush@bucket/lake", "s3://bucket/lake?secret=hush", "ftp://hush/lake"):
         with pytest.raises(InputError) as told:
             open_bucket(url)
