@@ -1,6 +1,7 @@
 """Compacting: while the server runs, what arrived in hours that are over moves into the lake, in a process of its own."""
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -58,7 +59,7 @@ def compact_until(
         try:
             done = compact(data, stopped=stopped, project=project, lake=lake)
         except (EmbellieError, OSError) as error:
-            if trouble is None or trouble.said != str(error):
+            if trouble is None or not _alike(trouble.said, str(error)):
                 tell(f"The log could not be compacted into the lake: {error}")
             trouble = note_failure(data, str(error), now=now, former=trouble)
             wait = min(wait, seconds_after(trouble.times))
@@ -107,6 +108,15 @@ def remove_forgotten_spills(data: Path, now: datetime) -> None:
         with suppress(OSError):
             if now.timestamp() - folder.stat().st_mtime > FORGOTTEN.total_seconds():
                 shutil.rmtree(folder)
+
+
+def _alike(said: str, other: str) -> bool:
+    """Whether two failures are told in the same words, whatever was counted and timed.
+
+    >>> _alike("refused after 1.25 s, 2 retries", "refused after 0.9 s, 2 retries")
+    True
+    """
+    return re.sub(r"\d[\d.]*", "", said) == re.sub(r"\d[\d.]*", "", other)
 
 
 def seconds_to_next(now: datetime) -> float:
