@@ -1,5 +1,7 @@
 """The storages of a lake keep the contract: a folder, and objects in memory."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from embellie.store.lake_storage import FolderLake
@@ -18,4 +20,4 @@ class TestObjects(LakeStorageContract):
         from embellie.store.object_lake import ObjectLake
 
         self.store = getattr(self, "store", None) or memory.MemoryStore()
-        return ObjectLake(ObjectBucket(self.store, "memory://lake"), folder / "lake")
+        return ObjectLake(ObjectBucket(self.store, "memory://lake"), folder / "lake", clock=lambda: datetime.now(UTC))

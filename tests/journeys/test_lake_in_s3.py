@@ -30,6 +30,10 @@ lake = "{url}"
 """
 
 
+def now():
+    return datetime.now(UTC)
+
+
 @pytest.fixture
 def s3(monkeypatch):
     """A server of S3's API with one bucket, and an environment that leads to it."""
@@ -65,7 +69,7 @@ class TestS3(LakeStorageContract):
         """Each test has a bucket of its own."""
 
     def open(self, folder):
-        return ObjectLake(open_bucket("s3://news/lake of the gazette"), folder / "lake")
+        return ObjectLake(open_bucket("s3://news/lake of the gazette"), folder / "lake", clock=now)
 
 
 def embellie(*arguments, cwd):
@@ -96,7 +100,7 @@ def test_from_export_to_erasure(s3, project):
     if gone.returncode == 2:  # no question is asked where there is nobody to answer
         gone = embellie("reader", "erase", "r1", "--json", cwd=project)
     assert gone.returncode == 0, gone.stderr
-    fresh = open_object_lake("s3://news/lake", project / "fresh")
+    fresh = open_object_lake("s3://news/lake", project / "fresh", clock=now)
     fresh.is_there()
     listed = fresh.list()
     fresh.bring({name: one.bytes for name, one in listed.items()})
@@ -146,7 +150,7 @@ def test_cut_off_the_server_goes_on_and_catches_up(s3, project, monkeypatch):
     thread.join(60)
     assert any("written again" in line for line in told)
     with SqliteLog(data / FILE) as log:
-        analysis = Analysis(log, lake=open_object_lake(url, project / "reader"))
+        analysis = Analysis(log, lake=open_object_lake(url, project / "reader", clock=now))
         assert analysis.rows("SELECT count(*) AS n FROM events") == [{"n": 40}]
         assert analysis.through == 40
         analysis.close()
@@ -167,7 +171,7 @@ def test_two_servers_in_their_own_folders_race(s3, project):
 
             def go(name):
                 try:
-                    export(data / FILE, open_object_lake("s3://news/raced", project / name))
+                    export(data / FILE, open_object_lake("s3://news/raced", project / name, clock=now))
                     outcomes.append("done")
                 except Busy as error:
                     outcomes.append(error.code)
@@ -178,7 +182,7 @@ def test_two_servers_in_their_own_folders_race(s3, project):
             for each in both:
                 each.join()
             alone = Analysis(log)
-            lake = Analysis(log, lake=open_object_lake("s3://news/raced", project / f"reader-{turn}"))
+            lake = Analysis(log, lake=open_object_lake("s3://news/raced", project / f"reader-{turn}", clock=now))
             counted = "SELECT kind, count(*) AS n, count(DISTINCT id) AS ids FROM events GROUP BY kind"
             assert lake.rows(counted) == alone.rows(counted)
             assert lake.through == 41 + turn

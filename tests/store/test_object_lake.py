@@ -83,7 +83,7 @@ def bucket():
 
 
 def lake_in(bucket, folder, **kw):
-    return ObjectLake(bucket, folder, **kw)
+    return ObjectLake(bucket, folder, **{"clock": lambda: datetime.now(UTC), **kw})
 
 
 def named(bucket):
@@ -328,7 +328,7 @@ def test_an_error_tells_no_secret(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(EngineError) as told:
-        ObjectLake(open_bucket("s3://news/lake"), tmp_path).read()
+        lake_in(open_bucket("s3://news/lake"), tmp_path).read()
     said = f"{told.value!r} {told.value}"
     assert "s3://news/lake" in said
     assert "hush" not in said.lower()

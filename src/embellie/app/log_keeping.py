@@ -77,7 +77,7 @@ class Place:
 
     def open_lake(self) -> FolderLake | ObjectLake:
         """Open the lake, in the data folder or in a bucket."""
-        return open_lake(self.beside, self.lake_url, cache_gb=self.lake_cache_gb)
+        return open_lake(self.beside, self.lake_url, clock=_now, cache_gb=self.lake_cache_gb)
 
     def names(self, site: str, reader: str) -> tuple[str, ...]:
         """Tell under which words a site may keep a reader: the one its pages send, and the one made of it."""
@@ -282,7 +282,7 @@ def lake_named(place: Place, named: str) -> Iterator[LakeStorage]:
         yield place.open_lake()
     else:
         with tempfile.TemporaryDirectory(prefix=f"{SPILL}{os.getpid()}-", dir=place.beside) as folder:
-            yield open_object_lake(named, Path(folder))
+            yield open_object_lake(named, Path(folder), clock=_now)
 
 
 def lake_line(place: Place) -> str:
@@ -410,3 +410,7 @@ def require_log(place: Place) -> None:
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)
         )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

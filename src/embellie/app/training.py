@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from embellie import __version__
+from embellie.app.analysing import lake_to_read
 from embellie.app.choosing import choose
 from embellie.app.compacting import SPILL
 from embellie.app.config import FILE as CONFIG_FILE
@@ -27,7 +28,6 @@ from embellie.recommend.model_checks import Judged, calibrate, check_model, judg
 from embellie.recommend.trainer import Gathered, Model, Trainer, fingerprint, spread_of, time_split
 from embellie.recommend.training_check import TrainingCheck, alarms
 from embellie.store.analysis import Analysis
-from embellie.store.lake_place import open_lake, where_to_read
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log_place import LogPlace, holds_log, log_place, open_log
 from embellie.store.log_records import KeptLog
@@ -191,7 +191,7 @@ def _quietly(what: str, done: int, of: int) -> None:
 def _look(log: KeptLog, shop: Workshop, end: datetime, last: Run | None) -> tuple[list[TrainingCheck], frozenset[str]]:
     data = shop.folder
     spill = data / f"{SPILL}{os.getpid()}"
-    lake = where_to_read(open_lake(data, shop.storage.lake, cache_gb=shop.storage.lake_cache_gb))
+    lake = lake_to_read(shop.storage, data)
     analysis = Analysis(log, lake=lake, memory=MODEL_MEMORY, spill=spill)
     try:
         profile = read_profile(analysis, site=shop.site, until=end, weeks=shop.training.weeks)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -67,8 +67,8 @@ class ObjectLake:
     Args:
         bucket: Where it lies.
         folder: Where copies are kept, and files made.
-        cache_bytes: How much of the copies is kept; what one query needs is kept whatever that is.
         clock: Tells the time.
+        cache_bytes: How much of the copies is kept; what one query needs is kept whatever that is.
         timer: Tells seconds.
     """
 
@@ -79,8 +79,8 @@ class ObjectLake:
         bucket: ObjectBucket,
         folder: Path,
         *,
+        clock: Clock,
         cache_bytes: int = CACHE_BYTES,
-        clock: Clock = lambda: datetime.now(UTC),
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self._bucket, self._cache_bytes = folder, bucket, cache_bytes
@@ -262,8 +262,9 @@ class ObjectLake:
             status = path.stat()
             if status.st_size != size:
                 return False
-            if time.time() - status.st_mtime > USED / 2:
-                os.utime(path)
+            now = self._clock().timestamp()
+            if now - status.st_mtime > USED / 2:
+                os.utime(path, (now, now))
         except OSError:
             return False
         return True
@@ -295,7 +296,7 @@ class ObjectLake:
                 found.append((status.st_mtime, status.st_size, path))
         over = sum(size for _, size, _ in found) - self._cache_bytes
         for used, size, path in sorted(found):
-            if over <= 0 or time.time() - used < USED:
+            if over <= 0 or self._clock().timestamp() - used < USED:
                 break
             if path.relative_to(self.folder).as_posix() not in wanted:
                 path.unlink(missing_ok=True)
@@ -328,11 +329,11 @@ def _since(kept: KeptManifest | None) -> Mapping[str, datetime]:
         return {}
 
 
-def open_object_lake(url: str, folder: Path, *, cache_bytes: int = CACHE_BYTES) -> ObjectLake:
+def open_object_lake(url: str, folder: Path, *, clock: Clock, cache_bytes: int = CACHE_BYTES) -> ObjectLake:
     """Open the lake at a bucket's URL, with its copies in a folder.
 
     Raises:
         InputError: The URL names no bucket.
         EngineError: The extra is missing.
     """
-    return ObjectLake(open_bucket(url), folder, cache_bytes=cache_bytes)
+    return ObjectLake(open_bucket(url), folder, clock=clock, cache_bytes=cache_bytes)

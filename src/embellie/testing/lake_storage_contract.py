@@ -10,12 +10,14 @@ Example:
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from embellie.domain.errors import Busy
-from embellie.store.lake_manifest import unfinished_name
-from embellie.store.lake_storage import LakeStorage
+
+LakeStorage = Any
+"""As `embellie.store.lake_storage` says."""
 
 FILE = "site=gazette/day=2026-03-01/events-{}.parquet"
 
@@ -85,6 +87,7 @@ class LakeStorageContract:
     def _put(self, lake: LakeStorage, generation: int, text: bytes) -> tuple[str, bytes]:
         name = FILE.format(generation)
         (lake.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        unfinished_name(lake.folder / name).write_bytes(text)
+        file = lake.folder / name
+        file.with_name(f".{file.stem}.unfinished").write_bytes(text)
         lake.put(name)
         return name, text
