@@ -26,7 +26,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import duckdb
-from lake import DAYS, EXPERIMENT, METRICS, READ_SECONDS, SITE, VIEWS, MadeLog, digest, make_lake, roll_up
 
 from embellie import __version__
 from embellie.measure.from_log import read_aggregates
@@ -34,6 +33,7 @@ from embellie.store.analysis import Analysis
 from embellie.store.lake_manifest import MANIFEST, read_manifest
 from embellie.store.object_bucket import open_bucket
 from embellie.store.object_lake import open_object_lake
+from lake import DAYS, EXPERIMENT, METRICS, READ_SECONDS, SITE, VIEWS, MadeLog, digest, make_lake, roll_up
 
 CASES = ("folder", "cold", "warm", "cut_off")
 

@@ -142,6 +142,7 @@ def test_a_file_that_is_gone_from_the_bucket_is_written_again(log, bucket, tmp_p
     assert agrees(log, bucket, tmp_path / "whole") == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_at_any_call_the_next_export_makes_it_whole(after, tmp_path):
     """At each call of the bucket in turn, before it is done and after: a reader elsewhere is right, and so is the next export."""
@@ -252,7 +253,7 @@ def test_a_reader_elsewhere_lets_go_of_copies_when_it_looks(log, bucket, tmp_pat
 def test_cut_off_the_copies_answer(log, bucket, tmp_path):
     """What is here goes on being read, with what came since."""
     export(log.path, lake_in(bucket, tmp_path / "lake"), views=VIEWS)
-    seconds = iter(range(0, 100_000, 30))
+    seconds = iter(range(0, 100_000, 70))
     here = Analysis(log, lake=lake_in(bucket, tmp_path / "lake", timer=lambda: float(next(seconds))), views=VIEWS)
     here.rows(ALL)
     bucket.down = True
@@ -269,7 +270,7 @@ def test_cut_off_the_copies_answer(log, bucket, tmp_path):
 def test_cut_off_with_nothing_at_hand_the_log_alone_answers(log, bucket, tmp_path, monkeypatch):
     """Unless that were too much, which is said; and when the bucket is back, so is the lake."""
     export(log.path, lake_in(bucket, tmp_path / "lake"), views=VIEWS)
-    seconds = iter(range(0, 100_000, 30))
+    seconds = iter(range(0, 100_000, 70))
     there = Analysis(log, lake=lake_in(bucket, tmp_path / "there", timer=lambda: float(next(seconds))), views=VIEWS)
     there.refresh()
     assert there.through == 8
@@ -334,6 +335,7 @@ def test_an_error_tells_no_secret(monkeypatch, tmp_path):
     assert "hush" not in said.lower()
 
 
+@pytest.mark.slow
 def test_a_folder_killed_midway_is_whole_after_the_next_export(log, tmp_path):
     """The folder's storage at each of its steps, as the bucket's."""
     step, survived = 0, False

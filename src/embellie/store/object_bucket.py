@@ -23,7 +23,8 @@ UNREACHABLE = "lake_unreachable"
 """The code of the error that says that nobody answers, or that one is not let in."""
 
 _CONNECT, _ANSWER, _RETRIES, _RETRY_FOR = "3s", "60s", 2, timedelta(seconds=8)
-_CHUNK = 4_000_000
+_QUICK_ANSWER, _QUICK_RETRIES = "5s", 1
+_PART = 16_000_000
 
 
 def is_bucket_url(place: str) -> bool:
@@ -63,10 +64,11 @@ class ObjectBucket:
     Args:
         store: A store of `obstore`.
         place: Where it is, for people.
+        quick: The same, waiting less long: for what someone waits for.
     """
 
-    def __init__(self, store: Any, place: str) -> None:
-        self._store, self.place = store, place
+    def __init__(self, store: Any, place: str, *, quick: Any = None) -> None:
+        self._store, self._quick, self.place = store, quick or store, place
         self._obstore = _library()
 
     def list(self) -> Mapping[str, Listed]:
@@ -79,7 +81,7 @@ class ObjectBucket:
         """Read a small object whole; None when it is not there."""
         with self._told("read"):
             try:
-                got = self._obstore.get(self._store, name)
+                got = self._obstore.get(self._quick, name)
                 return KeptManifest(text=bytes(got.bytes()), tag=_tag(got.meta))
             except (FileNotFoundError, self._errors.NotFoundError):
                 return None
@@ -88,7 +90,7 @@ class ObjectBucket:
         """Tell an object's present content from any other it had; None when it is not there."""
         with self._told("read"):
             try:
-                return _tag(self._obstore.head(self._store, name))
+                return _tag(self._obstore.head(self._quick, name))
             except (FileNotFoundError, self._errors.NotFoundError):
                 return None
 
@@ -96,8 +98,11 @@ class ObjectBucket:
         """Write an object's content to a file; returns whether it is there."""
         with self._told("read"), into.open("wb") as file:
             try:
-                for chunk in self._obstore.get(self._store, name).stream(min_chunk_size=_CHUNK):
-                    file.write(chunk)
+                size = int(self._obstore.head(self._store, name)["size"])
+                # In parts, so that none takes as long as one waits for an answer.
+                for start in range(0, size, _PART):
+                    part = self._obstore.get_range(self._store, name, start=start, end=min(start + _PART, size))
+                    file.write(bytes(part))
             except (FileNotFoundError, self._errors.NotFoundError):
                 return False
         return True
@@ -186,14 +191,17 @@ def open_bucket(url: str) -> ObjectBucket:
     from obstore.store import from_url
 
     try:
-        store = from_url(
-            re.sub(r"^s3a:", "s3:", url),
-            client_options={"connect_timeout": _CONNECT, "timeout": _ANSWER, **_plain_http()},
-            retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_FOR},
+        store, quick = (
+            from_url(
+                re.sub(r"^s3a:", "s3:", url),
+                client_options={"connect_timeout": _CONNECT, "timeout": answer, **_plain_http()},
+                retry_config={"max_retries": retries, "retry_timeout": _RETRY_FOR},
+            )
+            for answer, retries in ((_ANSWER, _RETRIES), (_QUICK_ANSWER, _QUICK_RETRIES))
         )
     except Exception as error:  # noqa: BLE001, each store has errors of its own
         raise _error(url, "opened", error, _REACH) from None
-    return ObjectBucket(store, url)
+    return ObjectBucket(store, url, quick=quick)
 
 
 def _plain_http() -> dict[str, Any]:

@@ -47,7 +47,7 @@ LOST = "lake_file_lost"
 LOOK_SECONDS = 5.0
 """How old what is known of the manifest may be for who only reads: what is not in the lake yet is read from the log."""
 
-REST_SECONDS = 15.0
+REST_SECONDS = 60.0
 """How long nobody is asked again who has just not answered."""
 
 USED = 600.0
