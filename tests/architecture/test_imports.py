@@ -44,7 +44,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "measure": set(),
     "decide": {"numpy", "scipy"},
     "sandbox": {"numpy"},
-    "store": {"duckdb", "feedparser", "grpc", "httpx", "msgspec", "numpy", "psycopg", "pyspark", "sqlglot"},
+    "store": {"duckdb", "feedparser", "grpc", "httpx", "msgspec", "numpy", "obstore", "psycopg", "pyspark", "sqlglot"},
     "testing": {"numpy", "pytest"},
     "app": {"msgspec", "numpy"},
     "web": {"starlette", "uvicorn", "msgspec", "jinja2", "anyio"},

@@ -1,16 +1,20 @@
 """Analysing: what computes over an installation's log: DuckDB here, within bounds; for scorecards the engine configured."""
 
 import os
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from embellie.app.compacting import SPILL
-from embellie.app.config import Config
+from embellie.app.config import Config, StorageConfig
 from embellie.measure.visit_rows import visits_view
 from embellie.ports import AggregateReader, DailyView
 from embellie.store.analysis import Analysis
 from embellie.store.engine_choice import EngineOnUse
 from embellie.store.lake import FOLDER
+from embellie.store.lake_place import open_lake, where_to_read
 from embellie.store.log_records import KeptLog
+from embellie.store.object_lake import ObjectLake
 
 MEMORY = "1536MiB"
 """What analyses may hold in memory; the rest waits on disk, in the data folder."""
@@ -31,7 +35,19 @@ def open_analysis(config: Config, log: KeptLog, data: Path, *, threads: int) -> 
         threads: How many may compute; 0 for all there are.
     """
     spill = data / f"{SPILL}{os.getpid()}-{os.urandom(4).hex()}"
-    return Analysis(log, lake=data / FOLDER, views=views_of(config), threads=threads, memory=MEMORY, spill=spill)
+    return Analysis(
+        log,
+        lake=lake_to_read(config.storage, data),
+        views=views_of(config),
+        threads=threads,
+        memory=MEMORY,
+        spill=spill,
+    )
+
+
+def lake_to_read(storage: StorageConfig, data: Path) -> Path | ObjectLake:
+    """Give an installation's lake as an analysis takes it."""
+    return where_to_read(open_lake(data, storage.lake, clock=lambda: datetime.now(UTC), cache_gb=storage.lake_cache_gb))
 
 
 def scorecards_from(config: Config, data: Path, *, here: Analysis) -> AggregateReader:
@@ -40,5 +56,7 @@ def scorecards_from(config: Config, data: Path, *, here: Analysis) -> AggregateR
     if not engine:
         return here
     if engine.startswith("sc://"):
-        lake = lake or str((data / FOLDER).resolve())
+        # Spark speaks to S3 by Hadoop's `s3a`.
+        bucket = re.sub(r"^s3:", "s3a:", config.storage.lake)
+        lake = lake or bucket or str((data / FOLDER).resolve())
     return EngineOnUse(engine, lake=lake, views=views_of(config))

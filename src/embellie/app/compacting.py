@@ -1,6 +1,7 @@
 """Compacting: while the server runs, what arrived in hours that are over moves into the lake, in a process of its own."""
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from embellie.app.lake_trouble import LakeTrouble, note_failure, note_success, seconds_after
 from embellie.app.own_process import run_aside
 from embellie.domain.errors import EmbellieError, InputError
 from embellie.store.lake import FOLDER
@@ -34,46 +36,65 @@ class Compacted:
 
 
 def compact_until(
-    data: Path, stopped: threading.Event, *, tell: Callable[[str], None], project: Path | None = None
+    data: Path, stopped: threading.Event, *, tell: Callable[[str], None], project: Path | None = None, lake: str = ""
 ) -> None:
     """Compact the log of a data folder into its lake, at once and after every hour, until stopped.
 
     Readers do not notice: it is done by another process, of low priority. When that fails or is killed the lake stays
-    as it was, and the next hour tries again.
+    as it was, and it is tried again, after longer and longer, at the latest after the next hour. The same failure is told once.
 
     Args:
         data: The data folder, which holds the log.
         stopped: Set to end, which also ends a compaction under way.
         tell: Gets a line for each compaction that did something or failed.
         project: The folder of `embellie.toml`, which says what the lake is to keep ready.
+        lake: The bucket's URL; `""` for the data folder.
     """
+    trouble: LakeTrouble | None = None
+    note_success(data)
     remove_forgotten_spills(data, datetime.now(UTC))
     while True:
+        now = datetime.now(UTC)
+        wait = seconds_to_next(now)
         try:
-            done = compact(data, stopped=stopped, project=project)
+            done = compact(data, stopped=stopped, project=project, lake=lake)
         except (EmbellieError, OSError) as error:
-            tell(f"The log could not be compacted into the lake: {error}")
+            if trouble is None or not _alike(trouble.said, str(error)):
+                tell(f"The log could not be compacted into the lake: {error}")
+            trouble = note_failure(data, str(error), now=now, former=trouble)
+            wait = min(wait, seconds_after(trouble.times))
         else:
+            if done and trouble:
+                minutes = (datetime.now(UTC) - trouble.since).total_seconds() / 60
+                tell(
+                    f"The lake is written again, after {minutes:,.0f} minutes and {trouble.times:,} tries; nothing is lost."
+                )
+            if done:
+                trouble = None
+                note_success(data)
             if done and done.files:
                 tell(f"Compacted into the lake: {done.events:,} events, {done.files:,} files written.")
-        if stopped.wait(seconds_to_next(datetime.now(UTC))):
+        if stopped.wait(wait):
             return
 
 
-def compact(data: Path, *, stopped: threading.Event | None = None, project: Path | None = None) -> Compacted | None:
+def compact(
+    data: Path, *, stopped: threading.Event | None = None, project: Path | None = None, lake: str = ""
+) -> Compacted | None:
     """Compact a data folder's log into its lake, in another process of low priority; None when stopped meanwhile.
 
     Raises:
         InputError: It failed, with what that process said.
     """
-    ended = run_aside(["log", "export", str(data / FOLDER), "--data", str(project or data), "--json"], stopped=stopped)
+    where = lake or str(data / FOLDER)
+    ended = run_aside(["log", "export", where, "--data", str(project or data), "--json"], stopped=stopped)
     if ended is None:
         return None
     if ended.code:
         raise InputError(
             f"The export ended with {ended.code}: {ended.errors.strip()[-500:] or 'it said nothing'}",
-            hint=f"Try `embellie log export {data / FOLDER} --data {data}`.",
-            at=str(data / FOLDER),
+            hint=f"Try `embellie log export {where} --data {project or data}`.",
+            at=where,
         )
     document: dict[str, Any] = json.loads(ended.said)
     return Compacted(
@@ -87,6 +108,15 @@ def remove_forgotten_spills(data: Path, now: datetime) -> None:
         with suppress(OSError):
             if now.timestamp() - folder.stat().st_mtime > FORGOTTEN.total_seconds():
                 shutil.rmtree(folder)
+
+
+def _alike(said: str, other: str) -> bool:
+    """Whether two failures are told in the same words, whatever was counted and timed.
+
+    >>> _alike("refused after 1.25 s, 2 retries", "refused after 0.9 s, 2 retries")
+    True
+    """
+    return re.sub(r"\d[\d.]*", "", said) == re.sub(r"\d[\d.]*", "", other)
 
 
 def seconds_to_next(now: datetime) -> float:

@@ -12,6 +12,7 @@ from embellie.domain.errors import ConfigError, InputError, unknown_name
 from embellie.domain.metric import Metric
 from embellie.domain.money import Money
 from embellie.domain.site import Placement, Site
+from embellie.store.object_bucket import check_bucket_url
 from embellie.store.postgres_line import check_log_url, without_password
 
 FILE = "embellie.toml"
@@ -107,10 +108,15 @@ class AnalysisConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class StorageConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the log is kept: `""` in a file of the data folder, or a database's URL, in the tables of `schema`."""
+    """Where the log is kept: `""` in a file of the data folder, or a database's URL, in the tables of `schema`; and where the lake.
+
+    `lake` is `""` for the data folder, or a bucket's URL; of its files up to `lake_cache_gb` gigabytes are kept in the data folder.
+    """
 
     log: str = ""
     schema: str = "embellie"
+    lake: str = ""
+    lake_cache_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
 
 
 class MetricConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -335,6 +341,12 @@ def _check_names(config: Config, text: str, name: str) -> None:
 
 
 def _check_storage(config: Config, text: str, name: str) -> None:
+    if config.storage.lake:
+        try:
+            check_bucket_url(config.storage.lake)
+        except InputError as error:
+            at = f"{name}:{line_of(text, 'storage.lake')}"
+            raise ConfigError(error.message, hint=error.hint, at=at) from None
     if config.storage.log:
         try:
             check_log_url(config.storage.log)

@@ -94,6 +94,14 @@ WORDS: Mapping[str, tuple[str, str, str, str]] = {
         "`{name}` cannot be written by this account.", "Give it to the account that serves: `chown`.",
         "`{name}` ne peut être écrit par ce compte.", "Donnez-le au compte qui sert : `chown`.",
     ),
+    "bucket_refuses": (
+        "The lake's bucket does not let us {what}: {said} (It lets us: {can}.)", "{hint}",
+        "Le compartiment du lac ne permet pas « {what} » : {said} (Il permet : {can}.)", "{hint}",
+    ),
+    "bucket_works": (
+        "The lake is at `{place}`: we can {can}.", "",
+        "Le lac est à `{place}` ; tout y est possible : {can}.", "",
+    ),
     "leads": (
         "Process {process} serves here, and looks after feeds, gates, models and lake.", "",
         "Le processus {process} sert ici, et s’occupe des flux, des seuils, des modèles et du lac.", "",

@@ -194,7 +194,7 @@ def _is_marked(log: KeptLog, site: str, reader: str) -> bool:
 
 
 def _erase_on(place: Place, log: KeptLog, site: str, reader: str, *, now: datetime) -> SiteErasure:
-    lake = place.lake
+    lake = place.open_lake()
     before = log.traces(site, reader)
     exposures = {
         (event.body.experiment, event.body.variant)
@@ -204,13 +204,14 @@ def _erase_on(place: Place, log: KeptLog, site: str, reader: str, *, now: dateti
     if before.events:
         asked = Event(id=new_id(now, os.urandom(10)), site=site, at=now, body=Erasure(reader=reader))
         log.append([asked], received_at=now)
-    with lake_held(lake):
+    there = lake.is_there()
+    with lake_held(lake.folder):
         in_lake = 0
-        if lake.is_dir():
+        if there:
             in_lake = lake_rows(lake, site=site, reader=reader, visits=before.visits)
             erase_from_lake(lake, place.log, site=site, reader=reader, visits=before.visits)
         gone = log.erase(site, reader, now=now)
-        left_in_lake = lake_rows(lake, site=site, reader=reader, visits=before.visits) if lake.is_dir() else 0
+        left_in_lake = lake_rows(lake, site=site, reader=reader, visits=before.visits) if there else 0
     after = log.traces(site, reader)
     return SiteErasure(
         site=site,

@@ -20,10 +20,11 @@ from embellie.domain.reading import Erasure
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake_erasing import erase_from_lake
 from embellie.store.lake_following import end_in_log, marked_in_lake, own_visits_in_lake
-from embellie.store.lake_manifest import read_manifest
+from embellie.store.lake_manifest import parse_manifest, read_manifest
 from embellie.store.leftovers import Leftover, find_leftovers
 from embellie.store.log_place import LogPlace, PostgresPlace, open_log
 from embellie.store.log_records import KeptLog
+from embellie.store.object_lake import ObjectLake
 from embellie.store.postgres_lakes import KnownLake, Lakes, forget_lake, lake_name, lakes_of, note_lake
 
 LOOK_SECONDS = 10.0
@@ -88,7 +89,8 @@ def follow_erasures(place: Place, *, now: datetime, log: KeptLog | None = None) 
         done = Followed(erasure=lakes.erasure)
         if lakes.erasure > passed:
             done = _follow(place, opened, after=passed, upto=lakes.erasure)
-        manifest = read_manifest(place.lake)
+        kept = place.open_lake().read()
+        manifest = parse_manifest(kept.text) if kept else None
         note_lake(
             place.log,
             name,
@@ -101,14 +103,15 @@ def follow_erasures(place: Place, *, now: datetime, log: KeptLog | None = None) 
 
 
 def _follow(place: Place, log: KeptLog, *, after: int, upto: int) -> Followed:
-    lake, data = place.lake, place.beside
+    lake, data = place.open_lake(), place.beside
+    lake.is_there()
     marks: defaultdict[str, set[str]] = defaultdict(set)
     for _, event in log.scan(after=after, kinds=(Erasure.kind,)):
         if isinstance(event.body, Erasure) and event.body.mark:
             marks[event.site].add(event.body.mark)
     names: set[str] = set()
     readers = events = 0
-    with lake_held(lake):
+    with lake_held(lake.folder):
         for site, wanted in sorted(marks.items()):
             for reader in marked_in_lake(lake, site, wanted, mark_of=log.marks.known):
                 visits = own_visits_in_lake(lake, place.log, site=site, reader=reader)
@@ -116,6 +119,10 @@ def _follow(place: Place, log: KeptLog, *, after: int, upto: int) -> Followed:
                 readers += 1
                 names |= {reader, *visits}
         end_in_log(lake, place.log)
+    if isinstance(lake, ObjectLake):  # who erased them did so in the bucket: what is left here are copies
+        lake.look_again()
+        lake.stamp()
+        lake.tidy(lake.manifest_for_reading())
     states = remove_states(data, before=upto)
     remove_dead_spills(data)
     left = find_leftovers(data, sorted(names), longer=log.names_with(sorted(names))) if names else []

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embellie.app.kept_models import find_model
+from embellie.app.lake_trouble import trouble_of
 from embellie.app.syncing import STATE_FILE, FeedMemory
 from embellie.domain.errors import EmbellieError
+from embellie.domain.moment import iso
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -49,7 +51,7 @@ def health_of(newsroom: "Newsroom") -> Health:
     missing = {site: missing_models(newsroom, site) for site in newsroom.sites}
     resting = {site: newsroom.resting(site) for site in newsroom.sites}
     return Health(
-        concerns=tuple(_concerns(free, total, stale, missing, resting)),
+        concerns=(*_concerns(free, total, stale, missing, resting), *_lake_concerns(newsroom)),
         disk_free=free,
         feeds_stale=sum(stale.values()),
         models_missing=sum(missing.values()),
@@ -78,6 +80,16 @@ def _concerns(
         if count:
             yield Concern("model_missing", f"{count} placements of `{site}` are served without their model.",
                           "See `embellie recommend models`, or roll back.")  # fmt: skip
+
+
+def _lake_concerns(newsroom: "Newsroom") -> Iterator[Concern]:
+    trouble = trouble_of(newsroom.data, newsroom.clock())
+    if trouble:
+        yield Concern("lake_behind", f"The log could not be moved into the lake since {iso(trouble.since)}.",
+                      "Nothing is lost; see the server's messages, and `embellie doctor`.")  # fmt: skip
+    elif newsroom.analysis.cut_off:
+        yield Concern("lake_unreachable", "The lake's bucket does not answer; scorecards are computed from what is here.",
+                      "Nothing is lost; see `embellie doctor`.")  # fmt: skip
 
 
 def disk_of(folder: Path) -> tuple[int, int]:

@@ -1,9 +1,12 @@
 """Keeping the log: import click logs, export the lake, replay what was put aside, check the ledger."""
 
 import json
+import os
+import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +14,12 @@ from typing import Any
 
 from embellie.app.analysing import views_of
 from embellie.app.choosing import choose
+from embellie.app.compacting import SPILL
 from embellie.app.config import FILE as CONFIG_FILE
 from embellie.app.config import read_config, salted_sites
 from embellie.app.pseudonyms import FILE as SALTS_FILE
 from embellie.app.pseudonyms import Pseudonyms
-from embellie.domain.errors import ConfigError, EventError, InputError, unknown_name
+from embellie.domain.errors import ConfigError, EngineError, EventError, InputError, unknown_name
 from embellie.domain.event import KINDS, PUBLIC_KINDS, Event, fact_id
 from embellie.domain.moment import iso, moment
 from embellie.domain.reading import Read
@@ -24,10 +28,13 @@ from embellie.ports import DailyView, Receipt, Rejected
 from embellie.store.clicks import BadRow, ClickTable, Unit, is_log, read_clicks
 from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.lake import Exported, export
-from embellie.store.lake_manifest import read_manifest
+from embellie.store.lake_manifest import parse_manifest
+from embellie.store.lake_place import open_lake
+from embellie.store.lake_storage import FolderLake, LakeStorage
 from embellie.store.log import FILE
 from embellie.store.log_place import LogPlace, holds_log, log_place, open_log
 from embellie.store.log_records import Imbalance, KeptLog, Quarantined, Replayed
+from embellie.store.object_lake import ObjectLake, open_object_lake
 from embellie.store.wire import event_from_wire
 
 __all__ = ["ClickTable", "LogPlace", "Unit", "read_clicks"]
@@ -53,6 +60,10 @@ class Place:
     """The data folder, where it is not the log's own."""
 
     salted: tuple[str, ...] = ()
+    lake_url: str = ""
+    """The bucket in which the lake lies; `""` for the data folder."""
+
+    lake_cache_gb: float = 20.0
 
     @property
     def beside(self) -> Path:
@@ -61,8 +72,12 @@ class Place:
 
     @property
     def lake(self) -> Path:
-        """Where the server keeps the log's lake."""
+        """Where the server keeps the log's lake, or copies of what lies in a bucket."""
         return self.beside / LAKE_FOLDER
+
+    def open_lake(self) -> FolderLake | ObjectLake:
+        """Open the lake, in the data folder or in a bucket."""
+        return open_lake(self.beside, self.lake_url, clock=_now, cache_gb=self.lake_cache_gb)
 
     def names(self, site: str, reader: str) -> tuple[str, ...]:
         """Tell under which words a site may keep a reader: the one its pages send, and the one made of it."""
@@ -103,7 +118,15 @@ def place_of(folder: Path) -> Place:
         data = folder / config.data
         log = log_place(data, config.storage.log, config.storage.schema)
         own = None if isinstance(log, Path) else data
-        return Place(log=log, sites=tuple(config.sites), views=views_of(config), data=own, salted=salted_sites(config))
+        return Place(
+            log=log,
+            sites=tuple(config.sites),
+            views=views_of(config),
+            data=own,
+            salted=salted_sites(config),
+            lake_url=config.storage.lake,
+            lake_cache_gb=config.storage.lake_cache_gb,
+        )
     if (folder / FILE).is_file():
         return Place(log=folder / FILE)
     raise ConfigError(
@@ -221,7 +244,7 @@ def _rejected(rows: Sequence[BadRow], file: Path, site: str) -> Iterator[Rejecte
 
 def export_log(
     place: Place,
-    folder: Path,
+    folder: Path | LakeStorage,
     *,
     complete_hours: bool = True,
     anew: bool = False,
@@ -231,7 +254,7 @@ def export_log(
 
     Args:
         place: The installation.
-        folder: The lake.
+        folder: The lake, in a folder or where else it lies.
         complete_hours: Leave out what arrived in the hour that is not over yet.
         anew: Write every file again, from the log alone.
         progress: Told how far it is.
@@ -245,9 +268,30 @@ def export_log(
     return export(place.log, folder, before=before, anew=anew, views=place.views, progress=progress)
 
 
+@contextmanager
+def lake_named(place: Place, named: str) -> Iterator[LakeStorage]:
+    """Open the lake that a folder's path or a bucket's URL names; copies of one that is not the installation's go afterwards.
+
+    Raises:
+        InputError: The URL names no bucket.
+        EngineError: What speaks to buckets is not installed.
+    """
+    if "://" not in named:
+        yield FolderLake(Path(named))
+    elif named.rstrip("/") == place.lake_url.rstrip("/"):
+        yield place.open_lake()
+    else:
+        with tempfile.TemporaryDirectory(prefix=f"{SPILL}{os.getpid()}-", dir=place.beside) as folder:
+            yield open_object_lake(named, Path(folder), clock=_now)
+
+
 def lake_line(place: Place) -> str:
-    """Say in one line what the lake in the data folder holds of the log; `""` when there is no lake."""
-    manifest = read_manifest(place.lake)
+    """Say in one line what the lake holds of the log; `""` when there is no lake."""
+    try:
+        kept = place.open_lake().read()
+    except EngineError as error:
+        return f"Lake: {error.message}"
+    manifest = parse_manifest(kept.text) if kept else None
     if manifest is None:
         return ""
     with open_log(place.log) as log:
@@ -366,3 +410,7 @@ def require_log(place: Place) -> None:
         raise InputError(
             "No log here yet.", hint="`embellie serve` or `embellie log import` writes one.", at=str(place.log)
         )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -23,8 +23,8 @@ from embellie.app.syncing import FeedMemory, fetcher_of
 from embellie.domain.errors import EmbellieError
 from embellie.domain.release import Release
 from embellie.store.fetching import Ask
-from embellie.store.lake import FOLDER as LAKE
-from embellie.store.lake_manifest import read_manifest
+from embellie.store.lake_manifest import parse_manifest
+from embellie.store.lake_place import open_lake
 from embellie.store.log_place import LogPlace, PostgresPlace, holds_log, log_place, open_log
 from embellie.store.log_records import KeptLog
 
@@ -174,7 +174,11 @@ def _ledger(log: KeptLog, language: str) -> Iterator[Finding]:
 def _lake(log: KeptLog, data: Path, config: Config, language: str, *, now: datetime) -> Iterator[Finding]:
     if config.analysis.lake:  # elsewhere, and someone else's to fill
         return
-    manifest = read_manifest(data / LAKE)
+    try:
+        kept = open_lake(data, config.storage.lake, clock=lambda: now, cache_gb=config.storage.lake_cache_gb).read()
+    except EmbellieError:  # the bucket does not answer, or cannot be asked: said where it is tried
+        return
+    manifest = parse_manifest(kept.text) if kept else None
     through, last = manifest.through if manifest else 0, log.last()
     oldest = log.tail(through, 1)
     hours = (now.timestamp() * 1e6 - oldest.received_at[0]) / 3.6e9 if oldest.seq else 0.0

@@ -84,6 +84,7 @@ def _examine_sites(config: Config, language: str) -> Iterator[Finding]:
 
 
 def _examine_storage(folder: Path, config: Config, language: str) -> Iterator[Finding]:
+    yield from _examine_lake(config, language)
     if not config.storage.log:
         return
     from embellie.store.log_place import holds_log, log_place
@@ -95,6 +96,22 @@ def _examine_storage(folder: Path, config: Config, language: str) -> Iterator[Fi
         yield finding("log_unreadable", "error", "storage.log", language, said=error.message, hint=error.hint)
         return
     yield finding("log_there" if there else "log_to_come", "ok", "storage.log", language, place=place)
+
+
+def _examine_lake(config: Config, language: str) -> Iterator[Finding]:
+    """Try in the lake's bucket all that is to be done there."""
+    if not config.storage.lake:
+        return
+    from embellie.app.checking_lake import try_bucket
+
+    tried = try_bucket(config.storage.lake)
+    failed = [one for one in tried if not one.done]
+    can = ", ".join(one.what for one in tried if one.done) or "–"
+    for one in failed:
+        told = {"what": one.what, "said": one.message, "can": can, "hint": one.remedy}
+        yield finding("bucket_refuses", "error", "storage.lake", language, **told)
+    if not failed:
+        yield finding("bucket_works", "ok", "storage.lake", language, place=config.storage.lake, can=can)
 
 
 def _examine_data(folder: Path, config: Config, language: str) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from embellie.app.own_process import run_aside
 from embellie.domain.errors import ConfigError, EmbellieError, InputError
 from embellie.domain.experiment import Experiment
 from embellie.domain.moment import iso
-from embellie.store.lake_manifest import read_manifest
+from embellie.store.lake_manifest import parse_manifest
 from embellie.store.lake_retaining import forget_past_in_lake
 from embellie.store.log_place import open_log
 from embellie.store.log_records import PastTime
@@ -100,9 +100,11 @@ def retain(place: Place, retention: RetentionConfig, *, now: datetime, dry: bool
     """
     require_log(place)
     until = limits(retention, now)
-    lake = place.lake
-    with open_log(place.log) as log, lake_held(lake):
-        manifest = read_manifest(lake)
+    lake = place.open_lake()
+    lake.is_there()
+    with open_log(place.log) as log, lake_held(lake.folder):
+        kept = lake.read()
+        manifest = parse_manifest(kept.text) if kept else None
         spare = {*ends_of_lakes(place.log), manifest.through if manifest else 0}
         past = log.look_past(until, spare=spare)
         if dry:

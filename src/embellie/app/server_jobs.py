@@ -56,11 +56,15 @@ def _led(newsroom: "Newsroom", tell: Callable[[str], None]) -> list[tuple[Lead, 
         partial(train_until, folder, config, tell=tell),
     ]
     of_the_folder: list[Job] = [
-        partial(compact_until, newsroom.data, tell=tell, project=folder),
         partial(keep_state_until, folder, newsroom.log, tell=tell),
         partial(retain_until, folder, config, tell=tell),
         partial(_follow_until, newsroom, tell=tell),
     ]
+    lake = config.storage.lake
+    # A lake in a bucket is that of all servers; one in the folder is that of those who share the folder.
+    (of_the_log if lake else of_the_folder).append(
+        partial(compact_until, newsroom.data, tell=tell, project=folder, lake=lake)
+    )
     place = newsroom.log_place
     if isinstance(place, Path):  # the log lies in the folder: who leads the one leads the other
         return [(lead_of(place), [*of_the_log, *of_the_folder])]

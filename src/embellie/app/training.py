@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from embellie import __version__
+from embellie.app.analysing import lake_to_read
 from embellie.app.choosing import choose
 from embellie.app.compacting import SPILL
 from embellie.app.config import FILE as CONFIG_FILE
-from embellie.app.config import Config, TrainingConfig, read_config
+from embellie.app.config import Config, StorageConfig, TrainingConfig, read_config
 from embellie.app.kept_models import models_of
 from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Event
@@ -29,7 +30,6 @@ from embellie.recommend.score_calibration import calibrate
 from embellie.recommend.trainer import Gathered, Model, Trainer, fingerprint, spread_of, time_split
 from embellie.recommend.training_check import TrainingCheck, alarms
 from embellie.store.analysis import Analysis
-from embellie.store.lake import FOLDER as LAKE_FOLDER
 from embellie.store.log import FILE as LOG_FILE
 from embellie.store.log_place import LogPlace, holds_log, log_place, open_log
 from embellie.store.log_records import KeptLog
@@ -53,6 +53,8 @@ class Workshop:
     training: TrainingConfig
     data: Path | None = None
     """The data folder, where it is not the log's own."""
+
+    storage: StorageConfig = field(default_factory=StorageConfig)
 
     @property
     def folder(self) -> Path:
@@ -113,7 +115,14 @@ def workshop_of(project: Path, *, log: Path | None = None, site: str = "") -> Wo
             known = {row.site for row in opened.ledger()}
     chosen = choose("site", site, known)
     training = config.training if config else TrainingConfig()
-    return Workshop(site=chosen, log=file, data=data, models=models_of(data, chosen), training=training)
+    return Workshop(
+        site=chosen,
+        log=file,
+        data=data,
+        models=models_of(data, chosen),
+        training=training,
+        storage=config.storage if config else StorageConfig(),
+    )
 
 
 def train(
@@ -184,7 +193,8 @@ def _quietly(what: str, done: int, of: int) -> None:
 def _look(log: KeptLog, shop: Workshop, end: datetime, last: Run | None) -> tuple[list[TrainingCheck], frozenset[str]]:
     data = shop.folder
     spill = data / f"{SPILL}{os.getpid()}"
-    analysis = Analysis(log, lake=data / LAKE_FOLDER, memory=MODEL_MEMORY, spill=spill)
+    lake = lake_to_read(shop.storage, data)
+    analysis = Analysis(log, lake=lake, memory=MODEL_MEMORY, spill=spill)
     try:
         profile = read_profile(analysis, site=shop.site, until=end, weeks=shop.training.weeks)
         bots = tagged_readers(analysis, site=shop.site)

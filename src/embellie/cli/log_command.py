@@ -14,6 +14,7 @@ from embellie.app.log_keeping import (
     export_log,
     import_clicks,
     lake_line,
+    lake_named,
     ledger_document,
     place_of,
     quarantine_document,
@@ -123,26 +124,30 @@ def import_(
 
 
 @command.command("export")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="FOLDER|URL")
 @click.option("--all", "everything", is_flag=True, help="Also what arrived in the hour that is not over yet.")
 @click.option("--anew", is_flag=True, help="Write every file again, from the log alone.")
 @DATA
 @JSON
-def export(folder: Path, *, everything: bool, anew: bool, data: Path, as_json: bool) -> None:
-    """Write the log to FOLDER as Parquet, a file per site and day; days to which nothing came are left alone."""
+def export(folder: str, *, everything: bool, anew: bool, data: Path, as_json: bool) -> None:
+    """Write the log to FOLDER, or to a bucket (`s3://…`, `gs://…`, `az://…`), as Parquet, a file per site and day.
+
+    Days to which nothing came are left alone.
+    """
     place = place_of(data)
-    own = folder.resolve() == place.lake.resolve()
-    if own:
-        follow_erasures(place, now=datetime.now(UTC))
-    with progress_bar("Exporting", "events") as progress:
-        done = export_log(place, folder, complete_hours=not everything, anew=anew, progress=progress)
-    if own:
-        follow_erasures(place, now=datetime.now(UTC))  # and say where it ends now
+    with lake_named(place, folder) as lake:
+        own = lake.place == place.open_lake().place
+        if own:
+            follow_erasures(place, now=datetime.now(UTC))
+        with progress_bar("Exporting", "events") as progress:
+            done = export_log(place, lake, complete_hours=not everything, anew=anew, progress=progress)
+        if own:
+            follow_erasures(place, now=datetime.now(UTC))  # and say where it ends now
     if as_json:
         print_json(
             {
                 "schema": "embellie/log-export/1",
-                "folder": str(folder),
+                "folder": folder,
                 "written": [each.folder for each in done.written],
                 "unchanged": done.unchanged,
                 "events": done.events,

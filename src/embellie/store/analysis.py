@@ -10,17 +10,25 @@ from typing import Any, Protocol
 import duckdb
 import numpy as np
 
+from embellie.domain.errors import EngineError
 from embellie.ports import DailyView
 from embellie.store.engine import engine, quoted
 from embellie.store.event_columns import DEFINED, NAMED, typed_sql
 from embellie.store.lake import files_sql, view_sql
-from embellie.store.lake_manifest import Manifest, Partition, damaged, read_manifest, stamp_of, view_files
+from embellie.store.lake_manifest import Manifest, Partition, damaged, named_views, read_manifest, stamp_of, view_files
 from embellie.store.log_records import Tail
+from embellie.store.object_lake import LOST, ObjectLake
 
 READY = 0.8
 """The share of the log from which a view counts as ready."""
 
+ALONE = 5_000_000
+"""Up to so many events in a lake that cannot be reached, the log alone is read instead; beyond, one says that it cannot be reached."""
+
 _BATCH = 50_000
+_UNREACHED = object()
+"""What stands in the place of a manifest's stamp while a bucket does not answer."""
+
 _PARAMETER = re.compile(r"\$(\w+)")
 _TRIES = 20
 """How often a lake that is written anew meanwhile is looked at again."""
@@ -53,13 +61,14 @@ class Analysis:
     fields, a text is `''` and a number null where a kind has none (for `exposure`, `reader` is the unit). What a reader
     did before their `erasure` is hidden. What is in the lake is read from its files; only what came since is in memory.
     A lake that appears, grows or is written anew, by whatever process, is taken up before the next query; one that is
-    damaged or made from another log is passed over. Safe to share between threads.
+    damaged or made from another log is passed over. Of a lake in a bucket what a query needs is brought first; when the bucket
+    does not answer, and not all of it is here, the log alone is read. Safe to share between threads.
 
     Each of `views` is a relation too: read from the lake where it lies ready, computed from the rest of the events.
 
     Args:
         log: Has `tail(after, limit)`, as `SqliteLog` does.
-        lake: The folder of the log's lake; it may be absent.
+        lake: The folder of the log's lake, which may be absent; or the lake in a bucket.
         views: Relations to show beside `events`.
         threads: At most so many threads of DuckDB; 0 leaves it to DuckDB.
         memory: At most so much memory, such as `"2GiB"`; `""` leaves it to DuckDB.
@@ -70,16 +79,19 @@ class Analysis:
         self,
         log: _TailedLog,
         *,
-        lake: Path | None = None,
+        lake: Path | ObjectLake | None = None,
         views: Sequence[DailyView] = (),
         threads: int = 0,
         memory: str = "",
         spill: Path | None = None,
     ) -> None:
-        self._log, self._lake, self._views, self._spill = log, lake, tuple(views), spill
+        self._log, self._views, self._spill = log, tuple(views), spill
+        self._elsewhere = lake if isinstance(lake, ObjectLake) else None
+        self._lake = lake.folder if isinstance(lake, ObjectLake) else lake
+        self._shown: set[str] = set()
         self._lock = threading.Lock()
         self._last = 0
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: object = None
         self._manifest: Manifest | None = None
         self._generation = 0
         self._erasures = False
@@ -91,18 +103,72 @@ class Analysis:
         """Read the log's new events, then run one query; one dictionary per row."""
         for left in reversed(range(_TRIES)):
             self.refresh()
+            if not self._bring(sql):
+                continue
             with self._lock:
-                cursor = self._connection.cursor()
+                cursor, generation = self._connection.cursor(), self._generation
             try:
                 return fetch(cursor, sql, parameters)
             except duckdb.IOException:
                 # A file was replaced or lost while it was being read: look at the lake again.
                 if not left or self._lake is None:
                     raise
-                self._stamp = None
+                self._look_again()
+            except duckdb.CatalogException:
+                # Another thread took up another lake just now, of which not all had been brought.
+                if not left or self._elsewhere is None or generation == self._generation:
+                    raise
             finally:
                 cursor.close()
         raise AssertionError  # the last try returns or raises
+
+    def _bring(self, sql: str) -> bool:
+        """See that what a query reads of a lake in a bucket is here; whether it is, or the lake is to be looked at again.
+
+        Raises:
+            EngineError: The bucket does not answer, and its lake is too large to read the log in its place.
+        """
+        lake, manifest = self._elsewhere, self._manifest
+        if lake is None or manifest is None:
+            return True
+        names = {name for name in ("events", *(view.name for view in self._views)) if re.search(rf"\b{name}\b", sql)}
+        try:
+            for name in names:
+                lake.bring(self._files_of(name, manifest))
+        except EngineError as error:
+            if error.code == LOST:
+                lake.look_again()
+                with self._lock:
+                    if lake.stamp() == self._stamp:
+                        self._rest_on(None)
+                return False
+            if manifest.events > ALONE:
+                raise
+            with self._lock:
+                self._rest_on(None)
+                self._stamp = _UNREACHED
+            return False
+        with self._lock:
+            if manifest is not self._manifest:
+                return False
+            if not names <= self._shown:
+                self._shown |= names
+                self._show()
+        return True
+
+    def _files_of(self, relation: str, manifest: Manifest) -> Mapping[str, int]:
+        """Name the files that a relation is read from."""
+        if relation == "events":
+            return {each.file: each.bytes for each in manifest.partitions}
+        view = next(one for one in self._views if one.name == relation)
+        lying = named_views(manifest, view)
+        ready = {one.file: one.bytes for one in lying.values()}
+        return ready | {each.file: each.bytes for each in manifest.partitions if each not in lying}
+
+    def _look_again(self) -> None:
+        self._stamp = None
+        if self._elsewhere:
+            self._elsewhere.look_again()
 
     def refresh(self) -> int:
         """Take up the lake as it is now and read the log's new events; return the sequence number reached."""
@@ -144,6 +210,11 @@ class Analysis:
             self._last = batch.seq[-1]
 
     @property
+    def cut_off(self) -> bool:
+        """Whether the lake lies in a bucket that did not answer when it was last asked."""
+        return self._elsewhere is not None and self._elsewhere.trouble is not None
+
+    @property
     def elsewhere(self) -> bool:
         """It computes here."""
         return False
@@ -156,7 +227,7 @@ class Analysis:
             if not self._manifest or not self._lake:
                 return ()
             least = READY * (self._manifest.events + self._last - self._manifest.through)
-            lying = {view: view_files(self._lake, self._manifest, view) for view in self._views}
+            lying = {view: self._lying(view) for view in self._views}
             return tuple(view for view, files in lying.items() if sum(each.events for each in files) > least)
 
     @property
@@ -177,6 +248,9 @@ class Analysis:
 
     def _take_up_the_lake(self) -> None:
         """Read the lake's manifest when it has changed, and keep in memory only what is not in its files."""
+        if self._elsewhere:
+            self._take_up_from(self._elsewhere)
+            return
         if self._lake is None:
             return
         for _ in range(_TRIES):
@@ -190,9 +264,30 @@ class Analysis:
                 self._stamp = stamp
                 return
 
+    def _take_up_from(self, lake: ObjectLake) -> None:
+        """Take up what the bucket holds; when it does not answer, what it held when it last did."""
+        stamp = lake.stamp()
+        if stamp == self._stamp or (self._stamp is _UNREACHED and lake.trouble):
+            return
+        manifest = self._of_this_log(lake.manifest_for_reading())
+        try:
+            for name in self._shown:
+                lake.bring(self._files_of(name, manifest) if manifest else {})
+        except EngineError as error:
+            if error.code != LOST:
+                return  # what is at hand will do: the log tells what came since
+            manifest = None
+        self._rest_on(manifest)
+        self._stamp = stamp
+        if not lake.trouble:
+            lake.tidy(manifest)
+
     def _sound_manifest(self, lake: Path) -> Manifest | None:
         manifest = read_manifest(lake)
-        if manifest is None or damaged(lake, manifest):
+        return None if manifest and damaged(lake, manifest) else self._of_this_log(manifest)
+
+    def _of_this_log(self, manifest: Manifest | None) -> Manifest | None:
+        if manifest is None:
             return None
         last = self._log.tail(manifest.through - 1, 1)
         held = (last.seq, last.site, last.id)
@@ -220,16 +315,28 @@ class Analysis:
             self._last = through
 
     def _show(self) -> None:
-        """Say what `events` is: the lake's files and the tail."""
+        """Say what `events` is: the lake's files and the tail. Of a lake in a bucket, only what has been brought."""
         partitions = self._manifest.partitions if self._manifest else ()
-        self._connection.execute(f"CREATE OR REPLACE VIEW events AS {self._events_of(partitions)}")
+        brought = self._shown if self._elsewhere and self._manifest else {"events", *(one.name for one in self._views)}
+        if "events" in brought:
+            self._connection.execute(f"CREATE OR REPLACE VIEW events AS {self._events_of(partitions)}")
         for view in self._views:
-            lying = view_files(self._lake, self._manifest, view) if self._lake and self._manifest else {}
+            if view.name not in brought:
+                continue
+            lying = self._lying(view)
             rest = self._events_of([each for each in partitions if each not in lying])
             parts = [f"SELECT * FROM ({view_sql(view, f'({rest})')})"]
             if lying:
                 parts.insert(0, self._held(lying.values(), "*", erasures="true"))
             self._connection.execute(f"CREATE OR REPLACE VIEW {quoted(view.name)} AS {' UNION ALL '.join(parts)}")
+
+    def _lying(self, view: DailyView) -> Mapping[Partition, Path]:
+        """Find the files that a view is read from."""
+        if not self._lake or not self._manifest:
+            return {}
+        if self._elsewhere:
+            return {each: self._lake / one.file for each, one in named_views(self._manifest, view).items()}
+        return view_files(self._lake, self._manifest, view)
 
     def _events_of(self, partitions: Collection[Partition]) -> str:
         """Write the query for the tail, and for the events of some of the lake's days."""

@@ -10,7 +10,7 @@ the next export removes. Beside the events of a day lie the views of them that t
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -29,13 +29,12 @@ from embellie.store.lake_manifest import (
     Manifest,
     Partition,
     ViewFile,
-    damaged,
     folder_of,
-    read_manifest,
-    replace_safely,
-    view_files,
-    write_manifest,
+    manifest_text,
+    parse_manifest,
+    unfinished_name,
 )
+from embellie.store.lake_storage import LakeStorage, Listed, as_storage
 from embellie.store.log_place import LogPlace
 from embellie.store.log_rows import HOUR
 from embellie.store.log_snapshot import LogSnapshot, log_snapshot
@@ -94,7 +93,7 @@ class _Upto:
 
 def export(
     log: LogPlace,
-    folder: Path,
+    lake: Path | LakeStorage,
     *,
     before: datetime | None = None,
     anew: bool = False,
@@ -107,7 +106,7 @@ def export(
 
     Args:
         log: Where the log is.
-        folder: The lake; created when absent.
+        lake: The lake, a folder or where else it lies; created when absent.
         before: Only up to the first event received at or after this time (an hour that is over stays as it is); all
             by default.
         anew: Write every file again, from the log alone.
@@ -117,13 +116,16 @@ def export(
     Raises:
         InputError: There is no log, the folder cannot be written, or it holds another log's lake.
         Busy: Another process is writing this lake.
+        EngineError: The lake lies elsewhere, and cannot be reached.
     """
+    storage = as_storage(lake)
+    folder = storage.folder
     try:
-        with log_snapshot(log, folder) as snapshot:
+        with log_snapshot(log, storage) as snapshot:
             folder.mkdir(parents=True, exist_ok=True)
             with locked(folder):
                 return _export(
-                    snapshot, folder, before=before, anew=anew, views=views, progress=progress or _in_silence
+                    snapshot, storage, before=before, anew=anew, views=views, progress=progress or _in_silence
                 )
     except OSError as error:
         raise InputError(
@@ -141,38 +143,39 @@ def is_of(manifest: Manifest, log: LogSnapshot) -> bool:
 
 def _export(
     log: LogSnapshot,
-    folder: Path,
+    storage: LakeStorage,
     *,
     before: datetime | None,
     anew: bool,
     views: Sequence[DailyView] | None,
     progress: Progress,
 ) -> Exported:
-    former = read_manifest(folder)
-    generation = (former.generation if former else _last_generation(folder)) + 1
+    kept = storage.read()
+    former = held = parse_manifest(kept.text) if kept else None
+    generation = storage.generation_after(held.generation if held else _last_generation(storage.list()))
     if former and not anew and not is_of(former, log):
         raise InputError(
             "This folder holds the lake of another log.",
             hint="Give another folder, or write this one anew with `--anew`.",
-            at=str(folder),
+            at=storage.place,
             code="lake_of_another_log",
         )
     views = tuple(views) if views is not None else former.views if former else ()
     former = None if anew else former
     upto = _upto(log, former.through if former else 0, before)
     written: tuple[Partition, ...] = ()
-    if former and former.through == upto.seq and not damaged(folder, former):
+    if former and former.through == upto.seq and not storage.damaged(former):
         manifest = former
     elif not upto.seq:
         return Exported(written=(), unchanged=0, events=0, too_recent=upto.too_recent)
     else:
-        manifest, written = _grow(log, folder, former, upto, generation=generation, progress=progress)
+        manifest, written = _grow(log, storage, former, upto, generation=generation, progress=progress)
         for each in written:
-            replace_safely(unfinished_name(folder / each.file), folder / each.file)
-    manifest = keep_ready(folder, manifest, views, generation=generation)
+            storage.put(each.file)
+    manifest = keep_ready(storage, manifest, views, generation=generation)
     if manifest != former:
-        write_manifest(folder, manifest)
-    sweep(folder, manifest)
+        storage.replace(manifest_text(manifest), former=kept.tag if kept else None)
+    sweep(storage, manifest)
     return Exported(
         written=written,
         unchanged=len(manifest.partitions) - len(written),
@@ -198,7 +201,7 @@ def _upto(log: LogSnapshot, after: int, before: datetime | None) -> _Upto:
 
 def _grow(
     log: LogSnapshot,
-    folder: Path,
+    storage: LakeStorage,
     former: Manifest | None,
     upto: _Upto,
     *,
@@ -207,7 +210,8 @@ def _grow(
 ) -> tuple[Manifest, tuple[Partition, ...]]:
     """Write the files that change, beside those there are; returns the manifest to be, and what was written."""
     held = {(each.site, each.day): each for each in former.partitions} if former else {}
-    lost = {(each.site, each.day) for each in damaged(folder, former)} if former else set()
+    lost = {(each.site, each.day) for each in storage.damaged(former)} if former else set()
+    folder = storage.folder
     after = former.through if former else 0
     total = log.rows("SELECT count(*) FROM events WHERE seq > ? AND seq <= ?", [after, upto.seq])[0][0]
     whole = {key: each for key, each in held.items() if key not in lost}
@@ -220,10 +224,10 @@ def _grow(
         if lost:
             _load(stage, staging, log, after=0, through=after, only=lost)
         _show_staged(stage, staging)
-        changed = sorted(lost | _staged_days(stage) | _days_of_the_erased(stage, folder, whole.values(), after))
+        changed = sorted(lost | _staged_days(stage) | _days_of_the_erased(stage, storage, whole.values(), after))
         written: list[Partition] = []
         for place, key in enumerate(changed, start=1):
-            partition = _write_partition(stage, folder, key, whole.get(key), generation=generation, erasures=erasures)
+            partition = _write_partition(stage, storage, key, whole.get(key), generation=generation, erasures=erasures)
             if partition:
                 written.append(partition)
             progress(total // 2 + (total - total // 2) * place // len(changed), total)
@@ -240,36 +244,42 @@ def _grow(
     return manifest, tuple(written)
 
 
-def keep_ready(folder: Path, manifest: Manifest, views: tuple[DailyView, ...], *, generation: int) -> Manifest:
+def keep_ready(
+    lake: Path | LakeStorage, manifest: Manifest, views: tuple[DailyView, ...], *, generation: int
+) -> Manifest:
     """Compute what is to lie ready of each day and does not yet; its events are in their place by now."""
-    held = {view.name: view_files(folder, manifest, view) for view in views}
+    storage = as_storage(lake)
+    held = {view.name: storage.lying(manifest, view) for view in views}
     lacking = [view for view in views if len(held[view.name]) < len(manifest.partitions)]
     if not lacking:
         return replace(manifest, views=views) if views != manifest.views else manifest
     partitions = []
-    with stage_in(folder) as stage:
+    with stage_in(storage.folder) as stage:
         for each in manifest.partitions:
             kept = {one.name: one for one in each.views if each in held.get(one.name, ())}
             missing = [view for view in lacking if view.name not in kept]
-            made = {view.name: _write_view(stage, folder, each, view, generation=generation) for view in missing}
+            made = {view.name: _write_view(stage, storage, each, view, generation=generation) for view in missing}
             partitions.append(replace(each, views=tuple((kept | made)[view.name] for view in views)))
     return replace(manifest, partitions=tuple(partitions), views=views)
 
 
 def _write_view(
-    stage: "duckdb.DuckDBPyConnection", folder: Path, partition: Partition, view: DailyView, *, generation: int
+    stage: "duckdb.DuckDBPyConnection", storage: LakeStorage, partition: Partition, view: DailyView, *, generation: int
 ) -> ViewFile:
     """Write the rows of a view of one day, a reader's side by side."""
     name = f"{partition.folder}/{view.name}-{generation}.parquet"
-    target = folder / name
+    target = storage.folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = unfinished_name(target)
-    events = files_sql([str(folder / partition.file)])
+    storage.bring({partition.file: partition.bytes})
+    events = files_sql([str(storage.folder / partition.file)])
     stage.execute(
         f"COPY (SELECT * FROM ({view_sql(view, events)}) ORDER BY reader) TO {literal(str(unfinished))}"
         f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_PER_GROUP})"
     )
-    replace_safely(unfinished, target)
-    return ViewFile(name=view.name, file=name, bytes=target.stat().st_size)
+    size = unfinished.stat().st_size
+    storage.put(name)
+    return ViewFile(name=view.name, file=name, bytes=size)
 
 
 def view_sql(view: DailyView, events: str) -> str:
@@ -332,13 +342,15 @@ def _staged_days(stage: "duckdb.DuckDBPyConnection") -> set[_Key]:
 
 
 def _days_of_the_erased(
-    stage: "duckdb.DuckDBPyConnection", folder: Path, partitions: Collection[Partition], after: int
+    stage: "duckdb.DuckDBPyConnection", storage: LakeStorage, partitions: Collection[Partition], after: int
 ) -> set[_Key]:
     """Name the days whose files hold what someone did who has been erased since."""
     sites = {row[0] for row in stage.execute("SELECT DISTINCT site FROM erased WHERE seq > ?", [after]).fetchall()}
-    places = {str(folder / each.file): (each.site, each.day) for each in partitions if each.site in sites}
-    if not places:
+    concerned = [each for each in partitions if each.site in sites]
+    if not concerned:
         return set()
+    storage.bring({each.file: each.bytes for each in concerned})
+    places = {str(storage.folder / each.file): (each.site, each.day) for each in concerned}
     found = stage.execute(
         f"SELECT DISTINCT held.filename FROM {files_sql(list(places), ', filename = true')} AS held"
         " JOIN erased ON held.site = erased.site AND held.reader = erased.reader"
@@ -350,7 +362,7 @@ def _days_of_the_erased(
 
 def _write_partition(
     stage: "duckdb.DuckDBPyConnection",
-    folder: Path,
+    storage: LakeStorage,
     key: _Key,
     held: Partition | None,
     *,
@@ -366,7 +378,9 @@ def _write_partition(
     sources = [
         f'SELECT {NAMED} FROM staged WHERE site = {literal(site)} AND "at" >= {low} AND "at" < {low} + INTERVAL 1 DAY'
     ]
+    folder = storage.folder
     if held:
+        storage.bring({held.file: held.bytes})
         sources.append(f"SELECT {NAMED} FROM {files_sql([str(folder / held.file)])}")
     query = f"SELECT * FROM ({' UNION ALL '.join(sources)}) AS act"
     if erasures:
@@ -438,9 +452,21 @@ def locked(folder: Path) -> Iterator[None]:
         lock.close()
 
 
-def sweep(folder: Path, manifest: Manifest) -> None:
-    """Remove what no manifest names: files that were replaced, and what an export that was killed left behind."""
+def sweep(storage: LakeStorage, manifest: Manifest, *, seen: Mapping[str, Listed] | None = None) -> None:
+    """Remove what no manifest names: files that were replaced, and what an export that was killed left behind.
+
+    Args:
+        storage: The lake.
+        manifest: What counts.
+        seen: What was listed before the manifest was put in place: of that nothing unnamed stays, whoever may be reading it.
+    """
     named = {file for each in manifest.partitions for file in (each.file, *(one.file for one in each.views))}
+    sweep_folder(storage.folder, named)
+    storage.sweep(named, seen=seen)
+
+
+def sweep_folder(folder: Path, named: Collection[str]) -> None:
+    """Remove from a folder what is not named, and what was being made in it."""
     for path in folder.glob("site=*/day=*/*"):
         if path.relative_to(folder).as_posix() not in named and _is_ours(path.name):
             path.unlink(missing_ok=True)
@@ -451,11 +477,6 @@ def sweep(folder: Path, manifest: Manifest) -> None:
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def unfinished_name(target: Path) -> Path:
-    """Name the file in which another is written before it has its own name."""
-    return target.with_name(f".{target.stem}.unfinished")
-
-
 def _is_ours(name: str) -> bool:
     """Whether an export gives such names, or once did."""
     stem, _, ending = name.lstrip(".").rpartition(".")
@@ -463,9 +484,9 @@ def _is_ours(name: str) -> bool:
     return name in ("_mark", "events.parquet") or (numbered and ending in ("parquet", "unfinished"))
 
 
-def _last_generation(folder: Path) -> int:
+def _last_generation(files: Collection[str]) -> int:
     """Find the highest number a file carries, for a lake that lost its manifest."""
-    numbers = (path.stem.removeprefix("events-") for path in folder.glob("site=*/day=*/events-*.parquet"))
+    numbers = (file.rpartition("-")[2].removesuffix(".parquet") for file in files)
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 

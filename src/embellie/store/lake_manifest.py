@@ -70,12 +70,17 @@ def folder_of(site: str, day: date) -> str:
     return f"site={quote(site, safe='')}/day={day.isoformat()}"
 
 
-def view_files(folder: Path, manifest: Manifest, view: DailyView) -> Mapping[Partition, Path]:
-    """Find the sound files of a view, by partition; none when the lake keeps another query under its name."""
+def named_views(manifest: Manifest, view: DailyView) -> Mapping[Partition, ViewFile]:
+    """Find the files that a manifest names of a view, by partition; none when it keeps another query under its name."""
     if view not in manifest.views:
         return {}
-    found = {(each, one): folder / one.file for each in manifest.partitions for one in each.views}
-    return {each: path for (each, one), path in found.items() if one.name == view.name and _size_of(path) == one.bytes}
+    return {each: one for each in manifest.partitions for one in each.views if one.name == view.name}
+
+
+def view_files(folder: Path, manifest: Manifest, view: DailyView) -> Mapping[Partition, Path]:
+    """Find the sound files of a view, by partition; none when the lake keeps another query under its name."""
+    found = {each: (folder / one.file, one.bytes) for each, one in named_views(manifest, view).items()}
+    return {each: path for each, (path, size) in found.items() if _size_of(path) == size}
 
 
 def damaged(folder: Path, manifest: Manifest) -> Sequence[Partition]:
@@ -86,9 +91,17 @@ def damaged(folder: Path, manifest: Manifest) -> Sequence[Partition]:
 def read_manifest(folder: Path) -> Manifest | None:
     """Read the manifest; None when there is none that this version can read."""
     try:
-        said = json.loads((folder / MANIFEST).read_bytes())
+        return parse_manifest((folder / MANIFEST).read_bytes())
+    except OSError:
+        return None
+
+
+def parse_manifest(text: bytes) -> Manifest | None:
+    """Read a manifest's text; None when this version cannot."""
+    try:
+        said = json.loads(text)
         return _manifest(said) if said["schema"] == _SCHEMA else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
@@ -103,6 +116,13 @@ def stamp_of(folder: Path) -> tuple[int, int, int] | None:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Put the manifest in the place of the former one, whole or not at all, and on disk when this returns."""
+    unfinished = folder / f".{MANIFEST}.unfinished"
+    unfinished.write_bytes(manifest_text(manifest))
+    replace_safely(unfinished, folder / MANIFEST)
+
+
+def manifest_text(manifest: Manifest) -> bytes:
+    """Write a manifest as it is kept."""
     said = {
         "schema": _SCHEMA,
         "through": manifest.through,
@@ -121,9 +141,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             for each in manifest.partitions
         ],
     }
-    unfinished = folder / f".{MANIFEST}.unfinished"
-    unfinished.write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    replace_safely(unfinished, folder / MANIFEST)
+    return (json.dumps(said, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def unfinished_name(target: Path) -> Path:
+    """Name the file in which another is written before it has its own name."""
+    return target.with_name(f".{target.stem}.unfinished")
 
 
 def replace_safely(unfinished: Path, target: Path) -> None:

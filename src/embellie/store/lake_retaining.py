@@ -10,7 +10,8 @@ from embellie.store.engine import literal
 from embellie.store.event_columns import EVENT_COLUMNS
 from embellie.store.lake import files_sql, keep_ready, stage_in, sweep
 from embellie.store.lake_erasing import put_in_place, write_anew
-from embellie.store.lake_manifest import damaged, read_manifest, write_manifest
+from embellie.store.lake_manifest import manifest_text, parse_manifest
+from embellie.store.lake_storage import LakeStorage, as_storage
 from embellie.store.log_retaining import NAMELESS_KINDS
 
 _REPLACED = {
@@ -21,29 +22,34 @@ _REPLACED = {
 }
 
 
-def forget_past_in_lake(folder: Path, before: Mapping[str, datetime]) -> int:
+def forget_past_in_lake(lake: Path | LakeStorage, before: Mapping[str, datetime]) -> int:
     """Write anew the files in which names are past their time; returns how many events that changed.
 
     The caller holds the lake (`locked`). The event on which the lake ends stays as it is: the log is told by it.
 
     Args:
-        folder: The lake; it may be absent.
+        lake: The lake; it may be absent.
         before: By consent, the moment of arrival from which events keep their names.
 
     Raises:
         InputError: A file of the lake is gone or damaged.
     """
-    manifest = read_manifest(folder)
-    if manifest is None or not before:
+    if not before:
         return 0
-    if lost := damaged(folder, manifest):
+    storage = as_storage(lake)
+    kept = storage.read()
+    manifest = parse_manifest(kept.text) if kept else None
+    if kept is None or manifest is None:
+        return 0
+    if lost := storage.damaged(manifest):
         raise InputError(
             f"{len(lost)} files of the lake are gone or damaged.",
             hint="Write them again with `embellie log export`.",
-            at=str(folder / lost[0].file),
+            at=f"{storage.place}: {lost[0].file}",
         )
     past = f"({_past(before)}) AND seq <> {manifest.through}"
-    generation = manifest.generation + 1
+    folder, generation = storage.folder, storage.generation_after(manifest.generation)
+    storage.bring({each.file: each.bytes for each in manifest.partitions})
     with stage_in(folder) as stage:
         places = {str(folder / each.file): each for each in manifest.partitions}
         rows = stage.execute(
@@ -54,12 +60,13 @@ def forget_past_in_lake(folder: Path, before: Mapping[str, datetime]) -> int:
             for file, _ in rows
         }
     if not written:
-        sweep(folder, manifest)
+        sweep(storage, manifest)
         return 0
-    changed = replace(put_in_place(folder, manifest, written), generation=generation)
-    changed = keep_ready(folder, changed, manifest.views, generation=generation)
-    write_manifest(folder, changed)
-    sweep(folder, changed)
+    changed = replace(put_in_place(storage, manifest, written), generation=generation)
+    seen = storage.list()
+    changed = keep_ready(storage, changed, manifest.views, generation=generation)
+    storage.replace(manifest_text(changed), former=kept.tag)
+    sweep(storage, changed, seen=seen)
     return sum(int(count) for _, count in rows)
 
 

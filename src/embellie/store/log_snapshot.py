@@ -3,11 +3,11 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 from embellie.domain.errors import Busy, InputError
 from embellie.store.engine import quoted
+from embellie.store.lake_storage import LakeStorage
 from embellie.store.log_file import explain, open_for_reading
 from embellie.store.log_place import LogPlace, PostgresPlace
 
@@ -28,7 +28,7 @@ class LogSnapshot(Protocol):
 
 
 @contextmanager
-def log_snapshot(place: LogPlace, lake: Path) -> Iterator[LogSnapshot]:
+def log_snapshot(place: LogPlace, lake: LakeStorage) -> Iterator[LogSnapshot]:
     """Open a log as it stands now.
 
     Args:
@@ -69,7 +69,7 @@ class _InSqlite:
 
 
 @contextmanager
-def _in_postgres(place: PostgresPlace, lake: Path) -> Iterator[LogSnapshot]:
+def _in_postgres(place: PostgresPlace, lake: LakeStorage) -> Iterator[LogSnapshot]:
     from embellie.store.postgres_line import driver
     from embellie.store.postgres_log_tables import READING, check, connect, explain, holds_tables
 
@@ -87,13 +87,13 @@ def _in_postgres(place: PostgresPlace, lake: Path) -> Iterator[LogSnapshot]:
             # Held until the connection ends, whatever becomes of this process; and taken before one looks.
             connection.execute(
                 "SELECT pg_advisory_lock(hashtext(%s), hashtext(%s))",
-                [f"embellie lake {place.schema}", str(lake.resolve())],
+                [f"embellie lake {place.schema}", lake.place if lake.copied else str(lake.folder.resolve())],
             )
         except psycopg.errors.LockNotAvailable:
             raise Busy(
                 "Another process is compacting this log.",
                 hint="Wait for it to finish; then try again.",
-                at=str(lake),
+                at=lake.place,
                 code="lake_locked",
             ) from None
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")

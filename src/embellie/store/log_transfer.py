@@ -13,6 +13,7 @@ import msgspec
 
 from embellie.domain.errors import Conflict, InputError
 from embellie.store.archive import require_unused
+from embellie.store.lake_storage import FolderLake
 from embellie.store.log_file import INDEXES, TABLES, explain, open_log_file
 from embellie.store.log_place import LogPlace, PostgresPlace
 from embellie.store.log_snapshot import LogSnapshot, log_snapshot
@@ -95,7 +96,7 @@ def transfer_log(
     tell = progress or _in_silence
     if isinstance(source, Path) and source.is_file():
         open_log_file(source).close()  # a log of an older version gets its newer tables
-    with log_snapshot(source, _ASIDE_FROM_LAKES) as snapshot:
+    with log_snapshot(source, FolderLake(_ASIDE_FROM_LAKES)) as snapshot:
         numbers = _numbers(snapshot, source)
         total = 2 * sum(int(snapshot.rows(f"SELECT count(*) FROM {part}")[0][0]) for part in PARTS)
         if isinstance(source, Path) and isinstance(target, PostgresPlace):
@@ -142,7 +143,7 @@ def key_of_marks(log: LogPlace) -> str:
     Raises:
         InputError: There is no log.
     """
-    with log_snapshot(log, _ASIDE_FROM_LAKES.with_suffix(".key")) as snapshot:
+    with log_snapshot(log, FolderLake(_ASIDE_FROM_LAKES.with_suffix(".key"))) as snapshot:
         return _numbers(snapshot, log).key
 
 
@@ -198,7 +199,7 @@ def _require_fitting(log: LogSnapshot) -> None:
 
 
 def _require_still(source: LogPlace, numbers: Numbers) -> None:
-    with log_snapshot(source, _ASIDE_FROM_LAKES.with_suffix(".again")) as log:
+    with log_snapshot(source, FolderLake(_ASIDE_FROM_LAKES.with_suffix(".again"))) as log:
         now = _numbers(log, source)
     if now != numbers:
         raise Conflict(

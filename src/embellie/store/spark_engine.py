@@ -6,6 +6,7 @@ import socket
 import threading
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import Any
 from embellie.domain.errors import EmbellieError, EngineError, TableError, unknown_name
 from embellie.ports import DailyView
 from embellie.store.event_columns import EVENT_COLUMNS
-from embellie.store.lake_manifest import read_manifest, stamp_of, view_files
+from embellie.store.lake_manifest import MANIFEST, Manifest, parse_manifest, read_manifest, stamp_of, view_files
 from embellie.store.tables import Table
 from embellie.store.translating import NotPortable, translate
 
@@ -326,11 +327,11 @@ def _read(session: Any, table: str, *, lake: bool) -> Any:
 
 
 def _lake_files(session: Any, lake: str) -> Sequence[str]:
-    """List the lake's files: those its manifest names where it can be read from here, else the last of each day.
+    """List the lake's files: those its manifest names, read from here or by the server, else the last of each day.
 
-    A file that a later one replaced lies beside it for a moment.
+    A file that a later one replaced lies beside it for a while, and so may one that no manifest names yet.
     """
-    manifest = read_manifest(Path(lake))
+    manifest = read_manifest(Path(lake)) or _manifest_there(session, lake)
     if manifest is not None:
         return [f"{lake.rstrip('/')}/{each.file}" for each in manifest.partitions]
     every = f"{lake.rstrip('/')}/*/*/*.parquet"
@@ -340,6 +341,16 @@ def _lake_files(session: Any, lake: str) -> Sequence[str]:
         generation = int("".join(filter(str.isdigit, name)) or 0)
         last[folder] = max(last.get(folder, (-1, "")), (generation, file))
     return sorted(file for _, file in last.values()) or [every]
+
+
+def _manifest_there(session: Any, lake: str) -> Manifest | None:
+    """Read the manifest as the server sees it; None where it cannot, or does not read text."""
+    if "://" not in lake:
+        return None
+    with suppress(*_driver().errors):
+        rows = session.read.text(f"{lake.rstrip('/')}/{MANIFEST}", wholetext=True).collect()
+        return parse_manifest("\n".join(str(row[0]) for row in rows).encode())
+    return None
 
 
 def _in_words_of_duckdb(type_: str) -> str:
