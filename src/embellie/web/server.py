@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -37,8 +37,6 @@ from embellie.web.problems import Problem, problem
 from embellie.web.readers_page import ReadersPage
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer
-
     from embellie.app.newsroom import Newsroom
 
 HOT = ("/v1/slate", "/v1/events")
@@ -72,7 +70,7 @@ def create_app(
     keys: Keys | None = None,
     auth: bool | None = None,
     posts_per_second: float = 1000.0,
-    tracer: "Tracer | None" = None,
+    tracer: Any = None,
 ) -> Starlette:
     """Put the application together.
 
@@ -81,7 +79,7 @@ def create_app(
         keys: The keys; those of the data folder when left out.
         auth: Whether to ask for keys; as configured when left out.
         posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
-        tracer: What spans are begun with; none are when left out.
+        tracer: OpenTelemetry's, which begins spans; there are none when left out.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -275,7 +273,7 @@ def run(
         process.run(sockets=[taken])
 
 
-def _tracer_of(newsroom: "Newsroom") -> "Tracer | None":
+def _tracer_of(newsroom: "Newsroom") -> Any:
     if not newsroom.config.server.traces:
         return None
     from embellie.web.tracing import open_tracer
