@@ -47,7 +47,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "store": {"duckdb", "feedparser", "grpc", "httpx", "msgspec", "numpy", "obstore", "psycopg", "pyspark", "sqlglot"},
     "testing": {"numpy", "pytest"},
     "app": {"msgspec", "numpy"},
-    "web": {"starlette", "uvicorn", "msgspec", "jinja2", "anyio"},
+    "web": {"starlette", "uvicorn", "msgspec", "jinja2", "anyio", "opentelemetry"},
     "cli": {"click"},
     "__main__": set(),
     "__init__": set(),

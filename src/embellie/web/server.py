@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import anyio.to_thread
@@ -40,8 +40,6 @@ from embellie.web.shared_tally import SharedTally
 from embellie.web.worker_berth import Berth, Pulse, Tending
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer
-
     from embellie.app.newsroom import Newsroom
 
 HOT = ("/v1/slate", "/v1/events")
@@ -76,7 +74,7 @@ def create_app(
     auth: bool | None = None,
     posts_per_second: float = 1000.0,
     berth: Berth | None = None,
-    tracer: "Tracer | None" = None,
+    tracer: Any = None,
 ) -> Starlette:
     """Put the application together.
 
@@ -86,7 +84,7 @@ def create_app(
         auth: Whether to ask for keys; as configured when left out.
         posts_per_second: How many calls a second one address may make with a public key, and each token; 0 for no limit.
         berth: What the supervisor gave, when this is one of its workers.
-        tracer: What spans are begun with; none are when left out.
+        tracer: OpenTelemetry's, which begins spans; there are none when left out.
     """
     keys = keys or open_keys(newsroom)
     door = Door(
@@ -297,7 +295,7 @@ def run(
         process.run(sockets=[taken])
 
 
-def _tracer_of(newsroom: "Newsroom") -> "Tracer | None":
+def _tracer_of(newsroom: "Newsroom") -> Any:
     if not newsroom.config.server.traces:
         return None
     from embellie.web.tracing import open_tracer
