@@ -24,8 +24,6 @@ from embellie.web.worker_berth import AVAILABLE
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="This system cannot hand an open port to another process.")
 
 CONFIG = """
-[server]
-hang_seconds = 2
 [sites.gazette]
 origins = ["https://gazette.example"]
 [sites.gazette.placements.article-bottom]
@@ -279,7 +277,8 @@ def test_a_policy_that_never_returns_stops_one_worker_for_a_moment(serve, tmp_pa
     (tmp_path / "package").mkdir()
     path = sleepy(tmp_path / "package")
     config = CONFIG.replace('policy = "affinity"', 'policy = "sleepy"').replace('"status_quo"', '"sleepy"')
-    (tmp_path / "embellie.toml").write_text(config.replace("[experiments.first-light]", ""))
+    config = config.replace("[experiments.first-light]", "[server]\nhang_seconds = 4")
+    (tmp_path / "embellie.toml").write_text(config)
     server = serve(path=path)
     workers = server.each_worker()
     hung, other = workers
@@ -293,7 +292,7 @@ def test_a_policy_that_never_returns_stops_one_worker_for_a_moment(serve, tmp_pa
         with pytest.raises(httpx.HTTPError):
             stuck.result()
     assert answered > 10
-    server.wait_for(f"(process {hung}) gave no sign of life for 2 s and was killed")
+    server.wait_for(f"(process {hung}) gave no sign of life for 4 s and was killed")
     server.wait_for("in never_return")
     assert hung not in server.each_worker()
     assert server.process.poll() is None

@@ -38,7 +38,7 @@ def never_return():
     time.sleep(600)
 
 """
-PATIENCE = Patience(hang=0.6, stop=5.0, again=0.05, most=0.2, look=0.02)
+PATIENCE = Patience(hang=2.0, stop=20.0, again=0.05, most=0.2, look=0.02)
 
 
 def wait_for(what, seconds=20):
@@ -162,7 +162,7 @@ def test_a_worker_that_does_not_stop_is_killed(watch, caplog):
     """The server ends all the same, and its code tells that one had to be."""
     caplog.set_level(logging.WARNING)
     script = "serve()\ntime.sleep(600)"
-    watched = watch(script, workers=1, patience=Patience(hang=0.6, stop=0.3, look=0.02))
+    watched = watch(script, workers=1, patience=Patience(stop=0.3, look=0.02))
     wait_for(lambda: watched.served)
     assert watched.stop() == 1
     assert "did not stop within" in caplog.text
