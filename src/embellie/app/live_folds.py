@@ -1,5 +1,6 @@
 """Live folds: the log, and what is folded from it in memory, always as far as the log, whoever writes it."""
 
+import logging
 import os
 import threading
 import time
@@ -30,6 +31,8 @@ from embellie.recommend.features import with_features
 from embellie.recommend.state import State
 from embellie.serve.breaking import Breaker
 from embellie.serve.handling import Ranker, Snapshot
+
+_LOG = logging.getLogger("embellie.serve")
 
 FOLLOW_SECONDS = 0.2
 
@@ -81,6 +84,7 @@ class LiveFolds:
         self._operations = Operations(sites, stable=stable)
         self._snapshots: dict[str, Snapshot] = {}
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
+        self._lacking: dict[str, list[str]] = {}
         self._followed = 0
         self._refolded: frozenset[str] = frozenset()
         self._refolding: threading.Thread | None = None
@@ -208,6 +212,9 @@ class LiveFolds:
         if not set(signals_looked_at(self.sites, own.releases.values())) <= set(self.state.signals):
             self._fold_again()
         policies = {name: self._policy(site, release) for name, release in own.releases.items()}
+        self._lacking[site] = [
+            name for name, one in own.releases.items() if one.model and getattr(policies[name], "missing", "")
+        ]
         # Where one policy learns from slates, those of all others are noted for it too.
         noted = any(getattr(policy, "logs_features", False) for policy in policies.values())
         rankers = {name: self._ranker(site, own, name, policy, noted=noted) for name, policy in policies.items()}
@@ -228,6 +235,20 @@ class LiveFolds:
             return build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
         except EmbellieError as error:
             return error
+        except Exception as error:  # noqa: BLE001 -- a policy may be anyone's code: no server goes down with it
+            told = f"Policy `{release.policy}` cannot be built: {type(error).__name__}: {error}."
+            _LOG.warning("%s Others stand in for release %s.", told, release.release)
+            return InputError(told, hint="Mend the package that offers it; then restart.", at=release.release)
+
+    def without_model(self, site: str) -> list[str]:
+        """List the releases of a site that are served without the model they name; one that can be loaded by now is taken up."""
+        lacking = self._lacking.get(site, [])
+        releases = self.operations(site).releases if lacking else {}
+        # Loaded before readers are kept waiting: the model is then at hand.
+        if any(not getattr(self._policy(site, releases[name]), "missing", "") for name in lacking):
+            with self.lock:
+                self._refresh(site)
+        return self._lacking.get(site, [])
 
     def _ranker(
         self, site: str, own: SiteOperations, name: str, policy: Policy[State] | EmbellieError, *, noted: bool

@@ -305,6 +305,10 @@ class Newsroom:
         """List the releases that rest now, as (placement, release): they failed, or were too slow, time and again."""
         return self._live.resting(site)
 
+    def without_model(self, site: str) -> Sequence[str]:
+        """List the releases that are served without the model they name; a model whose file is whole again is taken up."""
+        return self._live.without_model(site)
+
     def rules(self, site: str) -> Sequence[Rule]:
         """List the editorial rules that hold now, on any placement."""
         found, now = self._live.operations(site).rules.values(), self.clock()

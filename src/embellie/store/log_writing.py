@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from embellie.domain.event import Event
 from embellie.domain.moment import micros
 from embellie.ports import Receipt, Rejected
+from embellie.store.log_file import VERSION
 from embellie.store.log_rows import Batch, Ledger, Row, cells_of, clean, conflict_of, conflicting
 from embellie.store.own_writes import OwnWrites
 
@@ -43,6 +44,9 @@ def write(
         admitted = [refusal(connection, batch) if refusal else (batch, 0) for batch in batches]
         receipts = [_write_batch(connection, batch, ledger, refused=refused) for batch, refused in admitted]
         write_ledger(connection, ledger)
+        if not any(batch.rows or batch.rejected for batch in batches):
+            # Nothing to write is how one asks whether the log takes writes: the header's page is written as it is.
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         last = _last(connection)
         own.begin(before + 1)
         connection.execute("COMMIT")
