@@ -166,7 +166,9 @@ class Wire:
 class Load:
     """A steady load on one server, or on several in turn."""
 
-    def __init__(self, ports: Sequence[int], key: str, *, slates: float, posts: float, same_to_all: bool = False) -> None:
+    def __init__(
+        self, ports: Sequence[int], key: str, *, slates: float, posts: float, same_to_all: bool = False
+    ) -> None:
         self.wires = [Wire(port) for port in ports]
         self.key, self.rates, self.same_to_all = key, (slates, posts), same_to_all
         self.slates: list[Answer] = []
@@ -271,7 +273,17 @@ class Server:
 
     def __init__(self, folder: Path, *, workers: int = 0, env: dict[str, str] | None = None) -> None:
         self.folder, self.port = folder, free_port()
-        self.command = [sys.executable, "-m", "embellie", "serve", str(folder), "--port", str(self.port), "--posts-per-second", "0"]
+        self.command = [
+            sys.executable,
+            "-m",
+            "embellie",
+            "serve",
+            str(folder),
+            "--port",
+            str(self.port),
+            "--posts-per-second",
+            "0",
+        ]
         if workers:
             self.command += ["--workers", str(workers)]
         self.env = os.environ | {
@@ -283,7 +295,11 @@ class Server:
         self.memory: list[tuple[float, float]] = []
         self._ending = threading.Event()
         self._start()
-        self.wait_ready()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.process.kill()
+            raise
         self._threads = [threading.Thread(target=one, daemon=True) for one in (self._supervise, self._watch)]
         for thread in self._threads:
             thread.start()
@@ -402,8 +418,12 @@ def prepared(folder: Path, *, log: str = "") -> Ground:
     plugin = folder / "plugins"
     (plugin / "faulty_policy-1.0.dist-info").mkdir(parents=True)
     (plugin / "faulty_policy.py").write_text(POLICY)
-    (plugin / "faulty_policy-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: faulty-policy\nVersion: 1.0\n")
-    (plugin / "faulty_policy-1.0.dist-info/entry_points.txt").write_text("[embellie.policies]\nfaulty = faulty_policy:Faulty\n")
+    (plugin / "faulty_policy-1.0.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: faulty-policy\nVersion: 1.0\n"
+    )
+    (plugin / "faulty_policy-1.0.dist-info/entry_points.txt").write_text(
+        "[embellie.policies]\nfaulty = faulty_policy:Faulty\n"
+    )
     configure(folder, log=log, experiment="")  # it begins with the releases of the fault's own configuration
     ground = Ground(folder, key="", token="")
     rng, now = random.Random(3), datetime.now(UTC)
@@ -431,9 +451,20 @@ def prepared(folder: Path, *, log: str = "") -> Ground:
     return ground
 
 
-def configure(folder: Path, *, policy: str = "affinity", settings: str = "{}", log: str = "", feeds: str = "", experiment: str = EXPERIMENT) -> None:
+def configure(
+    folder: Path,
+    *,
+    policy: str = "affinity",
+    settings: str = "{}",
+    log: str = "",
+    feeds: str = "",
+    experiment: str = EXPERIMENT,
+) -> None:
     """Write `embellie.toml`."""
-    text = CONFIG.replace("POLICY", policy).replace("SETTINGS", settings).replace("LOG", log).replace("FEEDS", feeds) + experiment
+    text = (
+        CONFIG.replace("POLICY", policy).replace("SETTINGS", settings).replace("LOG", log).replace("FEEDS", feeds)
+        + experiment
+    )
     (folder / "embellie.toml").write_text(text)
 
 
@@ -648,7 +679,9 @@ def free_disk(rig: Rig) -> None:
     if rig.kept.get("mounted"):
         (rig.data / "filler").unlink()
     else:
-        resource.prlimit(rig.server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        resource.prlimit(
+            rig.server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
 
 
 def small_disk(rig: Rig) -> None:
@@ -664,7 +697,9 @@ def small_disk(rig: Rig) -> None:
 
 def lock_log(rig: Rig) -> None:
     """Hold the log as another process would that writes and does not end."""
-    rig.kept["lock"] = sqlite3.connect(rig.data / "log.sqlite", timeout=30, isolation_level=None, check_same_thread=False)
+    rig.kept["lock"] = sqlite3.connect(
+        rig.data / "log.sqlite", timeout=30, isolation_level=None, check_same_thread=False
+    )
     rig.kept["lock"].execute("BEGIN EXCLUSIVE")
 
 
@@ -770,7 +805,10 @@ def clock_env(rig: Rig) -> dict[str, str]:
 
 def faketime() -> str:
     """Find libfaketime; `""` when it is not there."""
-    found = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), *Path("/usr/lib").glob("faketime/libfaketimeMT.so.1")]
+    found = [
+        *Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"),
+        *Path("/usr/lib").glob("faketime/libfaketimeMT.so.1"),
+    ]
     return str(found[0]) if found else ""
 
 
@@ -839,7 +877,9 @@ async def killed(rig: Rig, kills: int) -> dict[str, Any]:
             await asyncio.sleep(0.01)
         slates.append(pause_of(load.slates[-5_000:], at, time.monotonic()))
         posts.append(pause_of(load.posts[-5_000:], at, time.monotonic()))
-        progress(f"kill {number + 1} of {kills}: {began[-1]:.1f} s to start, {len(load.acknowledged):,} events acknowledged")
+        progress(
+            f"kill {number + 1} of {kills}: {began[-1]:.1f} s to start, {len(load.acknowledged):,} events acknowledged"
+        )
     removed = time.monotonic()
     await asyncio.sleep(8)
     end = time.monotonic()
@@ -862,17 +902,29 @@ async def raced(rig: Rig) -> dict[str, Any]:
     """Let two servers on one log get the same events, the same readers, and two releases to start at the same moment."""
     second = Server(rig.folder, workers=rig.options.workers)
     both = [rig.server, second]
-    load = Load([one.port for one in both], rig.key, slates=rig.options.slates / 2, posts=rig.options.posts / 2, same_to_all=True)
+    load = Load(
+        [one.port for one in both],
+        rig.key,
+        slates=rig.options.slates / 2,
+        posts=rig.options.posts / 2,
+        same_to_all=True,
+    )
     running = asyncio.ensure_future(load.run())
     await asyncio.sleep(rig.options.settle)
     start = time.monotonic()
     await asyncio.sleep(rig.options.baseline)
     injected = time.monotonic()
-    told = [one.call("POST", "/v1/releases", rig.token, {"policy": name}) for one, name in zip(both, ("latest", "popular"), strict=True)]
+    told = [
+        one.call("POST", "/v1/releases", rig.token, {"policy": name})
+        for one, name in zip(both, ("latest", "popular"), strict=True)
+    ]
     await asyncio.sleep(1)
     orders = [{"placement": PLACEMENT, "release": said["release"], "steps": [0.1, 1.0]} for _, said in told]
     started = await asyncio.gather(
-        *(asyncio.to_thread(one.call, "POST", "/v1/rollouts", rig.token, order) for one, order in zip(both, orders, strict=True))
+        *(
+            asyncio.to_thread(one.call, "POST", "/v1/rollouts", rig.token, order)
+            for one, order in zip(both, orders, strict=True)
+        )
     )
     await asyncio.sleep(3)
     seen = [one.call("GET", "/v1/rollouts", rig.token)[1]["rollouts"] for one in both]
@@ -945,6 +997,7 @@ HEAD = (
 
 def main() -> int:
     """Run the faults, and print what each did."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="names of faults, separated by commas")
     parser.add_argument("--kills", type=int, default=100)
@@ -992,15 +1045,30 @@ def main() -> int:
         if postgres is not None:
             postgres.remove()
         shutil.rmtree(home, ignore_errors=True)
-    print(f"\nembellie {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores,")
-    print(f"{options.slates:g} slates and {options.posts:g} posts of {PER_POST} events a second; {time.monotonic() - began:.0f} s in all.\n")
+    print(
+        f"\nembellie {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores,"
+    )
+    print(
+        f"{options.slates:g} slates and {options.posts:g} posts of {PER_POST} events a second; {time.monotonic() - began:.0f} s in all.\n"
+    )
     print(HEAD)
     for one in found:
         print(row(one))
     print("\nWhat the operator saw on /readyz, in seconds from the fault:")
     for one in found:
         print(f"  {one['fault']}: {'; '.join(one['readyz'])}")
-        for extra in ("kills", "start_median", "start_longest", "slate_pause_median", "post_pause_median", "exposures", "exposed_twice", "rollouts_told", "rollouts_agree", "rollouts_open"):
+        for extra in (
+            "kills",
+            "start_median",
+            "start_longest",
+            "slate_pause_median",
+            "post_pause_median",
+            "exposures",
+            "exposed_twice",
+            "rollouts_told",
+            "rollouts_agree",
+            "rollouts_open",
+        ):
             if extra in one:
                 print(f"    {extra}: {one[extra]}")
     if options.out:

@@ -53,7 +53,9 @@ def folder(tmp_path):
 
 
 def publish(newsroom):
-    articles = [Article(article=f"a{n}", title=f"Article {n}", published_at=NOON - timedelta(hours=n)) for n in range(6)]
+    articles = [
+        Article(article=f"a{n}", title=f"Article {n}", published_at=NOON - timedelta(hours=n)) for n in range(6)
+    ]
     newsroom.publish("gazette", articles).result()
 
 
@@ -92,7 +94,9 @@ def asked(newsroom, method, path, **options):
 
     async def send():
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-            return await client.request(method, path, params={"key": keys.public["gazette"]} | options.pop("query", {}), **options)
+            return await client.request(
+                method, path, params={"key": keys.public["gazette"]} | options.pop("query", {}), **options
+            )
 
     return asyncio.run(send())
 
@@ -117,7 +121,11 @@ def test_a_full_disk_refuses_events_for_a_while_and_no_slate(newsroom):
     writer.execute(f"PRAGMA max_page_count = {pages}")
     many = reads(200, title=" " * 200)[3:]
     refused = posted(newsroom, many)
-    assert (refused.status_code, refused.json()["error"]["code"], refused.headers["retry-after"]) == (503, "disk_full", "1")
+    assert (refused.status_code, refused.json()["error"]["code"], refused.headers["retry-after"]) == (
+        503,
+        "disk_full",
+        "1",
+    )
     assert shown(newsroom).json()["items"]
     assert kept(newsroom) == [one["id"] for one in reads(3)]
     writer.execute("PRAGMA max_page_count = 1000000")
@@ -133,7 +141,11 @@ def test_a_locked_log_refuses_events_for_a_while_and_no_slate(newsroom):
     other = sqlite3.connect(newsroom.log.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     refused = posted(newsroom, reads(3))
-    assert (refused.status_code, refused.json()["error"]["code"], refused.headers["retry-after"]) == (503, "log_locked", "1")
+    assert (refused.status_code, refused.json()["error"]["code"], refused.headers["retry-after"]) == (
+        503,
+        "log_locked",
+        "1",
+    )
     assert asked(newsroom, "GET", "/readyz").status_code == 503
     assert shown(newsroom).json()["items"]
     other.execute("ROLLBACK")
@@ -143,7 +155,9 @@ def test_a_locked_log_refuses_events_for_a_while_and_no_slate(newsroom):
     assert len(kept(newsroom)) == 3
 
 
-@pytest.mark.parametrize("said", ["disk I/O error", "attempt to write a readonly database", "database disk image is malformed"])
+@pytest.mark.parametrize(
+    "said", ["disk I/O error", "attempt to write a readonly database", "database disk image is malformed"]
+)
 def test_whatever_ails_the_disk_the_sender_is_told_to_come_back(newsroom, monkeypatch, said):
     """It is never 4xx: a page would take it that its events are wrong, and drop them."""
 
@@ -188,7 +202,9 @@ def model():
     return fit_trees(training, seed=1, trees=5).dump()
 
 
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda whole: whole[:500] + b"?" + whole[501:], lambda _: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:-100], lambda whole: whole[:500] + b"?" + whole[501:], lambda _: b""]
+)
 def test_a_model_that_is_damaged_at_the_start_is_told_and_taken_up_once_it_is_whole(folder, clock, damage):
     """Readers get slates by the heuristic, `/readyz` says so; with the right bytes back the model serves without a restart."""
     whole = model()
@@ -245,13 +261,14 @@ def test_a_clock_that_jumps_and_comes_back_loses_nothing(folder, clock, jump):
         assert len(ids) == 40
         after = slate(newsroom)
         assert len(after.items) == 3
-        assert newsroom.receive(during, site="gazette", public=True, sent_at=NOON).result().accepted == ()
         received = {event.received_at for _, event in newsroom.log.scan(kinds=["read"])}
-        assert received == {NOON, NOON + jump} or received == {NOON, NOON + jump, clock.now}
+        assert received == {NOON, NOON + jump}
         assert sorted(kept(newsroom)) == sorted(one["id"] for one in reads(60))
         assert not newsroom.log.verify()
     with Newsroom.open(folder, clock=clock) as again:
         assert [item.article for item in slate(again).items] == [item.article for item in after.items]
+        assert again.receive(during, site="gazette", public=True, sent_at=NOON).result().accepted == ()
+        assert len(kept(again)) == 60
 
 
 def test_two_servers_on_one_folder_write_each_event_and_exposure_once(folder, clock):
@@ -262,7 +279,11 @@ def test_two_servers_on_one_folder_write_each_event_and_exposure_once(folder, cl
         publish(one)
         posts = [reads(60)[start : start + 6] for start in range(0, 60, 6)]
         with ThreadPoolExecutor(4) as at_once:
-            sent = [at_once.submit(server.receive, post, site="gazette", public=True) for post in posts for server in (one, other)]
+            sent = [
+                at_once.submit(server.receive, post, site="gazette", public=True)
+                for post in posts
+                for server in (one, other)
+            ]
             answers = [[at_once.submit(slate, server, f"r{number}") for server in (one, other)] for number in range(40)]
         receipts = [future.result().result() for future in sent]
         variants = [{future.result().variant for future in pair} for pair in answers]
@@ -278,7 +299,9 @@ def test_two_servers_on_one_folder_write_each_event_and_exposure_once(folder, cl
 def test_two_releases_started_on_two_servers_at_once_are_one_everywhere(folder, clock):
     """Both servers, and one started later, put the same release before readers, whichever was told which first."""
     with Newsroom.open(folder, clock=clock) as one, Newsroom.open(folder, clock=clock) as other:
-        names = [server.build("gazette", policy, {}).release for server, policy in ((one, "latest"), (other, "trending"))]
+        names = [
+            server.build("gazette", policy, {}).release for server, policy in ((one, "latest"), (other, "trending"))
+        ]
         _until(lambda: all(len(server.releases("gazette")) == 3 for server in (one, other)))
 
         def start(server, release):

@@ -1,6 +1,5 @@
 """Live folds: the log, and what is folded from it in memory, always as far as the log, whoever writes it."""
 
-import logging
 import os
 import threading
 import time
@@ -31,8 +30,6 @@ from embellie.recommend.features import with_features
 from embellie.recommend.state import State
 from embellie.serve.breaking import Breaker
 from embellie.serve.handling import Ranker, Snapshot
-
-_LOG = logging.getLogger("embellie.serve")
 
 FOLLOW_SECONDS = 0.2
 
@@ -235,10 +232,6 @@ class LiveFolds:
             return build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
         except EmbellieError as error:
             return error
-        except Exception as error:  # noqa: BLE001 -- a policy may be anyone's code: no server goes down with it
-            told = f"Policy `{release.policy}` cannot be built: {type(error).__name__}: {error}."
-            _LOG.warning("%s Others stand in for release %s.", told, release.release)
-            return InputError(told, hint="Mend the package that offers it; then restart.", at=release.release)
 
     def without_model(self, site: str) -> list[str]:
         """List the releases of a site that are served without the model they name; one that can be loaded by now is taken up."""

@@ -100,9 +100,10 @@ def _write_all_new(connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:
         connection.executemany(_INSERT, rows)
     except sqlite3.IntegrityError:
         connection.execute("ROLLBACK TO batch")
-        return False
-    finally:
         connection.execute("RELEASE batch")
+        return False
+    # Not after any other error: a full disk ends the transaction, and that must be what is told.
+    connection.execute("RELEASE batch")
     return True
 
 
