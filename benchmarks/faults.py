@@ -35,10 +35,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -436,7 +437,7 @@ def prepared(folder: Path, *, log: str = "") -> Ground:
                 )
                 for n in range(start, start + 500)
             ]).result()  # fmt: skip
-        for start in range(0, 20_000, 500):
+        for _ in range(40):
             reads = [
                 {
                     "id": new_id(now, rng.randbytes(10)), "site": SITE, "kind": "read", "at": now.isoformat(),
@@ -471,6 +472,15 @@ def configure(
 # a fault
 
 
+def leave(_: "Rig") -> None:
+    """Do nothing."""
+
+
+def usual(_: "Rig") -> dict[str, str]:
+    """Change nothing of the server's environment."""
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """What is done to a server, for how long, and what the installation needs for it."""
@@ -479,11 +489,11 @@ class Fault:
     what: str
     seconds: float
     inject: Callable[["Rig"], None]
-    remove: Callable[["Rig"], None] = lambda rig: None
-    before: Callable[["Rig"], None] = lambda rig: None
+    remove: Callable[["Rig"], None] = leave
+    before: Callable[["Rig"], None] = leave
     needs: Callable[[], str] = lambda: ""
     config: dict[str, str] = field(default_factory=dict)
-    env: Callable[["Rig"], dict[str, str]] = lambda rig: {}
+    env: Callable[["Rig"], dict[str, str]] = usual
     postgres: bool = False
     calm: float = 8.0
     """Seconds watched after the fault."""
@@ -606,7 +616,7 @@ def pause_of(answers: Sequence[Answer], since: float, until: float) -> float:
     """Tell the longest time in which nobody got a good answer."""
     ends = sorted(one.end for one in answers if one.status in (200, 202) and since - 1 <= one.end <= until)
     marks = [since, *(end for end in ends if end > since), until]
-    return round(max(b - a for a, b in zip(marks, marks[1:], strict=False)), 2)
+    return round(max(b - a for a, b in pairwise(marks)), 2)
 
 
 def p99(answers: Sequence[Answer], since: float, until: float) -> float:
@@ -690,7 +700,9 @@ def small_disk(rig: Rig) -> None:
     rig.data.rename(aside)
     rig.data.mkdir()
     size = sum(one.stat().st_size for one in aside.rglob("*") if one.is_file()) // 2**20 + 96
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", rig.data], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", rig.data], capture_output=True, check=False
+    )
     rig.kept["mounted"] = mounted.returncode == 0
     shutil.copytree(aside, rig.data, dirs_exist_ok=True)
 
@@ -844,7 +856,7 @@ FAULTS = (
     Fault(name="postgres-restart", what="PostgreSQL crashes and starts again after 3 s", seconds=4, inject=restart_postgres, postgres=True, calm=15),
     Fault(name="feed-hanging", what="a feed says nothing, another a byte a second, for 50 s", seconds=50, before=hang_feeds, inject=due_feeds),
     Fault(name="model-corrupt", what="a bit of the served model's file flips for 10 s", seconds=10, before=with_model, inject=spoil_model, remove=mend_model, needs=no_lightgbm),
-    Fault(name="model-short", what="the model's file is cut off at the start, whole again after 5 s", seconds=5, before=with_short_model, inject=lambda rig: None, remove=mend_model, needs=no_lightgbm),
+    Fault(name="model-short", what="the model's file is cut off at the start, whole again after 5 s", seconds=5, before=with_short_model, inject=leave, remove=mend_model, needs=no_lightgbm),
     Fault(name="policy-raising", what="the policy raises at each call for 10 s", seconds=10, config={"policy": "faulty"}, inject=lambda rig: rig.say("raise"), remove=lambda rig: rig.say(""), calm=40),
     Fault(name="policy-sleeping", what="the policy sleeps 2 s at each call for 40 s", seconds=40, config={"policy": "faulty"}, inject=lambda rig: rig.say("sleep 2"), remove=lambda rig: rig.say(""), calm=12),
     Fault(name="policy-hanging", what="the policy does not return for 25 s", seconds=25, config={"policy": "faulty"}, inject=lambda rig: rig.say("sleep inf"), remove=lambda rig: rig.say(""), calm=15),
@@ -998,6 +1010,15 @@ HEAD = (
 def main() -> int:
     """Run the faults, and print what each did."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too
+    options, chosen = asked_for()
+    began = time.monotonic()
+    found = list(run_all(chosen, options, began))
+    told(found, options, time.monotonic() - began)
+    return int(any(one["events"]["lost"] or one["events"]["twice"] for one in found))
+
+
+def asked_for() -> tuple[argparse.Namespace, list[Fault]]:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="names of faults, separated by commas")
     parser.add_argument("--kills", type=int, default=100)
@@ -1008,7 +1029,7 @@ def main() -> int:
     parser.add_argument("--baseline", type=float, default=4.0, help="seconds of load before the fault")
     parser.add_argument("--out", default="")
     options = parser.parse_args()
-    nothing = {"inject": lambda rig: None, "seconds": 0.0}
+    nothing = {"inject": leave, "seconds": 0.0}
     faults = [
         Fault(name="kill", what=f"the server is killed (SIGKILL) {options.kills} times", **nothing),
         *FAULTS,
@@ -1020,8 +1041,12 @@ def main() -> int:
     if unknown:
         parser.error(f"No fault {', '.join(sorted(unknown))}. There are: {', '.join(one.name for one in faults)}.")
     chosen = [one for one in faults if not wanted or one.name in wanted]
-    home, found, began = Path(tempfile.mkdtemp(prefix="embellie-faults-")), [], time.monotonic()
-    postgres = None
+    return options, chosen
+
+
+def run_all(chosen: Sequence[Fault], options: argparse.Namespace, began: float) -> Iterator[dict[str, Any]]:
+    """Let one fault after the other happen, each to an installation of its own."""
+    home, postgres = Path(tempfile.mkdtemp(prefix="embellie-faults-")), None
     try:
         progress("An installation is prepared.")
         grounds = {False: prepared(home / "ground")}
@@ -1039,17 +1064,21 @@ def main() -> int:
                 postgres.renew()
                 grounds[True] = prepared(home / f"ground-{fault.name}", log=postgres.url)
             progress(f"{number} of {len(chosen)}: {fault.what} ({time.monotonic() - began:.0f} s so far)")
-            found.append(one_run(fault, grounds[fault.postgres], options, postgres))
-            progress(row(found[-1]).strip())
+            yield (one := one_run(fault, grounds[fault.postgres], options, postgres))
+            progress(row(one).strip())
     finally:
         if postgres is not None:
             postgres.remove()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def told(found: Sequence[dict[str, Any]], options: argparse.Namespace, seconds: float) -> None:
+    """Print the table and what was seen, and write the document."""
     print(
         f"\nembellie {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores,"
     )
     print(
-        f"{options.slates:g} slates and {options.posts:g} posts of {PER_POST} events a second; {time.monotonic() - began:.0f} s in all.\n"
+        f"{options.slates:g} slates and {options.posts:g} posts of {PER_POST} events a second; {seconds:.0f} s in all.\n"
     )
     print(HEAD)
     for one in found:
@@ -1079,7 +1108,6 @@ def main() -> int:
             "faults": found,
         }  # fmt: skip
         Path(options.out).write_text(json.dumps(document, indent=1))
-    return int(any(one["events"]["lost"] or one["events"]["twice"] for one in found))
 
 
 def open_postgres(home: Path) -> Any:

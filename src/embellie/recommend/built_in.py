@@ -64,7 +64,7 @@ def build_policy(
         return builder(**given)
     except EmbellieError:
         raise
-    except Exception as error:  # noqa: BLE001 -- a policy may be anyone's code: no server goes down with it
+    except Exception as error:
         raise InputError(
             f"Policy `{name}` cannot be built: {type(error).__name__}: {error}.",
             hint="Check its settings, or mend the package that offers it; then restart.",
