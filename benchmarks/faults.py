@@ -859,7 +859,7 @@ FAULTS = (
     Fault(name="model-short", what="the model's file is cut off at the start, whole again after 5 s", seconds=5, before=with_short_model, inject=leave, remove=mend_model, needs=no_lightgbm),
     Fault(name="policy-raising", what="the policy raises at each call for 10 s", seconds=10, config={"policy": "faulty"}, inject=lambda rig: rig.say("raise"), remove=lambda rig: rig.say(""), calm=40),
     Fault(name="policy-sleeping", what="the policy sleeps 2 s at each call for 40 s", seconds=40, config={"policy": "faulty"}, inject=lambda rig: rig.say("sleep 2"), remove=lambda rig: rig.say(""), calm=12),
-    Fault(name="policy-hanging", what="the policy does not return for 25 s", seconds=25, config={"policy": "faulty"}, inject=lambda rig: rig.say("sleep inf"), remove=lambda rig: rig.say(""), calm=15),
+    Fault(name="policy-hanging", what="the policy does not return for 25 s", seconds=25, config={"policy": "faulty"}, inject=lambda rig: rig.say("sleep inf"), remove=lambda rig: rig.say(""), calm=30),
     Fault(name="clock-hour-ahead", what="the clock jumps an hour ahead for 10 s, then back", seconds=10, **moved(3600)),
     Fault(name="clock-hour-back", what="the clock jumps an hour back for 10 s, then ahead", seconds=10, **moved(-3600)),
     Fault(name="clock-day-ahead", what="the clock jumps a day ahead for 10 s, then back", seconds=10, **moved(86_400)),

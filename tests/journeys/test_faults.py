@@ -155,6 +155,21 @@ def test_a_locked_log_refuses_events_for_a_while_and_no_slate(newsroom):
     assert len(kept(newsroom)) == 3
 
 
+def test_a_server_starts_while_the_log_takes_no_writes(folder, clock):
+    """Another process holds it: readers get slates all the same, and what they were shown is written down after."""
+    with Newsroom.open(folder, clock=clock) as before:
+        publish(before)
+    other = sqlite3.connect(folder / "embellie-data" / "log.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with Newsroom.open(folder, clock=clock) as newsroom:
+        answer = slate(newsroom)
+        assert len(answer.items) == 3
+        other.execute("ROLLBACK")
+        other.close()
+        newsroom.log.append([], received_at=NOON)
+        assert answer.slate_id in [event.id for _, event in newsroom.log.scan(kinds=["served"])]
+
+
 @pytest.mark.parametrize(
     "said", ["disk I/O error", "attempt to write a readonly database", "database disk image is malformed"]
 )

@@ -118,7 +118,9 @@ class Newsroom:
         now = self.clock()
         for name, site in self.sites.items():
             own = self._live.operations(name)
-            self._live.submit(declared(self.config, site, own, scenarios=self._scenarios, now=now)).result()
+            new = declared(self.config, site, own, scenarios=self._scenarios, now=now)
+            if new:  # else a log that takes no writes now would keep readers from their slates
+                self._live.submit(new).result()
 
     def __enter__(self) -> Self:
         return self
