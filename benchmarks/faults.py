@@ -567,6 +567,7 @@ def report(rig: Rig, load: Load, *, start: float, injected: float, removed: floa
         },
         "slates_normal_after": normal_after(load.slates, start, injected, removed, end, load.rates[0]),
         "posts_normal_after": normal_after(load.posts, start, injected, removed, end, load.rates[1]),
+        "answered_before": share_answered(load.slates, start, injected),
         "p99_ms": {"before": p99(load.slates, start, injected), "during": p99(load.slates, injected, removed)},
         "memory_mb": {
             "before": top(memory, start, injected), "most": top(memory, injected, end), "after": top(memory, end - 2, end),
@@ -617,6 +618,12 @@ def pause_of(answers: Sequence[Answer], since: float, until: float) -> float:
     ends = sorted(one.end for one in answers if one.status in (200, 202) and since - 1 <= one.end <= until)
     marks = [since, *(end for end in ends if end > since), until]
     return round(max(b - a for a, b in pairwise(marks)), 2)
+
+
+def share_answered(answers: Sequence[Answer], since: float, until: float) -> float:
+    """Tell the share of slates that were answered; below 1 before the fault, the machine was too busy to measure on."""
+    own = [one.status == 200 for one in answers if since <= one.due < until]
+    return round(sum(own) / len(own), 3) if own else 0.0
 
 
 def p99(answers: Sequence[Answer], since: float, until: float) -> float:
@@ -1083,6 +1090,9 @@ def told(found: Sequence[dict[str, Any]], options: argparse.Namespace, seconds: 
     print(HEAD)
     for one in found:
         print(row(one))
+    busy = [one["fault"] for one in found if one["answered_before"] < 0.99]
+    if busy:
+        print(f"\nThe machine was too busy already before the fault; do not trust the times of: {', '.join(busy)}.")
     print("\nWhat the operator saw on /readyz, in seconds from the fault:")
     for one in found:
         print(f"  {one['fault']}: {'; '.join(one['readyz'])}")
