@@ -34,6 +34,26 @@ def test_the_state_does_not_depend_on_the_order_of_arrival():
         assert [one.body for one in operations.of("gazette").history] == [first, second, done]
 
 
+def test_of_two_rollouts_of_one_name_the_one_that_began_first_is_it():
+    """Two servers start one at the same moment: in whatever order their events arrive, all end with the same, and obey only its changes."""
+    first = Rollout(rollout="up", placement="bottom", stable="old", canary="new", steps=(0.1, 1.0))
+    other = Rollout(rollout="up", placement="bottom", stable="old", canary="newer", steps=(0.2, 1.0))
+    held = changing.hold(first, by="ana", now=START)
+    also = changing.advance(other, by="ben", now=START)
+    told = {"first": event(first, 0), "other": event(other, 1), "held": event(held, 2), "also": event(also, 3)}
+    orders = [
+        one
+        for one in permutations(told)
+        if one.index("first") < one.index("held") and one.index("other") < one.index("also")
+    ]
+    assert len(orders) == 6
+    for order in orders:
+        operations = Operations(SITES, stable="old")
+        for name in order:
+            operations.apply(told[name])
+        assert operations.of("gazette").rollouts["up"] == held
+
+
 def test_the_same_event_twice_changes_nothing():
     """A follower may see what its own process wrote."""
     operations = Operations(SITES, stable="old")

@@ -170,6 +170,16 @@ def test_the_rest_goes_on(server, paper, sync):
     assert "write that address" in reports["moved"].notes[0]
 
 
+def test_a_clock_that_was_ahead_does_not_keep_a_feed_waiting(server, sync):
+    """It was a day ahead when the feed was read: put right, the feed is due at once, not in a day."""
+    feed = put(server, "/f", article())
+    sync(feed, now=NOW + timedelta(days=1))
+    (again,) = sync(feed, now=NOW, due_only=True)
+    assert again.status == "not_modified"
+    (waiting,) = sync(feed, now=NOW + timedelta(minutes=1), due_only=True)
+    assert waiting.status == "waiting"
+
+
 def test_a_failing_feed_waits_longer_each_time(server, sync):
     """Back-off doubles, a manual sync respects it, `force` does not, and success forgets it."""
     feed = server.put("/f", Answer(status=500))

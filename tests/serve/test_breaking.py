@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embellie.serve.breaking import PATIENCE, REST_SECONDS, Breaker, Resting
+from embellie.serve.breaking import LONGEST_REST, PATIENCE, REST_SECONDS, Breaker, Resting
 
 
 class Clock:
@@ -58,6 +58,30 @@ def test_who_is_well_again_is_called_again():
         outcome(breaker, bad)
     clock.now += REST_SECONDS
     assert [outcome(breaker, one) for one in (good, bad, bad, good)] == ["slate", "fails", "fails", "slate"]
+    assert not breaker.rests()
+
+
+def test_one_answer_that_keeps_all_waiting_is_enough():
+    """More than a second beyond its budget: it rests at once, though it answered."""
+    clock = Clock()
+    breaker = Breaker(budget=0.1, timer=clock)
+    assert [outcome(breaker, taking(clock, 2.0)) for _ in range(3)] == ["slate", "rests", "rests"]
+
+
+def test_who_goes_on_failing_is_tried_ever_more_seldom():
+    """Each rest is twice as long as the one before, up to 16 minutes; a good answer makes it short again."""
+    clock = Clock()
+    breaker, bad, good = Breaker(budget=0.1, timer=clock), taking(clock, 2.0), taking(clock, 0.01)
+    rests = []
+    for _ in range(7):
+        assert outcome(breaker, bad) == "slate"
+        began = clock.now
+        while breaker.rests():
+            clock.now += REST_SECONDS
+        rests.append(clock.now - began)
+    assert rests == [30, 60, 120, 240, 480, LONGEST_REST, LONGEST_REST]
+    assert [outcome(breaker, one) for one in (good, bad)] == ["slate", "slate"]
+    clock.now += REST_SECONDS
     assert not breaker.rests()
 
 

@@ -9,6 +9,7 @@ from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Observatory, Placed
 from embellie.app.operations import comparisons
 from embellie.domain.errors import EngineError, QuestionError, unknown_name
+from embellie.domain.event import fact_id
 from embellie.domain.experiment import Experiment
 from embellie.domain.question import Question
 from embellie.domain.scorecard import Scorecard
@@ -70,7 +71,10 @@ class Experiments:
         _, running = self.placed(name, site=site)
         with contextlib.suppress(QuestionError, EngineError):
             for found in self._observatory.found(self._question(), running, now=self._live.clock(), site=site):
-                self._live.file(site, found)
+                # Named by the fact: where two servers stop it at the same moment, its evidence counts once.
+                began = running.started_at.isoformat() if running.started_at else ""
+                id_ = fact_id(site, "study", running.experiment, began, found.measures)
+                self._live.file(site, found, id_=id_)
         stopped = replace(running, state="stopped", reason=reason, stopped_at=self._live.clock())
         self._live.file(site, stopped)
         return stopped

@@ -118,10 +118,13 @@ def stale_feeds(newsroom: "Newsroom", site: str) -> int:
 
 
 def missing_models(newsroom: "Newsroom", site: str) -> int:
-    """Count the placements whose stable release names a model that cannot be loaded."""
+    """Count the placements whose stable release names a model that is not served, or could not be loaded again."""
     releases = {one.release: one for one in newsroom.releases(site)}
-    named = [releases[name].model for name in newsroom.stable(site).values() if name in releases]
-    return sum(not _loads(newsroom.data, model) for model in named if model)
+    named = {name: releases[name].model for name in newsroom.stable(site).values() if name in releases}
+    gone = {name for name, model in named.items() if model and not _loads(newsroom.data, model)}
+    if not gone:
+        gone = set(newsroom.without_model(site))
+    return sum(name in gone for name in newsroom.stable(site).values())
 
 
 def _loads(data: Path, model: str) -> bool:

@@ -89,6 +89,7 @@ class LiveFolds:
         self._breakers: dict[tuple[str, str, str], Breaker] = {}
         self._following = threading.Lock()
         """Held by whoever folds: events are folded in the log's order, each once."""
+        self._lacking: dict[str, list[str]] = {}
         self._followed = 0
         """The number of the last event folded."""
         self._follower: threading.Thread | None = None
@@ -251,6 +252,9 @@ class LiveFolds:
         if not set(signals_looked_at(self.sites, own.releases.values())) <= set(self.state.signals):
             self._fold_again()
         policies = {name: self._policy(site, release) for name, release in own.releases.items()}
+        self._lacking[site] = [
+            name for name, one in own.releases.items() if one.model and getattr(policies[name], "missing", "")
+        ]
         # Where one policy learns from slates, those of all others are noted for it too.
         noted = any(getattr(policy, "logs_features", False) for policy in policies.values())
         rankers = {name: self._ranker(site, own, name, policy, noted=noted) for name, policy in policies.items()}
@@ -271,6 +275,16 @@ class LiveFolds:
             return build_policy(release.policy, release.settings, editors_list=self.sites[site].editors_list)
         except EmbellieError as error:
             return error
+
+    def without_model(self, site: str) -> list[str]:
+        """List the releases of a site that are served without the model they name; one that can be loaded by now is taken up."""
+        lacking = self._lacking.get(site, [])
+        releases = self.operations(site).releases if lacking else {}
+        # Loaded before readers are kept waiting: the model is then at hand.
+        if any(not getattr(self._policy(site, releases[name]), "missing", "") for name in lacking):
+            with self.lock:
+                self._refresh(site)
+        return self._lacking.get(site, [])
 
     def _ranker(
         self, site: str, own: SiteOperations, name: str, policy: Policy[State] | EmbellieError, *, noted: bool

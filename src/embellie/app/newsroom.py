@@ -118,7 +118,9 @@ class Newsroom:
         now = self.clock()
         for name, site in self.sites.items():
             own = self._live.operations(name)
-            self._live.submit(declared(self.config, site, own, scenarios=self._scenarios, now=now)).result()
+            new = declared(self.config, site, own, scenarios=self._scenarios, now=now)
+            if new:  # else a log that takes no writes now would keep readers from their slates
+                self._live.submit(new).result()
 
     def __enter__(self) -> Self:
         return self
@@ -325,6 +327,10 @@ class Newsroom:
     def resting(self, site: str) -> Sequence[tuple[str, str]]:
         """List the releases that rest now, as (placement, release): they failed, or were too slow, time and again."""
         return self._live.resting(site)
+
+    def without_model(self, site: str) -> Sequence[str]:
+        """List the releases that are served without the model they name; a model whose file is whole again is taken up."""
+        return self._live.without_model(site)
 
     def rules(self, site: str) -> Sequence[Rule]:
         """List the editorial rules that hold now, on any placement."""

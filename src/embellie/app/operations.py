@@ -55,6 +55,7 @@ class Operations:
         }
         self._applied: set[str] = set()
         self._latest: dict[tuple[str, str, str], datetime] = {}
+        self._began: dict[tuple[str, str], tuple[datetime, str]] = {}
 
     def of(self, site: str) -> SiteOperations:
         """One site's operations."""
@@ -84,7 +85,7 @@ class Operations:
                 own.experiments[experiment.experiment] = experiment
             case Rule() as rule if self._is_latest(event, rule.rule):
                 own.rules[rule.rule] = rule
-            case Rollout() as rollout if self._is_latest(event, rollout.rollout):
+            case Rollout() as rollout if self._began_first(event, rollout) and self._is_latest(event, rollout.rollout):
                 own.rollouts[rollout.rollout] = rollout
                 _settle(own, rollout)
             case _:
@@ -96,6 +97,17 @@ class Operations:
         if key in self._latest and self._latest[key] > event.at:
             return False
         self._latest[key] = event.at
+        return True
+
+    def _began_first(self, event: Event, rollout: Rollout) -> bool:
+        """Tell whether a rollout is the one of its name: of two that servers started at the same moment, the first is, on each server."""
+        key, own = (event.site, rollout.rollout), (event.at, rollout.canary)
+        began = self._began.get(key, own)
+        if began[1] != rollout.canary and began < own:
+            return False
+        if began[1] != rollout.canary:  # the other came first to this server, but began later
+            self._latest.pop((event.site, event.kind, rollout.rollout), None)
+        self._began[key] = min(began, own)
         return True
 
     def snapshot(

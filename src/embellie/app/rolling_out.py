@@ -83,6 +83,12 @@ class Rollouts:
         if running is not None:
             self._experiments.stop(site, running.experiment, reason=f"Rollout {rollout.rollout} started.")
         self._live.file(site, rollout)
+        kept = self._live.operations(site).rollouts.get(rollout.rollout)
+        if kept is not None and kept.canary != release:
+            raise Conflict(
+                f"Another server started rollout `{kept.rollout}` of `{kept.canary}` at the same moment.",
+                hint="Complete it or roll it back first.",
+            )
         return rollout
 
     def advance(self, site: str, rollout: str, *, by: str = "", reason: str = "") -> Rollout:

@@ -159,7 +159,7 @@ def sync_feeds(
     asks: dict[str, Ask] = {}
     for feed in dict.fromkeys(feeds):
         state = states.get(feed, FeedState())
-        if _waits(state, now, force=force, due_only=due_only):
+        if _waits(state, now, interval=interval, force=force, due_only=due_only):
             reports[feed] = FeedReport(feed=feed, status="waiting", next_at=state.next_at)
         else:
             asks[feed] = Ask(url=feed, etag=state.etag, modified=state.modified)
@@ -329,9 +329,11 @@ def _publish(feed: str, reading: Reading, *, publish: Publish, known: Known, now
     )
 
 
-def _waits(state: FeedState, now: datetime, *, force: bool, due_only: bool) -> bool:
+def _waits(state: FeedState, now: datetime, *, interval: timedelta, force: bool, due_only: bool) -> bool:
     if force or state.next_at is None or state.next_at <= now:
         return False
+    if state.next_at - now > (max(interval, timedelta(days=1)) if state.failures else interval):
+        return False  # further ahead than it is ever put: the clock was ahead when it was written down
     return due_only or state.failures > 0
 
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 
-from embellie.domain.errors import InputError, unknown_name
+from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.release import Setting
 from embellie.ports import Policy
 from embellie.recommend.state import State
@@ -60,7 +60,15 @@ def build_policy(
             raise InputError(wrong.message, hint=wrong.hint, at=f"settings.{key}")
     if name == "status_quo" and given.get("list") == "editors" and not given.get("articles"):
         given["articles"] = ",".join(editors_list)
-    return builder(**given)
+    try:
+        return builder(**given)
+    except EmbellieError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"Policy `{name}` cannot be built: {type(error).__name__}: {error}.",
+            hint="Check its settings, or mend the package that offers it; then restart.",
+        ) from error
 
 
 def builder_of(name: str) -> Builder:
@@ -86,7 +94,7 @@ def _offered(name: str) -> Builder:
         raise unknown_name("policy", name, {**POLICIES, **offered})
     try:
         builder: Builder = offered[name].load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 -- whatever its module does when it is loaded
         raise InputError(
             f"Policy `{name}` cannot be loaded from `{offered[name].value}`: {error}.",
             hint="Mend or reinstall the package that offers it.",

@@ -9,7 +9,13 @@ PATIENCE = 3
 """How often in a row a policy may fail, or take longer than its budget, before it rests."""
 
 REST_SECONDS = 30.0
-"""How long it rests; then it is tried once."""
+"""How long it rests at first; then it is tried once."""
+
+LONGEST_REST = 960.0
+"""Each time in a row that it fails again after its rest, it rests twice as long, up to so many seconds."""
+
+MUCH_TOO_LONG = 1.0
+"""Seconds beyond its budget after which one answer is enough: everybody has waited for it."""
 
 
 class Resting(Exception):
@@ -19,8 +25,8 @@ class Resting(Exception):
 class Breaker:
     """Calls a policy, and lets it rest when it has failed or been too slow too often in a row ("circuit breaker": Nygard, *Release It!*).
 
-    An answer that comes late is still given: what it cost is spent. So a policy that sleeps holds up `PATIENCE` requests, and one
-    every `REST_SECONDS` after that.
+    An answer that comes late is still given: what it cost is spent. So a policy that sleeps holds up one request, or `PATIENCE`
+    when it sleeps less than a second, and then one more after 30 s, one a minute later, and so on, up to one every 16 minutes.
 
     Args:
         budget: Seconds an answer may take; 0 for any.
@@ -38,7 +44,7 @@ class Breaker:
 
     def __init__(self, *, budget: float, timer: Callable[[], float]) -> None:
         self._budget, self._timer = budget, timer
-        self._strikes, self._until = 0, float("-inf")
+        self._strikes, self._until, self._rest = 0, float("-inf"), REST_SECONDS
 
     def call(self, policy: Callable[[], AnswerT]) -> AnswerT:
         """Call a policy.
@@ -56,18 +62,19 @@ class Breaker:
             raise
         ended = self._timer()
         if self._budget and ended - began > self._budget:
-            self._strike(ended)
+            self._strike(ended, count=PATIENCE if ended - began > self._budget + MUCH_TOO_LONG else 1)
         else:
-            self._strikes = 0
+            self._strikes, self._rest = 0, REST_SECONDS
         return answer
 
     def rests(self) -> bool:
         """Tell whether it rests now."""
         return self._timer() < self._until
 
-    def _strike(self, now: float) -> None:
-        self._strikes += 1
+    def _strike(self, now: float, *, count: int = 1) -> None:
+        self._strikes += count
         if self._strikes >= PATIENCE:
-            self._until = now + REST_SECONDS
+            self._until = now + self._rest
+            self._rest = min(2 * self._rest, LONGEST_REST)
             # After its rest one more failure is enough.
             self._strikes = PATIENCE - 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
-from embellie.domain.errors import Conflict
+from embellie.domain.errors import Busy, Conflict
 from embellie.domain.event import Event
 from embellie.domain.moment import moment
 from embellie.ports import LedgerRow, Receipt, Rejected, Traces
@@ -336,7 +336,9 @@ class SqliteLog:
             with self._writing:
                 return write(self._writer, batches, refusal=self._dead.without)
         except sqlite3.Error as error:
-            raise explain(error, self.path) from error
+            told = explain(error, self.path)
+            # Whatever ails the disk, the sender is not to blame: what was not kept is to be sent again.
+            raise Busy(told.message, hint=told.hint, at=told.at, code=told.code) from error
 
     def _release(self, page: Sequence[Quarantined], mend: Mend) -> tuple[list[Event], int]:
         good = list(mended(page, mend))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from embellie.domain.event import Event
 from embellie.domain.moment import micros
 from embellie.ports import Receipt, Rejected
+from embellie.store.log_file import VERSION
 from embellie.store.log_records import Quarantined
 from embellie.store.log_rows import Batch, Ledger, Row, cells_of, clean, conflict_of, conflicting
 
@@ -39,6 +40,9 @@ def write(connection: sqlite3.Connection, batches: Sequence[Batch], *, refusal: 
             receipts.append(_write_batch(connection, batch, ledger, refused=refused, after=last))
             last = receipts[-1].upto
         write_ledger(connection, ledger)
+        if not any(batch.rows or batch.rejected for batch in batches):
+            # Nothing to write is how one asks whether the log takes writes: the header's page is written as it is.
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -97,9 +101,10 @@ def _write_all_new(connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:
         connection.executemany(_INSERT, rows)
     except sqlite3.IntegrityError:
         connection.execute("ROLLBACK TO batch")
-        return False
-    finally:
         connection.execute("RELEASE batch")
+        return False
+    # Not after any other error: a full disk ends the transaction, and that must be what is told.
+    connection.execute("RELEASE batch")
     return True
 
 
