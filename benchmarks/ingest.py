@@ -81,7 +81,9 @@ class Posts:
         rng, events = self._rng, []
         for _ in range(self._size):
             kind = rng.choice(("read", "read", "impression", "click"))
-            own = {"engaged_seconds": 12.5, "scroll_depth": 0.5} if kind == "read" else {"slate_id": "s1", "position": 2}
+            own = (
+                {"engaged_seconds": 12.5, "scroll_depth": 0.5} if kind == "read" else {"slate_id": "s1", "position": 2}
+            )
             reader, article = f"r{rng.randrange(readers)}", f"a{min(int(rng.expovariate(1 / 300)), ARTICLES - 1)}"
             events.append(
                 {"id": "%s", "site": "gazette", "kind": kind, "at": "%s", "consent": rng.choice(("measurement", "profiling"))}
@@ -121,7 +123,10 @@ class Server:
         command = [sys.executable, "-m", "embellie", "serve", str(folder), "--port", "0", "--posts-per-second", "0"]
         self._said = (folder / "said.txt").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            command, stderr=self._said, env=os.environ | {"PYTHONPATH": str(SOURCE)}, preexec_fn=pinned(core)
+            command,
+            stderr=self._said,
+            env=os.environ | {"PYTHONPATH": str(SOURCE)},
+            preexec_fn=pinned(core),  # noqa: PLW1509
         )
         text = ""
         while "Stop with" not in text:
@@ -208,7 +213,9 @@ async def lines(port: int, count: int) -> list[Line]:
 
 
 def post(key: str, body: bytes) -> bytes:
-    return f"POST /v1/events?key={key} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    return (
+        f"POST /v1/events?key={key} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    )
 
 
 def accepted(answer: bytes) -> int:
@@ -414,7 +421,9 @@ def quantiles(took: list[float]) -> dict[str, float]:
 
 def slope_of(samples: list[dict[str, float]], blocks: int = 12) -> tuple[float, float]:
     """MiB an hour, and half the width of a 95 % interval: least squares over means of blocks, as neighbours are alike."""
-    parts = [part for part in np.array_split(np.array([(s["seconds"], s["rss_mib"]) for s in samples]), blocks) if len(part)]
+    parts = [
+        part for part in np.array_split(np.array([(s["seconds"], s["rss_mib"]) for s in samples]), blocks) if len(part)
+    ]
     if len(parts) < 4:
         return float("nan"), float("nan")
     x, y = np.array([part.mean(axis=0) for part in parts]).T
@@ -440,7 +449,9 @@ def tell(found: dict) -> None:
         f"memory  {found['rss_mib_first']:.0f} MiB at first, {found['rss_mib_last']:.0f} at last, {found['rss_mib_most']:.0f} at most; "
         f"after the first third {slope['slope']:+.0f} MiB an hour ({slope['low']:+.0f} to {slope['high']:+.0f})"
     )
-    print(f"log     {found['log_mib']:,.0f} MiB, its -wal {found['wal_mib_most']:.0f} MiB at most; core {found['core']:.0%}")
+    print(
+        f"log     {found['log_mib']:,.0f} MiB, its -wal {found['wal_mib_most']:.0f} MiB at most; core {found['core']:.0%}"
+    )
     print(
         f"events  {found['acknowledged']:,} acknowledged, {found['in_the_log']:,} in the log; "
         f"{found['busy']} posts told to come again; {found['slates']:,} slates; ledger {'balances' if found['balanced'] else 'DOES NOT BALANCE'}"

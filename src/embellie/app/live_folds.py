@@ -127,15 +127,19 @@ class LiveFolds:
         if refolding is not None:
             refolding.join()
 
-    def submit(self, events: Sequence[Event], rejected: Sequence[Rejected] = ()) -> "Future[Receipt]":
+    def submit(
+        self, events: Sequence[Event], rejected: Sequence[Rejected] = (), *, received_at: datetime | None = None
+    ) -> "Future[Receipt]":
         """Put events in the log, and what could not be read aside; what is accepted is live when the future resolves.
+
+        They were received now, unless it is told when.
 
         Raises:
             Busy: The log cannot keep up.
         """
         done: Future[Receipt] = Future()
         with self._giving:  # the log keeps the order in which it is given batches
-            written = self._log.submit(events, received_at=self.clock(), rejected=rejected)
+            written = self._log.submit(events, received_at=received_at or self.clock(), rejected=rejected)
             place, self._given = self._given, self._given + 1
         written.add_done_callback(lambda finished: self._settle(place, finished, done))
         return done

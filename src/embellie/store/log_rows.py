@@ -1,10 +1,11 @@
 """Log rows: events as a log stores them, and what it decides about each, whatever it stores them in."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from embellie.domain.errors import EmbellieError, EventError
@@ -22,6 +23,8 @@ Row = tuple[str, str, str, int, int, str, int, str, str, str, str]
 
 Kept = tuple[int, str, int, int, str, int, str]
 """Of an event in the log: seq, kind, at, received_at, consent, schema, body."""
+
+_SITE_AND_ARRIVAL = itemgetter(0, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class Ledger:
             before[3] + quarantined,
         )
 
+    def accept(self, rows: Iterable[Row]) -> None:
+        """Add rows that are all new."""
+        for (site, arrived), count in Counter(map(_SITE_AND_ARRIVAL, rows)).items():
+            self.add(site, arrived, received=count, accepted=count)
+
     def again(self, row: Row, kept_at: int) -> bool:
         """Add a duplicate of an event that arrived at `kept_at` (µs); tell whether this one arrived earlier.
 
@@ -89,9 +97,22 @@ def prepare(events: Sequence[Event], *, received_at: datetime, rejected: Sequenc
         except (ValueError, TypeError, OverflowError, EmbellieError) as error:
             refused.append(_unwritable(event, place, error))
             continue
-        kept.append(event if event.received_at == received_at else replace(event, received_at=received_at))
+        kept.append(event if event.received_at is received_at else _received(event, received_at))
         places.append(place)
     return Batch(kept, rows, places, refused, arrived)
+
+
+def _received(event: Event, at: datetime) -> Event:
+    """As `dataclasses.replace`, in half the time."""
+    return Event(
+        id=event.id,
+        site=event.site,
+        at=event.at,
+        body=event.body,
+        received_at=at,
+        consent=event.consent,
+        schema=event.schema,
+    )
 
 
 def _free_places(count: int, rejected: Sequence[Rejected]) -> Iterable[int]:
@@ -108,8 +129,8 @@ def _row(event: Event, arrived: int) -> Row:
     if "null" in text:
         # NaN is written as null: what could not be read back must not enter.
         body_from_text(kind, text)
-    for name in (event.site, event.id):
-        name.encode()
+    if not (event.site.isascii() and event.id.isascii()):
+        (event.site + event.id).encode()
     reader = body.unit if kind == "exposure" else getattr(body, "reader", "")  # type: ignore[union-attr]
     return (
         event.site,

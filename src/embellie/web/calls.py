@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
@@ -128,7 +129,7 @@ class Call:
     """A line of the table of routes.
 
     `role` is the smallest role that may call, `None` for anyone; `public` lets a site's public key call too. A handler
-    that is a plain function may take its time: it runs in a thread. `also` are other statuses that are no errors; `error` is
+    that is a plain function may take its time: it runs in a thread. `read` reads the body in its own way. `also` are other statuses that are no errors; `error` is
     what an error's body is and `error_as` writes it, where a protocol has its own way.
     """
 
@@ -141,6 +142,7 @@ class Call:
     public: bool = False
     query: type[msgspec.Struct] = NoQuery
     body: type | None = None
+    read: Callable[[bytes], Any] | None = None
     status: int = 200
     limit: int = BODY_LIMIT
     content_type: str = "application/json"
@@ -209,7 +211,10 @@ class Resource:
         door.admit(caller, role=call.role, public=call.public)
         door.limit(scope, caller)
         query = _query(pairs, call.query)
-        body = None if call.body is None else decode(await _read(receive, headers, call.limit), call.reads)
+        body = None
+        if call.body is not None:
+            text = await _read(receive, headers, call.limit)
+            body = call.read(text) if call.read else decode(text, call.reads)
         ask: Ask[Any, Any] = Ask(self._desk, caller, query, body, scope.get("path_params", {}), headers)
         if self._awaited[call.method]:
             found = await call.handler(ask)
@@ -220,8 +225,21 @@ class Resource:
 
 
 async def settled(future: Any) -> Any:
-    """Wait on the event loop for what another thread settles."""
-    return await asyncio.wrap_future(future)
+    """Wait on the event loop for what another thread settles; to wait no longer undoes nothing."""
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[Any] = loop.create_future()
+
+    def tell() -> None:
+        if not waiting.done():
+            error = future.exception()
+            waiting.set_result(future.result()) if error is None else waiting.set_exception(error)
+
+    def call_back(_: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            loop.call_soon_threadsafe(tell)
+
+    future.add_done_callback(call_back)
+    return await waiting
 
 
 def decode(data: bytes, type_: type[BodyT]) -> BodyT:
