@@ -39,6 +39,7 @@ import uvloop
 
 SOURCE = Path(__file__).parents[1] / "src"
 sys.path.insert(0, str(SOURCE))
+SOURCES = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 from embellie import __version__  # noqa: E402
 from embellie.app.intake import Sender, take_in  # noqa: E402
@@ -125,7 +126,7 @@ class Server:
         self.process = subprocess.Popen(
             command,
             stderr=self._said,
-            env=os.environ | {"PYTHONPATH": str(SOURCE)},
+            env=os.environ | {"PYTHONPATH": SOURCES},
             preexec_fn=pinned(core),  # noqa: PLW1509
         )
         text = ""

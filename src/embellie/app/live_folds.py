@@ -19,7 +19,7 @@ from embellie.app.warm_start import ENOUGH, Start, fold_exposure, fold_log, keep
 from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
-from embellie.domain.reading import Erasure
+from embellie.domain.reading import Click, Erasure, Impression, Read
 from embellie.domain.release import Release
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
@@ -38,6 +38,9 @@ FOLLOWED_AT_ONCE = 500
 
 REFOLDED = 20_000
 """The latest events of a log folded again that are remembered: more than are ever written and not yet told."""
+
+OF_READERS = (Read, Impression, Click)
+"""Nearly all events: they change what policies see, and nothing else here."""
 
 
 class LiveFolds:
@@ -196,6 +199,10 @@ class LiveFolds:
     def _fold(self, event: Event) -> bool:
         """Take one event into account; tell whether it changed what operators did."""
         if event.site not in self.sites:
+            return False
+        if isinstance(event.body, OF_READERS):
+            if event.id not in self._refolded:
+                self.state.apply(event)
             return False
         if isinstance(event.body, Erasure):
             told = self.erased.forget(event, self.state, self.exposed)

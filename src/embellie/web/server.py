@@ -34,6 +34,7 @@ from embellie.web.metrics_text import Tally
 from embellie.web.openapi import document
 from embellie.web.problems import Problem, problem
 from embellie.web.readers_page import ReadersPage
+from embellie.web.seldom_collecting import seldom_collecting
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
@@ -252,7 +253,7 @@ def run(
     address = address_of(host, taken.getsockname()[1])
     process = _Process(config, on_ready=lambda: on_ready(address), stopping=app.state.stopping)
     sys.setswitchinterval(SWITCH_SECONDS)
-    with _signals_end_quietly():
+    with _signals_end_quietly(), seldom_collecting():
         process.run(sockets=[taken])
 
 
