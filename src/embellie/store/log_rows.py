@@ -24,6 +24,9 @@ Row = tuple[str, str, str, int, int, str, int, str, str, str, str]
 Kept = tuple[int, str, int, int, str, int, str]
 """Of an event in the log: seq, kind, at, received_at, consent, schema, body."""
 
+_OF_VISITS = frozenset({"impression", "click", "read"})
+"""Nearly all events: they have a reader, a visit and an article."""
+
 _SITE_AND_ARRIVAL = itemgetter(0, 4)
 
 
@@ -124,14 +127,19 @@ def _free_places(count: int, rejected: Sequence[Rejected]) -> Iterable[int]:
 
 
 def _row(event: Event, arrived: int) -> Row:
-    body, kind = event.body, event.kind
+    body: Any = event.body
+    kind = body.kind
     text = body_to_text(body)
     if "null" in text:
         # NaN is written as null: what could not be read back must not enter.
         body_from_text(kind, text)
     if not (event.site.isascii() and event.id.isascii()):
         (event.site + event.id).encode()
-    reader = body.unit if kind == "exposure" else getattr(body, "reader", "")  # type: ignore[union-attr]
+    if kind in _OF_VISITS:
+        reader, visit, article = body.reader, body.visit, body.article
+    else:
+        reader = body.unit if kind == "exposure" else getattr(body, "reader", "")
+        visit, article = getattr(body, "visit", ""), getattr(body, "article", "")
     return (
         event.site,
         event.id,
@@ -141,8 +149,8 @@ def _row(event: Event, arrived: int) -> Row:
         event.consent,
         event.schema,
         reader,
-        getattr(body, "visit", ""),
-        getattr(body, "article", ""),
+        visit,
+        article,
         text,
     )
 
