@@ -8,8 +8,9 @@ turns. Beside the events a second stand the core's microseconds an event, which 
 The events are what the widget sends: impressions, clicks and reads with UUIDv7 ids; `--ids 4` for ids in no order of time.
 
 With `--soak SECONDS` instead: posts of ten at a steady `--rate` (events a second) and `--slates` a second beside them, each timed from when
-it was due; the server's memory is sampled, and its slope told with an interval. Readers come from a pool of `--readers`, visits go on for
-ever: what a state keeps of readers is bounded (500,000 histories, 100,000 visits), so memory grows until the pool and the bounds are met.
+it was due; the server's memory is sampled, and its slope after the first third told with an interval. A state keeps the 300 latest articles
+of each of 500,000 readers, and 100,000 visits, so memory grows until these are full. In the soak visits go on for ever, and readers come from a
+pool so small (`--readers`) that their histories are full after some minutes too; what a new reader costs is told apart.
 
     python benchmarks/ingest.py [--seconds 5] [--rounds 5] [--ids 7] [--out FILE.json]
     python benchmarks/ingest.py --soak 1200 --rate 20000 [--slates 100] [--out FILE.json]
@@ -435,6 +436,25 @@ def slope_of(samples: list[dict[str, float]], blocks: int = 12) -> tuple[float, 
     return slope, 2.23 * error  # Student's t with 10 degrees of freedom
 
 
+def reader_bytes(count: int = 200_000) -> float:
+    """What a state keeps of one reader more, who has agreed to profiling and reads three articles."""
+    from embellie.domain.event import Event
+    from embellie.domain.reading import Read
+    from embellie.recommend.state import State
+
+    state, now, used = State(), datetime.now(UTC), []
+    for turn in range(2):  # in the first, the visits get as many as are kept
+        used.append(int(Path("/proc/self/statm").read_text().split()[1]) * PAGE)
+        for number in range(3 * count):
+            who = f"{turn}-{number // 3:032x}"
+            body = Read(article=f"a{number % ARTICLES}", reader=who, visit=f"v{who}")
+            state.apply(
+                Event(id="", site="gazette", at=now + timedelta(milliseconds=number), body=body, consent="profiling")
+            )
+    used.append(int(Path("/proc/self/statm").read_text().split()[1]) * PAGE)
+    return (used[2] - used[1]) / count
+
+
 def in_the_log(path: Path) -> int:
     """Count what came by post, after the server has stopped."""
     with sqlite3.connect(path) as connection:
@@ -450,6 +470,7 @@ def tell(found: dict) -> None:
         f"memory  {found['rss_mib_first']:.0f} MiB at first, {found['rss_mib_last']:.0f} at last, {found['rss_mib_most']:.0f} at most; "
         f"after the first third {slope['slope']:+.0f} MiB an hour ({slope['low']:+.0f} to {slope['high']:+.0f})"
     )
+    print(f"        a reader more: {found['bytes_a_reader']:,.0f} bytes for three articles, of at most 300")
     print(
         f"log     {found['log_mib']:,.0f} MiB, its -wal {found['wal_mib_most']:.0f} MiB at most; core {found['core']:.0%}"
     )
@@ -466,17 +487,19 @@ def main() -> None:
     parser.add_argument("--sizes", type=lambda said: [int(one) for one in said.split(",")], default=list(SIZES))
     parser.add_argument("--connections", type=int, default=128)
     parser.add_argument("--ids", type=int, choices=(7, 4), default=7, help="which UUIDs")
-    parser.add_argument("--readers", type=int, default=20_000)
+    parser.add_argument("--readers", type=int, default=0, help="how many there are: 20,000, and 2,000 while soaking")
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--rate", type=float, default=20_000.0, help="events a second while soaking")
     parser.add_argument("--slates", type=float, default=100.0, help="slates a second while soaking")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--floor", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    asked.readers = asked.readers or (2_000 if asked.soak else 20_000)
     if asked.floor:
         folder, size, count = asked.floor
         print(json.dumps(floor(Path(folder), int(size), int(count), asked.ids)))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server is stopped too
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -492,7 +515,7 @@ def main() -> None:
         finally:
             server.stop()
         if asked.soak:
-            found["in_the_log"] = in_the_log(server.log)
+            found |= {"in_the_log": in_the_log(server.log), "bytes_a_reader": reader_bytes()}
             tell(found)
     document = {
         "schema": f"embellie/benchmark-ingest-{'soak' if asked.soak else 'speed'}/1",
