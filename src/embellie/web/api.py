@@ -26,7 +26,7 @@ from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
 from embellie.domain.rule import Rule
 from embellie.domain.slate import SlateItem, SlateRequest
 from embellie.web.bots import bot_sign
-from embellie.web.calls import KILOBYTE, Ask, Call, Reply, settled
+from embellie.web.calls import KILOBYTE, Ask, Call, Reply
 from embellie.web.event_posts import events, read_post
 from embellie.web.language import Language, Words
 from embellie.web.messages import (
@@ -71,6 +71,7 @@ from embellie.web.metrics_text import CONTENT_TYPE, resident_bytes
 from embellie.web.openfeature import CALLS as FLAG_CALLS
 from embellie.web.problems import TooLarge
 from embellie.web.reasons import reason_text
+from embellie.web.settling import settled
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom

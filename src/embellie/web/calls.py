@@ -1,12 +1,10 @@
 """Calls: from a line of the table of routes to an answer. Reads, checks, admits, answers, counts; one place for all."""
 
-import asyncio
 import inspect
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl
@@ -222,24 +220,6 @@ class Resource:
             found = await anyio.to_thread.run_sync(call.handler, ask)
         reply = found if isinstance(found, Reply) else Reply(msgspec.json.encode(found), "application/json")
         return reply.status or call.status, reply
-
-
-async def settled(future: Any) -> Any:
-    """Wait on the event loop for what another thread settles; to wait no longer undoes nothing."""
-    loop = asyncio.get_running_loop()
-    waiting: asyncio.Future[Any] = loop.create_future()
-
-    def tell() -> None:
-        if not waiting.done():
-            error = future.exception()
-            waiting.set_result(future.result()) if error is None else waiting.set_exception(error)
-
-    def call_back(_: object) -> None:
-        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            loop.call_soon_threadsafe(tell)
-
-    future.add_done_callback(call_back)
-    return await waiting
 
 
 def decode(data: bytes, type_: type[BodyT]) -> BodyT:

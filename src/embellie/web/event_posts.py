@@ -5,9 +5,10 @@ from typing import Any
 
 from embellie.app.usual_posts import usual_post
 from embellie.domain.event import KINDS, PUBLIC_KINDS
-from embellie.web.calls import Ask, decode, settled
+from embellie.web.calls import Ask, decode
 from embellie.web.messages import MAX_EVENTS, EventBatch, Quarantined, ReceiptAnswer, SiteQuery
 from embellie.web.problems import Forbidden, TooLarge
+from embellie.web.settling import settled
 
 EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
 """The kinds a token with the role `editor` may send; the others operate the system."""
