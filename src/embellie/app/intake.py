@@ -57,10 +57,15 @@ def take_in(
             continue
         if event.consent == "profiling" and not sender.profiling:
             event = replace(event, consent="measurement")
-        if sent_at is not None:
-            event = on_server_clock(event, sent_at=sent_at, received_at=now)
-        events.append(_in_simulated_time(event, now) if sender.simulated else event)
+        events.append(timed(event, sender, sent_at=sent_at, now=now))
     return events, rejected
+
+
+def timed(event: Event, sender: Sender, *, sent_at: datetime | None, now: datetime) -> Event:
+    """Put an event on the server's clock, where it is known when its post left, and in simulated time where readers are."""
+    if sent_at is not None:
+        event = on_server_clock(event, sent_at=sent_at, received_at=now)
+    return _in_simulated_time(event, now) if sender.simulated else event
 
 
 def _admit(event: Event, sender: Sender, *, at: str) -> Event:

@@ -19,7 +19,7 @@ from embellie.app.warm_start import ENOUGH, FOLDED, Start, fold_exposure, fold_l
 from embellie.domain.errors import EmbellieError, InputError, unknown_name
 from embellie.domain.event import Body, Event, new_id
 from embellie.domain.experiment import Exposure
-from embellie.domain.reading import Erasure
+from embellie.domain.reading import Click, Erasure, Impression, Read
 from embellie.domain.release import Release
 from embellie.domain.site import Placement, Site
 from embellie.domain.slate import Recommended, SlateRequest
@@ -42,6 +42,9 @@ FOLLOWED_AT_ONCE = 500
 WAIT_SECONDS = 0.05
 FAR_BEHIND = 10 * FOLLOWED_AT_ONCE
 """How long, and for how many events of others, what is written here waits to be folded after them before it is answered."""
+
+OF_READERS = (Read, Impression, Click)
+"""Nearly all events: they change what policies see, and nothing else here."""
 
 
 class LiveFolds:
@@ -139,10 +142,13 @@ class LiveFolds:
         if refolding is not None:
             refolding.join()
 
-    def submit(self, events: Sequence[Event], rejected: Sequence[Rejected] = ()) -> "Future[Receipt]":
+    def submit(
+        self, events: Sequence[Event], rejected: Sequence[Rejected] = (), *, received_at: datetime | None = None
+    ) -> "Future[Receipt]":
         """Put events in the log, and what could not be read aside; what is accepted is live when the future resolves.
 
-        Only where much that others wrote lies before it, as while a log is imported, it is live a moment later.
+        Only where much that others wrote lies before it, as while a log is imported, it is live a moment later. It was
+        received now, unless it is told when.
 
         Raises:
             Busy: The log cannot keep up.
@@ -150,7 +156,7 @@ class LiveFolds:
         self.handover.flush()  # what a reader was shown stands in the log before what they do then
         done: Future[Receipt] = Future()
         with self._giving:  # the log keeps the order in which it is given batches
-            written = self._log.submit(events, received_at=self.clock(), rejected=rejected)
+            written = self._log.submit(events, received_at=received_at or self.clock(), rejected=rejected)
             place, self._given = self._given, self._given + 1
         written.add_done_callback(lambda finished: self._settle(place, finished, done))
         return done
@@ -237,6 +243,9 @@ class LiveFolds:
     def _fold(self, event: Event) -> bool:
         """Take one event into account; tell whether it changed what operators did."""
         if event.site not in self.sites:
+            return False
+        if isinstance(event.body, OF_READERS):
+            self.state.apply(event)
             return False
         if isinstance(event.body, Erasure):
             told = self.erased.forget(event, self.state, self.exposed)

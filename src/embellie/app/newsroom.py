@@ -24,6 +24,7 @@ from embellie.app.pseudonyms import Pseudonyms
 from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates, Standing
 from embellie.app.standing_question import StandingQuestion
+from embellie.app.usual_posts import usual_events
 from embellie.app.warm_start import FILE as STATE_FILE
 from embellie.app.warm_start import Start
 from embellie.domain.article import Article
@@ -209,6 +210,13 @@ class Newsroom:
         sender = Sender(site=site, public=public, simulated=self.simulated, profiling=profiling)
         events, rejected = take_in(raw, sender=sender, now=self.clock(), sent_at=sent_at)
         return self._live.submit(self._pseudonyms.events(events), self._pseudonyms.rejected(rejected))
+
+    def receive_usual(self, post: Any, *, site: str, public: bool) -> "Future[Receipt] | None":
+        """Take in a post that `usual_post` has read; None, and nothing is taken in, when it has to go to `receive`."""
+        now = self.clock()
+        sender = Sender(site=site, public=public, simulated=self.simulated, profiling=self.site(site).profiling)
+        events = usual_events(post, sender=sender, now=now)
+        return None if events is None else self._live.submit(self._pseudonyms.events(events), received_at=now)
 
     def publish(self, site: str, articles: Sequence[Article]) -> "Future[Receipt]":
         """Put articles that are new or changed in the log; those already so are counted as duplicates."""

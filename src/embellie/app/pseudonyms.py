@@ -9,7 +9,7 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -90,9 +90,9 @@ class Pseudonyms:
             return request
         return replace(request, reader=self.of(request.site, request.reader))
 
-    def events(self, events: Iterable[Event]) -> list[Event]:
+    def events(self, events: Sequence[Event]) -> Sequence[Event]:
         """Put the kept word in events."""
-        return [self._event(event) for event in events]
+        return [self._event(event) for event in events] if self._salted else events
 
     def _event(self, event: Event) -> Event:
         body: Any = event.body

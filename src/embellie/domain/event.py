@@ -73,6 +73,8 @@ class Event:
     schema: int = 1
 
     def __post_init__(self) -> None:
+        if self.at.tzinfo is not None and (self.received_at is None or self.received_at.tzinfo is not None):
+            return
         for name in ("at", "received_at"):
             value = getattr(self, name)
             if value is not None and value.tzinfo is None:

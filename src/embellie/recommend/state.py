@@ -70,8 +70,8 @@ _NOTHING: dict[int, None] = {}
 
 def told_at(event: Event) -> int:
     """Return when an event was (µs): a reader's clock that runs fast must not push the whole site's reads into the past."""
-    at = micros(event.at)
-    return at if event.received_at is None else min(at, micros(event.received_at))
+    at, received = event.at, event.received_at
+    return micros(at if received is None or at <= received else received)
 
 
 class SiteState:
@@ -100,10 +100,13 @@ class SiteState:
 
     def apply(self, event: Event) -> None:
         """Take in one event; kinds that change no ranking pass by."""
+        heard = isinstance(event.body, HEARD)
+        if not heard and not self._watching:
+            return
         at = told_at(event)
         if isinstance(event.body, Article) and self.shelf.holds(event.body, at):
             return
-        self.heard += isinstance(event.body, HEARD)
+        self.heard += heard
         if self._watching and isinstance(event.body, WATCHED):
             for watcher in self._watching:
                 watcher.watch(event.body, at, self.shelf.row)

@@ -40,6 +40,7 @@ class CommitQueue(Generic[JobT, AnswerT]):
         self._group = group
         self._waiting: deque[tuple[JobT, Future[AnswerT]]] = deque()
         self._size = 0
+        self._wanted = 0
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="embellie-log-writer", daemon=True)
@@ -66,7 +67,8 @@ class CommitQueue(Generic[JobT, AnswerT]):
                 )
             self._waiting.append((job, future))
             self._size += len(job)
-            self._changed.notify_all()
+            if self._size >= self._wanted:
+                self._changed.notify_all()
         return future
 
     def close(self) -> None:
@@ -86,8 +88,10 @@ class CommitQueue(Generic[JobT, AnswerT]):
     def _take(self, company: bool) -> list[tuple[JobT, "Future[AnswerT]"]]:
         """Wait for work and take a group of it; empty when closed and done."""
         with self._changed:
+            self._wanted = 0
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if company:
+                self._wanted = self._group  # less is no reason to wake: it would take the interpreter from who submits
                 until = time.monotonic() + self._gather_seconds
                 while not self._closed and self._size < self._group and (left := until - time.monotonic()) > 0:
                     self._changed.wait(left)

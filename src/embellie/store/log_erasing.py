@@ -47,10 +47,10 @@ class Dead:
     def __init__(self, marks: Marks) -> None:
         self._marks, self._last, self._known = marks, -1, frozenset[tuple[str, str]]()
 
-    def without(self, connection: Connection, batch: Batch) -> tuple[Batch, int]:
-        """Take out of a batch what is of erased readers, count it in `erased`; returns the rest, and how many those were."""
+    def without(self, connection: Connection, batches: Sequence[Batch]) -> list[tuple[Batch, int]]:
+        """Take out of batches what is of erased readers, count it in `erased`; returns the rest, and how many those were."""
         last = connection.execute("SELECT coalesce(max(seq), 0) FROM events WHERE kind = 'erasure'").fetchone()[0]
-        return self.as_of(last, connection, batch)
+        return [self.as_of(last, connection, batch) for batch in batches]
 
     def as_of(self, last: int, connection: Connection, batch: Batch) -> tuple[Batch, int]:
         """Do so where the log's last erasure is known."""

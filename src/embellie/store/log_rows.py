@@ -1,10 +1,12 @@
 """Log rows: events as a log stores them, and what it decides about each, whatever it stores them in."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from embellie.domain.errors import EmbellieError, EventError
@@ -23,6 +25,13 @@ Row = tuple[str, str, str, int, int, str, int, str, str, str, str]
 
 Kept = tuple[int, str, int, int, str, int, str]
 """Of an event in the log: seq, kind, at, received_at, consent, schema, body."""
+
+_UNWRITABLE = (ValueError, TypeError, OverflowError, EmbellieError)
+
+_OF_VISITS = frozenset({"impression", "click", "read"})
+"""Nearly all events: they have a reader, a visit and an article."""
+
+_SITE_AND_ARRIVAL = itemgetter(0, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,11 @@ class Ledger:
             before[3] + quarantined,
         )
 
+    def accept(self, rows: Iterable[Row]) -> None:
+        """Add rows that are all new."""
+        for (site, arrived), count in Counter(map(_SITE_AND_ARRIVAL, rows)).items():
+            self.add(site, arrived, received=count, accepted=count)
+
     def again(self, row: Row, kept_at: int) -> bool:
         """Add a duplicate of an event that arrived at `kept_at` (µs); tell whether this one arrived earlier.
 
@@ -81,18 +95,36 @@ def prepare(events: Sequence[Event], *, received_at: datetime, rejected: Sequenc
     Those already rejected keep their places in the batch; the events take the others, in order.
     """
     arrived, refused = micros(received_at), list(rejected)
+    if not rejected:
+        with suppress(*_UNWRITABLE):  # nearly always all are good
+            whole = [_row(event, arrived) for event in events]
+            told = [each if each.received_at is received_at else _received(each, received_at) for each in events]
+            return Batch(told, whole, range(len(whole)), refused, arrived)
     kept: list[Event] = []
     rows: list[Row] = []
     places: list[int] = []
     for place, event in zip(_free_places(len(events), rejected), events, strict=True):
         try:
             rows.append(_row(event, arrived))
-        except (ValueError, TypeError, OverflowError, EmbellieError) as error:
+        except _UNWRITABLE as error:
             refused.append(_unwritable(event, place, error))
             continue
-        kept.append(event if event.received_at == received_at else replace(event, received_at=received_at))
+        kept.append(event if event.received_at is received_at else _received(event, received_at))
         places.append(place)
     return Batch(kept, rows, places, refused, arrived)
+
+
+def _received(event: Event, at: datetime) -> Event:
+    """As `dataclasses.replace`, in half the time."""
+    return Event(
+        id=event.id,
+        site=event.site,
+        at=event.at,
+        body=event.body,
+        received_at=at,
+        consent=event.consent,
+        schema=event.schema,
+    )
 
 
 def _free_places(count: int, rejected: Sequence[Rejected]) -> Iterable[int]:
@@ -104,14 +136,19 @@ def _free_places(count: int, rejected: Sequence[Rejected]) -> Iterable[int]:
 
 
 def _row(event: Event, arrived: int) -> Row:
-    body, kind = event.body, event.kind
+    body: Any = event.body
+    kind = body.kind
     text = body_to_text(body)
     if "null" in text:
         # NaN is written as null: what could not be read back must not enter.
         body_from_text(kind, text)
-    for name in (event.site, event.id):
-        name.encode()
-    reader = body.unit if kind == "exposure" else getattr(body, "reader", "")  # type: ignore[union-attr]
+    if not (event.site.isascii() and event.id.isascii()):
+        (event.site + event.id).encode()
+    if kind in _OF_VISITS:
+        reader, visit, article = body.reader, body.visit, body.article
+    else:
+        reader = body.unit if kind == "exposure" else getattr(body, "reader", "")
+        visit, article = getattr(body, "visit", ""), getattr(body, "article", "")
     return (
         event.site,
         event.id,
@@ -121,8 +158,8 @@ def _row(event: Event, arrived: int) -> Row:
         event.consent,
         schema_of(kind),  # a body in memory is always of this version
         reader,
-        getattr(body, "visit", ""),
-        getattr(body, "article", ""),
+        visit,
+        article,
         text,
     )
 

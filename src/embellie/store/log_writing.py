@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from embellie.domain.event import Event
 from embellie.domain.moment import micros
@@ -10,10 +11,12 @@ from embellie.store.log_file import VERSION
 from embellie.store.log_records import Quarantined
 from embellie.store.log_rows import Batch, Ledger, Row, cells_of, clean, conflict_of, conflicting
 
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT = (
-    "INSERT INTO events (site, id, kind, at, received_at, consent, schema, reader, visit, article, body)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO events (site, id, kind, at, received_at, consent, schema, reader, visit, article, body) VALUES {_ROW}"
 )
+# Each statement lets go of the interpreter once: row by row, a busy loop would take it from the writer at every row.
+_INSERT_MANY = {count: _INSERT + f", {_ROW}" * (count - 1) for count in (200, 50, 10, 1)}
 _INSERT_NEW = _INSERT.replace("INSERT", "INSERT OR IGNORE", 1)
 _EXISTING = "SELECT seq, kind, at, received_at, consent, schema, body FROM events WHERE site = ? AND id = ?"
 _QUARANTINE = "INSERT INTO quarantine (site, id, received_at, reason, path, payload) VALUES (?, ?, ?, ?, ?, ?)"
@@ -25,8 +28,11 @@ _LEDGER = (
 )
 
 
-Refusal = Callable[[sqlite3.Connection, Batch], tuple[Batch, int]]
-"""Takes out of a batch what may not be written, and counts it; returns the rest, and how many those were."""
+Admitted = tuple[Batch, int]
+"""What may be written of a batch, and how many may not."""
+
+Refusal = Callable[[sqlite3.Connection, Sequence[Batch]], Sequence[Admitted]]
+"""Takes out of batches what may not be written, and counts it."""
 
 
 def write(connection: sqlite3.Connection, batches: Sequence[Batch], *, refusal: Refusal | None = None) -> list[Receipt]:
@@ -34,11 +40,8 @@ def write(connection: sqlite3.Connection, batches: Sequence[Batch], *, refusal: 
     ledger = Ledger()
     connection.execute("BEGIN IMMEDIATE")
     try:
-        admitted = [refusal(connection, batch) if refusal else (batch, 0) for batch in batches]
-        receipts, last = [], _last(connection)
-        for batch, refused in admitted:
-            receipts.append(_write_batch(connection, batch, ledger, refused=refused, after=last))
-            last = receipts[-1].upto
+        admitted = refusal(connection, batches) if refusal else [(batch, 0) for batch in batches]
+        receipts = _write_group(connection, admitted, ledger, after=_last(connection))
         write_ledger(connection, ledger)
         if not any(batch.rows or batch.rejected for batch in batches):
             # Nothing to write is how one asks whether the log takes writes: the header's page is written as it is.
@@ -60,18 +63,53 @@ def write_ledger(connection: sqlite3.Connection, ledger: Ledger) -> None:
     connection.executemany(_LEDGER, ledger.rows())
 
 
-def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *, refused: int, after: int) -> Receipt:
+def _write_group(
+    connection: sqlite3.Connection, group: Sequence[Admitted], ledger: Ledger, *, after: int
+) -> list[Receipt]:
+    """Write batches at once when all their events are new, the usual case; else by halves, down to the batch with one that is not."""
+    if len(group) == 1:
+        (batch, refused), *_ = group
+        return [_write_batch(connection, batch, ledger, refused=refused, after=after)]
+    rows = [row for batch, _ in group for row in batch.rows]
+    if not _write_all_new(connection, rows):
+        half = len(group) // 2
+        first = _write_group(connection, group[:half], ledger, after=after)
+        return first + _write_group(connection, group[half:], ledger, after=first[-1].upto)
+    ledger.accept(rows)
+    receipts, following = [], len(rows)
+    last = _last(connection)
+    for batch, refused in group:
+        following -= len(batch.rows)
+        upto = last - following if batch.rows else after
+        receipts.append(_all_accepted(connection, batch, ledger, refused=refused, numbers=(after, upto)))
+        after = upto
+    return receipts
+
+
+def _all_accepted(
+    connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *, refused: int, numbers: tuple[int, int]
+) -> Receipt:
+    """Tell of a batch whose rows are written, after which number and up to which."""
+    _put_rejected_aside(connection, batch, ledger)
+    after, upto = numbers
+    aside = tuple(batch.rejected)
+    return Receipt(
+        accepted=tuple(batch.events), duplicates=0, quarantined=aside, refused=refused, after=after, upto=upto
+    )
+
+
+def _put_rejected_aside(connection: sqlite3.Connection, batch: Batch, ledger: Ledger) -> None:
     for each in batch.rejected:
         connection.execute(_QUARANTINE, cells_of(each, received_at=batch.received_at))
         ledger.add(clean(each.site), batch.received_at, received=1, quarantined=1)
+
+
+def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *, refused: int, after: int) -> Receipt:
     if _write_all_new(connection, batch.rows):
-        for row in batch.rows:
-            ledger.add(row[0], row[4], received=1, accepted=1)
-        aside = tuple(batch.rejected)
-        upto = _last(connection) if batch.rows else after
-        return Receipt(
-            accepted=tuple(batch.events), duplicates=0, quarantined=aside, refused=refused, after=after, upto=upto
-        )
+        ledger.accept(batch.rows)
+        numbers = (after, _last(connection) if batch.rows else after)
+        return _all_accepted(connection, batch, ledger, refused=refused, numbers=numbers)
+    _put_rejected_aside(connection, batch, ledger)
     accepted: list[Event] = []
     put_aside = list(batch.rejected)
     duplicates = 0
@@ -96,9 +134,15 @@ def _write_batch(connection: sqlite3.Connection, batch: Batch, ledger: Ledger, *
 
 def _write_all_new(connection: sqlite3.Connection, rows: Sequence[Row]) -> bool:
     """Write rows at once when every one is new, the usual case; else leave no trace."""
+    if not rows:
+        return True
     connection.execute("SAVEPOINT batch")
     try:
-        connection.executemany(_INSERT, rows)
+        done = 0
+        for count, statement in _INSERT_MANY.items():
+            while done + count <= len(rows):
+                connection.execute(statement, tuple(chain.from_iterable(rows[done : done + count])))
+                done += count
     except sqlite3.IntegrityError:
         connection.execute("ROLLBACK TO batch")
         connection.execute("RELEASE batch")

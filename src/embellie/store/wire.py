@@ -108,9 +108,12 @@ def body_to_wire(body: Body) -> dict[str, Any]:
 _BODIES: dict[str, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(body) for kind, body in KINDS.items()}
 
 
+_ENCODE = msgspec.json.Encoder().encode
+
+
 def body_to_text(body: Body) -> str:
     """Write a body's own fields as JSON text, in one pass: how the log stores it."""
-    return msgspec.json.encode(body).decode()
+    return _ENCODE(body).decode()
 
 
 def body_from_text(kind: str, text: str) -> Body:

@@ -24,12 +24,11 @@ from embellie.app.releasing import experiment_document, release_document, rollou
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
 from embellie.domain.article import Article
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
-from embellie.domain.event import KINDS, PUBLIC_KINDS
 from embellie.domain.rule import Rule
-from embellie.web.calls import KILOBYTE, Ask, Call, Reply, settled
+from embellie.web.calls import KILOBYTE, Ask, Call, Reply
+from embellie.web.event_posts import events, read_post
 from embellie.web.messages import (
     MAX_ARTICLES,
-    MAX_EVENTS,
     ArticleBatch,
     ArticlesAnswer,
     ConcernAnswer,
@@ -41,7 +40,6 @@ from embellie.web.messages import (
     LedgerLine,
     NoQuery,
     PublishedAnswer,
-    Quarantined,
     QuestionAnswer,
     ReaderAnswer,
     ReaderQuery,
@@ -67,14 +65,12 @@ from embellie.web.messages import (
 )
 from embellie.web.metrics_text import CONTENT_TYPE
 from embellie.web.openfeature import CALLS as FLAG_CALLS
-from embellie.web.problems import Forbidden, TooLarge
+from embellie.web.problems import TooLarge
+from embellie.web.settling import settled
 from embellie.web.slates import slate
 
 if TYPE_CHECKING:
     from embellie.app.newsroom import Newsroom
-
-EDITOR_KINDS = PUBLIC_KINDS | {"article", "conversion", "erasure", "rule"}
-"""The kinds a token with the role `editor` may send; the others operate the system."""
 
 WIDGET = Path(__file__).parent / "static" / "widget.v1.js"
 READY_SECONDS = 2.0
@@ -82,48 +78,6 @@ SLOW_SECONDS = 1.0
 
 
 # serve
-
-
-async def events(ask: Ask[SiteQuery, EventBatch]) -> ReceiptAnswer:
-    """Take events in; answers once they are on disk."""
-    raw, site = ask.body.events, ask.site()
-    if len(raw) > MAX_EVENTS:
-        raise TooLarge(
-            f"{len(raw)} events in one post.", hint=f"Send at most {MAX_EVENTS}.", at="$.events", code="too_many_events"
-        )
-    _check_kinds(ask, raw)
-    for one in raw:
-        if isinstance(one, dict):
-            one.setdefault("site", site)
-    receipt = await settled(ask.newsroom.receive(raw, site=site, public=ask.caller.public, sent_at=ask.body.sent_at))
-    accepted = len(receipt.accepted)
-    ask.desk.tally.received(
-        site,
-        accepted=accepted,
-        duplicates=receipt.duplicates,
-        quarantined=len(receipt.quarantined),
-        lost=ask.body.lost,
-    )
-    return ReceiptAnswer(
-        accepted=accepted,
-        duplicates=receipt.duplicates,
-        quarantined=[Quarantined(index=one.index, reason=one.reason, at=one.at) for one in receipt.quarantined],
-        refused=receipt.refused,
-    )
-
-
-def _check_kinds(ask: Ask[SiteQuery, EventBatch], raw: list[Any]) -> None:
-    """Refuse a batch in which an editor's token operates the system."""
-    if ask.caller.public or ask.caller.may("operator"):
-        return
-    for index, one in enumerate(raw):
-        kind = one.get("kind") if isinstance(one, dict) else None
-        if isinstance(kind, str) and kind in KINDS and kind not in EDITOR_KINDS:
-            raise Forbidden(
-                f"The role `{ask.caller.role}` may not send `{kind}`.",
-                hint=f"Use a token with the role `operator`, or send: {', '.join(sorted(EDITOR_KINDS))}.",
-                at=f"$.events[{index}].kind",
-            )
 
 
 # recommend
@@ -425,7 +379,7 @@ TABLE: tuple[Call, ...] = (
     Call(method="GET", path="/v1/slate", handler=slate, public=True, query=SlateQuery, answer=SlateAnswer, also=(304,),
          summary="Which articles to show a reader, here, now."),
     Call(method="POST", path="/v1/events", handler=events, public=True, role="editor", query=SiteQuery, body=EventBatch,
-         answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),
+         read=read_post, answer=ReceiptAnswer, status=202, summary="What readers did; answered once it is on disk."),
     *FLAG_CALLS,
     Call(method="GET", path="/v1/articles", handler=articles, query=SiteQuery, answer=ArticlesAnswer,
          summary="What readers may be shown now."),

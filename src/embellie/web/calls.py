@@ -1,6 +1,5 @@
 """Calls: from a line of the table of routes to an answer. Reads, checks, admits, answers, counts; one place for all."""
 
-import asyncio
 import inspect
 import re
 import threading
@@ -132,7 +131,7 @@ class Call:
     """A line of the table of routes.
 
     `role` is the smallest role that may call, `None` for anyone; `public` lets a site's public key call too. A handler
-    that is a plain function may take its time: it runs in a thread. `also` are other statuses that are no errors; `error` is
+    that is a plain function may take its time: it runs in a thread. `read` reads the body in its own way. `also` are other statuses that are no errors; `error` is
     what an error's body is and `error_as` writes it, where a protocol has its own way.
     """
 
@@ -145,6 +144,7 @@ class Call:
     public: bool = False
     query: type[msgspec.Struct] = NoQuery
     body: type | None = None
+    read: Callable[[bytes], Any] | None = None
     status: int = 200
     limit: int = BODY_LIMIT
     content_type: str = "application/json"
@@ -213,7 +213,10 @@ class Resource:
         door.admit(caller, role=call.role, public=call.public)
         door.limit(scope, caller)
         query = _query(pairs, call.query)
-        body = None if call.body is None else decode(await _read(receive, headers, call.limit), call.reads)
+        body = None
+        if call.body is not None:
+            text = await _read(receive, headers, call.limit)
+            body = call.read(text) if call.read else decode(text, call.reads)
         if call.role is not None and not call.public:
             # Whoever changed something may be answered by another worker the next time: it knows.
             await anyio.to_thread.run_sync(self._desk.newsroom.catch_up)
@@ -224,11 +227,6 @@ class Resource:
             found = await anyio.to_thread.run_sync(call.handler, ask)
         reply = found if isinstance(found, Reply) else Reply(msgspec.json.encode(found), "application/json")
         return reply.status or call.status, reply
-
-
-async def settled(future: Any) -> Any:
-    """Wait on the event loop for what another thread settles."""
-    return await asyncio.wrap_future(future)
 
 
 def decode(data: bytes, type_: type[BodyT]) -> BodyT:
