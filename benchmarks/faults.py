@@ -11,7 +11,7 @@ systemd would.
     .venv/bin/python benchmarks/faults.py [--only kill,disk-full] [--kills 100] [--workers 2] [--out FILE]
 
 Needs the development environment. `disk-full` mounts a small tmpfs where it may (root), and else limits the size of files;
-the clock is moved by libfaketime (Debian: `faketime`); `postgres-restart` and `racing-postgres` need PostgreSQL installed;
+the clock is moved by a library of thirty lines (a C compiler); `postgres-restart` and `racing-postgres` need PostgreSQL installed;
 `model-*` need LightGBM. What is missing is said, and left out.
 """
 
@@ -574,6 +574,7 @@ def report(rig: Rig, load: Load, *, start: float, injected: float, removed: floa
         },
         "readyz": timeline(rig.server.readyz, injected),
         "refusals": dict(load.refusals),
+        "events_by_hour_of_arrival": dict(sorted(kept["hours"].items())),
         "starts": [round(one, 2) for one in rig.server.starts],
         "messages": messages(rig.folder),
     }  # fmt: skip
@@ -585,9 +586,11 @@ def in_log(folder: Path, log: str) -> dict[str, Any]:
     served: set[str] = set()
     fallback: set[str] = set()
     exposures: Counter[tuple[str, str]] = Counter()
+    hours: Counter[str] = Counter()
     with open_log(log_place(folder / DATA, log, "embellie")) as opened:
         for _, event in opened.scan():
             events[event.id] += 1
+            hours[f"{event.received_at:%Y-%m-%dT%H}"] += 1
             if event.kind == "served":
                 served.add(event.id)
                 if getattr(event.body, "fallback", ""):
@@ -595,7 +598,14 @@ def in_log(folder: Path, log: str) -> dict[str, Any]:
             elif isinstance(event.body, Exposure):
                 exposures[event.body.experiment, event.body.unit] += 1
         unbalanced = len(opened.verify())
-    return {"events": events, "served": served, "fallback": fallback, "exposures": exposures, "unbalanced": unbalanced}
+    return {
+        "events": events,
+        "served": served,
+        "fallback": fallback,
+        "exposures": exposures,
+        "hours": hours,
+        "unbalanced": unbalanced,
+    }
 
 
 def accounted(load: Load, kept: dict[str, Any]) -> dict[str, int]:
@@ -812,32 +822,72 @@ def mend_model(rig: Rig) -> None:
     rig.kept["model"].write_bytes(rig.kept["whole"])
 
 
+CLOCK = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static volatile int64_t *moved;
+__attribute__((constructor)) static void begin(void) {
+  int file = open(getenv("CLOCK_MOVED"), O_RDONLY);
+  moved = mmap(0, 8, PROT_READ, MAP_SHARED, file, 0);
+  close(file);
+}
+int clock_gettime(clockid_t which, struct timespec *now) {
+  int failed = syscall(SYS_clock_gettime, which, now);
+  if (which == CLOCK_REALTIME && moved) now->tv_sec += *moved;
+  return failed;
+}
+int gettimeofday(struct timeval *now, void *zone) {
+  struct timespec at;
+  clock_gettime(CLOCK_REALTIME, &at);
+  now->tv_sec = at.tv_sec;
+  now->tv_usec = at.tv_nsec / 1000;
+  return 0;
+}
+time_t time(time_t *told) {
+  struct timespec at;
+  clock_gettime(CLOCK_REALTIME, &at);
+  if (told) *told = at.tv_sec;
+  return at.tv_sec;
+}
+"""
+"""Moves the wall clock of one process by the seconds in a file; the monotonic clock is left alone."""
+
+
 def clock_env(rig: Rig) -> dict[str, str]:
-    """Run the server with a wall clock that a file moves; the monotonic one is left alone."""
-    rig.kept["clock"] = rig.folder / "clock.txt"
-    rig.kept["clock"].write_text("+0")
-    return {
-        "LD_PRELOAD": faketime(), "FAKETIME_TIMESTAMP_FILE": str(rig.kept["clock"]), "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1", "FAKETIME_CACHE_DURATION": "1",
-    }  # fmt: skip
+    """Run the server with a wall clock that a file moves. (libfaketime makes threads wait for the wrong time, and is slow.)"""
+    source, library = rig.folder / "clock.c", rig.folder / "clock.so"
+    source.write_text(CLOCK)
+    subprocess.run([compiler(), "-shared", "-fPIC", "-O2", "-o", library, source], check=True)
+    rig.kept["clock"] = rig.folder / "clock.bin"
+    rig.kept["clock"].write_bytes(bytes(8))
+    return {"LD_PRELOAD": str(library), "CLOCK_MOVED": str(rig.kept["clock"])}
 
 
-def faketime() -> str:
-    """Find libfaketime; `""` when it is not there."""
-    found = [
-        *Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"),
-        *Path("/usr/lib").glob("faketime/libfaketimeMT.so.1"),
-    ]
-    return str(found[0]) if found else ""
+def move_clock(rig: Rig, seconds: int) -> None:
+    """Move it at once."""
+    with rig.kept["clock"].open("r+b") as file:
+        file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
+
+
+def compiler() -> str:
+    """Find a C compiler; `""` when there is none."""
+    return shutil.which("cc") or shutil.which("gcc") or ""
 
 
 def moved(offset: int) -> dict[str, Any]:
     """Describe a clock that is wrong by so many seconds for a while."""
     return {
-        "inject": lambda rig: rig.kept["clock"].write_text(f"{offset:+d}") and None,
-        "remove": lambda rig: rig.kept["clock"].write_text("+0") and None,
+        "inject": lambda rig: move_clock(rig, offset),
+        "remove": lambda rig: move_clock(rig, 0),
         "env": clock_env,
-        "needs": lambda: "" if faketime() else "libfaketime is not installed",
+        "needs": lambda: "" if compiler() else "there is no C compiler to make the clock with",
     }
 
 
