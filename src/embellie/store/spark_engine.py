@@ -6,7 +6,6 @@ import socket
 import threading
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +16,7 @@ from embellie.domain.errors import EmbellieError, EngineError, TableError, unkno
 from embellie.ports import DailyView
 from embellie.store.event_columns import EVENT_COLUMNS
 from embellie.store.lake_manifest import MANIFEST, Manifest, parse_manifest, read_manifest, stamp_of, view_files
+from embellie.store.object_bucket import is_bucket_url, open_bucket
 from embellie.store.tables import Table
 from embellie.store.translating import NotPortable, translate
 
@@ -327,11 +327,11 @@ def _read(session: Any, table: str, *, lake: bool) -> Any:
 
 
 def _lake_files(session: Any, lake: str) -> Sequence[str]:
-    """List the lake's files: those its manifest names, read from here or by the server, else the last of each day.
+    """List the lake's files: those its manifest names where it can be read from here, else the last of each day.
 
     A file that a later one replaced lies beside it for a while, and so may one that no manifest names yet.
     """
-    manifest = read_manifest(Path(lake)) or _manifest_there(session, lake)
+    manifest = read_manifest(Path(lake)) or _manifest_there(lake)
     if manifest is not None:
         return [f"{lake.rstrip('/')}/{each.file}" for each in manifest.partitions]
     every = f"{lake.rstrip('/')}/*/*/*.parquet"
@@ -343,14 +343,21 @@ def _lake_files(session: Any, lake: str) -> Sequence[str]:
     return sorted(file for _, file in last.values()) or [every]
 
 
-def _manifest_there(session: Any, lake: str) -> Manifest | None:
-    """Read the manifest as the server sees it; None where it cannot, or does not read text."""
-    if "://" not in lake:
+def _manifest_there(lake: str) -> Manifest | None:
+    """Read a bucket's manifest from here: to Spark a file whose name begins with `_` is not there. None without what speaks to buckets.
+
+    Raises:
+        EngineError: The bucket cannot be read from here; without its manifest nobody knows which files count.
+    """
+    if not is_bucket_url(lake):
         return None
-    with suppress(*_driver().errors):
-        rows = session.read.text(f"{lake.rstrip('/')}/{MANIFEST}", wholetext=True).collect()
-        return parse_manifest("\n".join(str(row[0]) for row in rows).encode())
-    return None
+    try:
+        kept = open_bucket(lake).read(MANIFEST)
+    except EngineError as error:
+        if error.code == "missing_extra":
+            return None
+        raise
+    return parse_manifest(kept.text) if kept else None
 
 
 def _in_words_of_duckdb(type_: str) -> str:
