@@ -1,37 +1,56 @@
 """Handing over: what was shown goes to the log together with what else is shown meanwhile, and no reader waits for it."""
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from embellie.domain.errors import Busy, EmbellieError
 from embellie.domain.event import Event
 from embellie.ports import Receipt
 
-AGAIN_SECONDS = 0.05
-"""When to try again what the log was too busy to take."""
+FULL_SECONDS = 0.05
+"""When to try again what a log that had no room at the moment did not take."""
+
+FAILED_SECONDS = 1.0
+"""When to try again what could not be written: the disk is full, the file is locked, the database restarts."""
 
 Lost = Callable[[], None]
 """Called when events did not reach the log."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What was handed over at once, and who is to be told if it does not get there."""
+
+    events: Sequence[Event]
+    lost: Lost | None
 
 
 class Handover:
     """Submits events in lots: while one is being written the next gathers, so that under load many share the cost of one.
 
-    What a busy log does not take is kept and tried again. Thread-safe.
+    What a log does not take, or cannot write now, is kept and tried again. When too much waits the oldest is dropped, and
+    counted in `dropped`: readers are never refused for it. Thread-safe.
 
     Args:
         submit: Queues events; the future resolves once they are written.
-        limit: How many events may gather before `put` answers `Busy`.
+        limit: How many events may wait.
     """
 
     def __init__(self, submit: Callable[[Sequence[Event]], "Future[Receipt]"], *, limit: int = 20_000) -> None:
+        self.dropped = 0
+        """How many events never reached the log."""
         self._submit, self._limit = submit, limit
-        self._waiting: list[Event] = []
-        self._losing: list[Lost] = []
-        self._flying = 0
+        self._waiting: deque[_Shown] = deque()
+        self._count = self._flying = 0
         self._again: threading.Timer | None = None
+        self._told = False
         self._changed = threading.Condition()
 
     def put(self, events: Sequence[Event], *, lost: Lost | None = None) -> None:
@@ -39,23 +58,15 @@ class Handover:
 
         Args:
             events: In the order in which they are to stand in the log.
-            lost: What to do if they do not get there; not called when this raises.
-
-        Raises:
-            Busy: Too many wait to be written.
+            lost: What to do if they do not get there.
         """
         with self._changed:
-            if len(self._waiting) + len(events) > self._limit:
-                raise Busy(
-                    f"{len(self._waiting)} slates wait to be written down.",
-                    hint="Retry after 1 second.",
-                    code="log_busy",
-                )
-            self._waiting.extend(events)
-            if lost is not None:
-                self._losing.append(lost)
-            flying = self._flying
-        if not flying:
+            self._waiting.append(_Shown(events, lost))
+            self._count += len(events)
+            dropped = self._make_room()
+            at_once = not self._flying and self._again is None
+        self._lose(dropped)
+        if at_once:
             self.flush()
 
     def flush(self) -> None:
@@ -63,41 +74,16 @@ class Handover:
         with self._changed:
             if not self._waiting:
                 return
-            lot, losing = self._waiting, self._losing
-            self._waiting, self._losing = [], []
+            lot = tuple(self._waiting)
+            self._waiting.clear()
+            self._count = 0
             self._flying += 1
         try:
-            written = self._submit(lot)
-        except Busy:
-            with self._changed:
-                self._waiting, self._losing = lot + self._waiting, losing + self._losing
-                self._flying -= 1
-                if self._again is None:
-                    self._again = threading.Timer(AGAIN_SECONDS, self._try_again)
-                    self._again.daemon = True
-                    self._again.start()
-                self._changed.notify_all()
-        except EmbellieError as error:  # the log is closed
-            self._landed(error, losing)
+            written = self._submit([event for shown in lot for event in shown.events])
+        except EmbellieError as error:
+            self._landed(lot, error, FULL_SECONDS)
         else:
-            written.add_done_callback(lambda done: self._landed(done.exception(), losing))
-
-    def _try_again(self) -> None:
-        with self._changed:
-            self._again = None
-        self.flush()
-
-    def _landed(self, error: BaseException | None, losing: Sequence[Lost]) -> None:
-        """A lot is written, or never will be: the next one goes."""
-        if error is not None:
-            for lost in losing:
-                lost()
-        with self._changed:
-            self._flying -= 1
-            gathered = bool(self._waiting) and not self._flying
-            self._changed.notify_all()
-        if gathered:
-            self.flush()
+            written.add_done_callback(lambda done: self._landed(lot, done.exception(), FAILED_SECONDS))
 
     def settle(self, seconds: float) -> bool:
         """Wait until everything is written; tell whether it is."""
@@ -107,3 +93,55 @@ class Handover:
             return self._changed.wait_for(
                 lambda: not self._waiting and not self._flying, max(0.0, until - time.monotonic())
             )
+
+    def _landed(self, lot: Sequence[_Shown], error: BaseException | None, again: float) -> None:
+        """A lot is written, waits again, or never will be: then the next one goes."""
+        dropped: list[_Shown] = []
+        with self._changed:
+            self._flying -= 1
+            if isinstance(error, Busy):
+                self._waiting.extendleft(reversed(lot))
+                self._count += _count(lot)
+                dropped = self._make_room()
+                self._try_again_in(again)
+            elif error is None:
+                self._told = False
+            next_one = bool(self._waiting) and not self._flying and self._again is None
+            self._changed.notify_all()
+        self._lose(dropped if error is None or isinstance(error, Busy) else lot)
+        if next_one:
+            self.flush()
+
+    def _try_again_in(self, seconds: float) -> None:
+        if self._again is None:
+            self._again = threading.Timer(seconds, self._try_again)
+            self._again.daemon = True
+            self._again.start()
+
+    def _try_again(self) -> None:
+        with self._changed:
+            self._again = None
+        self.flush()
+
+    def _make_room(self) -> list[_Shown]:
+        dropped = []
+        while self._count > self._limit and len(self._waiting) > 1:
+            dropped.append(self._waiting.popleft())
+            self._count -= len(dropped[-1].events)
+        return dropped
+
+    def _lose(self, dropped: Sequence[_Shown]) -> None:
+        if not dropped:
+            return
+        with self._changed:
+            self.dropped += _count(dropped)
+            told, self._told = self._told, True
+        if not told:
+            _log.warning("What readers are shown does not reach the log, and some of it never will.")
+        for shown in dropped:
+            if shown.lost is not None:
+                shown.lost()
+
+
+def _count(shown: Iterable[_Shown]) -> int:
+    return sum(len(one.events) for one in shown)

@@ -144,6 +144,10 @@ class Newsroom:
         """The file from which the next start takes up what is folded; it may not be there."""
         return self.data / STATE_FILE
 
+    def dropped(self) -> int:
+        """Tell how many events of what was shown never reached the log, since the start."""
+        return self._live.handover.dropped
+
     def catch_up(self) -> None:
         """Take in what other processes have put in the log by now; by itself, that happens within a fraction of a second."""
         self._live.catch_up()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from embellie.app.known_exposures import Exposed
 from embellie.app.live_folds import LiveFolds, exposed, minted
-from embellie.domain.errors import EmbellieError, unknown_name
+from embellie.domain.errors import unknown_name
 from embellie.domain.event import Event, fact_id
 from embellie.domain.experiment import Evaluation, Exposure
 from embellie.domain.release import Release
@@ -56,7 +56,6 @@ class Slates:
 
         Raises:
             UnknownName: The site or the placement does not exist.
-            Busy: The log cannot keep up.
         """
         site, live = request.site, self._live
         request = live.erased.nameless(request)
@@ -83,7 +82,6 @@ class Slates:
 
         Raises:
             UnknownName: The site or the placement does not exist.
-            Busy: The log cannot keep up.
         """
         snapshot = self._live.snapshot(request.site)
         with self._live.lock:
@@ -103,7 +101,6 @@ class Slates:
 
         Raises:
             UnknownName: The site or the experiment does not exist.
-            Busy: The log cannot keep up.
         """
         snapshot, known = self._live.snapshot(request.site), self._live.operations(request.site).experiments
         request = self._live.erased.nameless(permitted(request, snapshot.site))
@@ -131,14 +128,7 @@ class Slates:
         ]
         bodies += [(slate.slate_id, slate) for slate in slates]
         events = [Event(id=id_, site=site, at=request.now, consent=request.consent, body=body) for id_, body in bodies]
-        if not new:
-            self._live.handover.put(events)
-            return
-        try:
-            self._live.handover.put(events, lost=lambda: self._forget(new))
-        except EmbellieError:
-            self._forget(new)
-            raise
+        self._live.handover.put(events, lost=(lambda: self._forget(new)) if new else None)
 
     def _forget(self, exposures: Iterable[Exposed]) -> None:
         """Exposures that never reached the log are told again with the reader's next slate."""

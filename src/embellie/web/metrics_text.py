@@ -26,6 +26,7 @@ class Tally:
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.events: Counter[tuple[str, str]] = Counter()
         self.lost: Counter[str] = Counter()
+        self.dropped = 0
         self.slates: Counter[tuple[str, str, str, str]] = Counter()
         self.fallbacks: Counter[tuple[str, str, str]] = Counter()
         self._buckets: dict[str, list[int]] = {}
@@ -52,6 +53,7 @@ class Tally:
         return {
             "counts": {name: [[*key, count] for key, count in _counter_of(self, name).items()] for name in _COUNTERS},
             "lost": dict(self.lost),
+            "dropped": self.dropped,
             "buckets": {route: list(buckets) for route, buckets in self._buckets.items()},
             "seconds": dict(self._seconds),
         }
@@ -63,6 +65,7 @@ class Tally:
             for *key, count in snapshot["counts"][name]:
                 counts[tuple(key)] += count
         self.lost.update(snapshot["lost"])
+        self.dropped += snapshot.get("dropped", 0)
         for route, buckets in snapshot["buckets"].items():
             mine = self._buckets.setdefault(route, [0] * (len(BOUNDS) + 1))
             mine[:] = [one + other for one, other in zip(mine, buckets, strict=True)]
@@ -93,6 +96,11 @@ class Tally:
             "embellie_events_lost_total",
             "Events that pages dropped before they could send them, as they tell.",
             (((("site", site),), count) for site, count in self.lost.items()),
+        )
+        lines += _counter(
+            "embellie_shown_dropped_total",
+            "Events of what readers were shown that never reached the log: it took none for too long.",
+            [((), self.dropped)],
         )
         lines += _counter(
             "embellie_slates_total",

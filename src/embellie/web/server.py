@@ -95,7 +95,7 @@ def create_app(
         posts_per_second=posts_per_second,
         shared=None if berth is None else berth.folder,
     )
-    shared = SharedTally(berth)
+    shared = SharedTally(berth, dropped=newsroom.dropped)
     outside: list[Middleware] = []
     if tracer is not None:
         from embellie.web.tracing import TracedDoor, TracedNewsroom

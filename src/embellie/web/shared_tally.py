@@ -6,6 +6,7 @@ worker had not written down yet was told to nobody.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,12 @@ class SharedTally:
 
     Args:
         berth: The worker's; alone in its process, a server has none and is told of nobody else.
+        dropped: Tells how many events of what was shown this process has dropped so far.
     """
 
-    def __init__(self, berth: Berth | None = None) -> None:
+    def __init__(self, berth: Berth | None = None, *, dropped: Callable[[], int] = lambda: 0) -> None:
         self.own = Tally()
+        self._dropped, self._counted = dropped, 0
         self._berth = berth
         self._written: bytes = b""
         if berth is not None:
@@ -36,6 +39,7 @@ class SharedTally:
 
     def write(self) -> None:
         """Write down what was counted; whoever else is asked tells it too."""
+        self._count_dropped()
         if self._berth is None:
             return
         said = msgspec.json.encode({"tally": self.own.snapshot(), "resident": resident_bytes()})
@@ -50,9 +54,9 @@ class SharedTally:
 
     def all(self) -> tuple[Tally, float, str]:
         """Return what all have counted, the bytes they hold, and how often one was replaced, as Prometheus reads it."""
+        self.write()
         if self._berth is None:
             return self.own, resident_bytes(), _fates(Told())
-        self.write()
         together, resident = Tally(), 0.0
         for number in range(1, self._berth.of + 1):
             found = self._read(number)
@@ -60,6 +64,12 @@ class SharedTally:
                 together.add(found["tally"])
                 resident += found["resident"]
         return together, resident, _fates(self._told(self._berth))
+
+    def _count_dropped(self) -> None:
+        """Add to the tally, which may go on from a former worker's, what this process has dropped since."""
+        dropped = self._dropped()
+        self.own.dropped += dropped - self._counted
+        self._counted = dropped
 
     def workers(self) -> tuple[int, int]:
         """Tell how many workers serve, and how many there are to be."""
