@@ -6,7 +6,6 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from embellie.store.own_writes import OwnWrites
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,9 +30,9 @@ TABLES = (
 
 def written(path, groups):
     """Write groups, a transaction each; return the receipts and the tables."""
-    connection, own = open_log_file(path), OwnWrites()
+    connection = open_log_file(path)
     try:
-        receipts = [receipt for group in groups for receipt in write(connection, group, own)]
+        receipts = [receipt for group in groups for receipt in write(connection, group)]
         return receipts, [connection.execute(sql).fetchall() for sql in TABLES]
     finally:
         connection.close()
