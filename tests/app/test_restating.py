@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import CliRunner
 
+from embellie.app.measuring import Looking
 from embellie.app.newsroom import Newsroom
 from embellie.app.restating import KnownAt, late_days
 from embellie.cli.main import cli
@@ -162,3 +163,17 @@ def test_the_whole_query_is_over_what_was_known():
     assert sql.startswith('SELECT events."at" FROM (SELECT')
     assert parameters == {"site": "g", "known_at": CLOSE.replace(tzinfo=None)}
     assert known.ready == ()
+
+
+@pytest.mark.parametrize(("seconds", "restated"), [(900.0, False), (0.0, True)])
+def test_a_running_server_restates_what_is_over(project, monkeypatch, seconds, restated):
+    """A past point of the history is told again as it was for some time, then computed with what arrived since."""
+    monkeypatch.setattr("embellie.app.observing.PAST_SECONDS", seconds)
+    monkeypatch.setattr("embellie.app.observing.watched", lambda _: Looking(kind="fixed"))
+    with Newsroom.open(project, clock=lambda: NOW, threads=0) as newsroom:
+        before = newsroom.scorecard_history("first-light")[-2]
+        late = [read(90 + number, "r01", at=MONDAY + timedelta(hours=12)) for number in range(9)]
+        newsroom.log.append(late, received_at=NOW)
+        after = newsroom.scorecard_history("first-light")[-2]
+        assert (after != before) is restated
+        assert newsroom.restated("first-light").events > len(late)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from embellie.app.config import Config, ScenarioConfig, SiteConfig
+from embellie.app.restating import LateDay, Restated
 from embellie.domain.article import Article
 from embellie.domain.errors import Conflict, unknown_name
 from embellie.domain.event import Event
@@ -509,6 +510,9 @@ class FakeNewsroom:
 
     def scorecard_history(self, name: str) -> Sequence[tuple[datetime, Scorecard]]:
         return [(START + timedelta(hours=12 * look), scorecard_at(look)) for look in range(self.look + 1)]
+
+    def restated(self, name: str) -> Restated:
+        return Restated((LateDay(START.date(), 31, NOW),))
 
     def question(self) -> Question:
         if self.empty:

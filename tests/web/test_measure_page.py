@@ -231,3 +231,11 @@ def test_nothing_that_can_be_drawn_is_said():
     """A scorecard without effects says what is missing."""
     view = View(fake.FakeNewsroom(), "gazette", Words("en"), {})
     assert intervals_picture(view, replace(fake.scorecard_at(3), effects=())).remedy == MESSAGES["remedy.effects"]["en"]
+
+
+def test_what_late_events_restated_is_told():
+    """Which day, how many events, and when the last one came; in both languages."""
+    (english,), (french,) = page()["restated"], page("fr")["restated"]
+    assert english.startswith("Restated: 31 events arrived after their day had closed")
+    assert french.startswith("Chiffres révisés : 31 événements")
+    assert fake.START.date().isoformat() in english

@@ -8,6 +8,7 @@ from datetime import datetime
 from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Observatory, Placed
 from embellie.app.operations import comparisons
+from embellie.app.restating import Restated
 from embellie.domain.errors import EngineError, QuestionError, unknown_name
 from embellie.domain.event import fact_id
 from embellie.domain.experiment import Experiment
@@ -61,6 +62,11 @@ class Experiments:
         """Score an experiment at moments since its start, oldest first."""
         where, test = self.placed(name, site=site)
         return self._observatory.scorecard_history(test, now=self._live.clock(), site=where)
+
+    def restated(self, name: str, *, site: str = "") -> Restated:
+        """Tell which days of an experiment late events restated."""
+        where, test = self.placed(name, site=site)
+        return Restated(self._observatory.late_days(test, site=where))
 
     def stop(self, site: str, name: str, *, reason: str) -> Experiment:
         """Stop an experiment; what it found is filed as evidence.

@@ -21,6 +21,7 @@ from embellie.app.live_folds import LiveFolds
 from embellie.app.observing import Basis, Observatory, Placed
 from embellie.app.pseudonyms import FILE as SALTS_FILE
 from embellie.app.pseudonyms import Pseudonyms
+from embellie.app.restating import Restated
 from embellie.app.rolling_out import Rollouts
 from embellie.app.serving import Slates, Standing
 from embellie.app.standing_question import StandingQuestion
@@ -279,6 +280,10 @@ class Newsroom:
     def scorecard_history(self, experiment: str, *, site: str = "") -> Sequence[tuple[datetime, Scorecard]]:
         """Score an experiment at moments since its start, oldest first."""
         return self._experiments.scorecard_history(experiment, site=site)
+
+    def restated(self, experiment: str, *, site: str = "") -> Restated:
+        """Tell which days of an experiment events restated that arrived after the day had closed."""
+        return self._experiments.restated(experiment, site=site)
 
     def priors(self) -> Mapping[str, Prior]:
         """What stopped experiments teach of the primary metrics' relative effects; nothing before there are enough of them."""

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from embellie.app.deciding import decide
 from embellie.app.measuring import DIMENSIONS, evidence_from, scorecard, watched
+from embellie.app.restating import LateDay, late_days
 from embellie.domain.evidence import Evidence
 from embellie.domain.experiment import Experiment
 from embellie.domain.metric import Metric
@@ -21,6 +22,9 @@ from embellie.stats.shrinkage import Prior
 FRESH_SECONDS = 2.0
 FRESH_TIMES = 10.0
 """An answer is computed again after FRESH_SECONDS, or after this many times as long as it took: thinking never fills a core."""
+
+PAST_SECONDS = 900.0
+"""For how long what was found of a moment that is over is told again: events of before it may still arrive."""
 
 MOMENTS = 24
 REMEMBERED = 5_000
@@ -128,7 +132,7 @@ class Observatory:
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.RLock] = {}
         self._fresh: dict[Hashable, tuple[float, Any]] = {}
-        self._past: dict[Hashable, Any] = {}
+        self._past: dict[Hashable, tuple[float, Any]] = {}
 
     def scorecard(self, experiment: Experiment, *, site: str = "") -> Scorecard:
         """Score an experiment on all that has happened so far, with all its slices."""
@@ -140,6 +144,10 @@ class Observatory:
             )
 
         return self._fresh_or(("scorecard", site, experiment), compute)
+
+    def late_days(self, experiment: Experiment, *, site: str = "") -> tuple[LateDay, ...]:
+        """Count the events that arrived after their day had closed, which restated it."""
+        return self._fresh_or(("late", site, experiment), lambda: late_days(self._reader, experiment, site=site))
 
     def scorecard_history(
         self, experiment: Experiment, *, now: datetime, site: str = ""
@@ -257,17 +265,26 @@ class Observatory:
 
     def _past_or(self, asked: "Past[AnswerT]") -> AnswerT:
         with self._lock_of(asked.key):
-            if asked.key not in self._past:
-                self._past[asked.key] = asked.compute()
-            return cast(AnswerT, self._past[asked.key])
+            if not self._is_known(asked):
+                self._past[asked.key] = (time.monotonic() + PAST_SECONDS, asked.compute())
+            return cast(AnswerT, self._past[asked.key][1])
+
+    def _is_known(self, asked: "Past[AnswerT]") -> bool:
+        known = self._past.get(asked.key)
+        return known is not None and time.monotonic() < known[0]
 
     def _in_time(self, asked: Mapping[datetime, "Past[AnswerT]"]) -> list[tuple[datetime, AnswerT]]:
-        """Answer for as many moments as there is time for, the ends first; those known already cost nothing."""
+        """Answer for as many moments as there is time for, the ends first; those known already cost nothing.
+
+        Where time is up, what was known some time ago is told again.
+        """
         enough = time.monotonic() + HISTORY_SECONDS
         found = {}
         for at in spread(list(asked)):
-            if asked[at].key in self._past or time.monotonic() < enough:
+            if self._is_known(asked[at]) or time.monotonic() < enough:
                 found[at] = self._past_or(asked[at])
+            elif (known := self._past.get(asked[at].key)) is not None:
+                found[at] = cast(AnswerT, known[1])
         return sorted(found.items(), key=lambda one: one[0])
 
     def _lock_of(self, key: Hashable) -> threading.RLock:

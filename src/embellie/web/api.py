@@ -21,6 +21,7 @@ from embellie.app.intake import body_from
 from embellie.app.log_keeping import place_of
 from embellie.app.reader_data import reader_document
 from embellie.app.releasing import experiment_document, release_document, rollout_document
+from embellie.app.restating import restated_document
 from embellie.app.scorecard_document import Format, file_bytes, scorecard_document, series_document
 from embellie.domain.article import Article
 from embellie.domain.errors import Busy, EmbellieError, InputError, unknown_name
@@ -164,14 +165,19 @@ def experiments(ask: Ask[SiteQuery, None]) -> Any:
 
 def scorecard(ask: Ask[NoQuery, None]) -> Any:
     """Score an experiment from the log."""
-    return scorecard_document(ask.newsroom.scorecard(ask.path["name"]))
+    name = ask.path["name"]
+    return scorecard_document(ask.newsroom.scorecard(name)) | _restated(ask.newsroom, name)
 
 
 def scorecard_series(ask: Ask[SeriesQuery, None]) -> Any:
     """Tell one metric's effects over time; the primary one's when none is named."""
     name = ask.path["name"]
     metric = ask.query.metric or ask.newsroom.experiment(name).primary
-    return series_document(ask.newsroom.scorecard_history(name), metric)
+    return series_document(ask.newsroom.scorecard_history(name), metric) | _restated(ask.newsroom, name)
+
+
+def _restated(newsroom: "Newsroom", experiment: str) -> dict[str, Any]:
+    return {"restated": restated_document(newsroom.restated(experiment))}
 
 
 def scorecard_file(ask: Ask[NoQuery, None], *, as_: Format) -> Reply:

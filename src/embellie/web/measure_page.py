@@ -13,6 +13,7 @@ from embellie.app.measured_words import (
     role_place,
     state_name,
 )
+from embellie.app.restating import restated_sentences
 from embellie.domain.experiment import Experiment
 from embellie.domain.scorecard import Effect, Scorecard, UnavailableEffect
 from embellie.domain.unavailable import Unavailable
@@ -43,6 +44,7 @@ def measure_page(view: View) -> dict[str, Any]:
         "checks": checks_of(view, card),
         "ratio": ratio(view, card),
         "excluded": excluded(view, card),
+        "restated": restated(view, card),
         "absent": absent(view, card),
         "metrics": metrics_of(view, card, shown),
         "files": files(view, experiment, shown),
@@ -238,6 +240,14 @@ def _named(view: View, card: Scorecard, sentence: str) -> str:
     for currency in currencies or {""}:
         sentence = view.words.tidy(sentence, currency)
     return set_french(sentence) if view.words.language == "fr" else sentence
+
+
+def restated(view: View, card: Scorecard | Unavailable) -> list[str]:
+    """Which days late events restated, in words; nothing where nothing was late."""
+    if isinstance(card, Unavailable) or not card.experiment:
+        return []
+    found = view.ask(lambda: view.newsroom.restated(card.experiment))
+    return [] if isinstance(found, Unavailable) else restated_sentences(found, view.words.language)
 
 
 def ratio(view: View, card: Scorecard | Unavailable) -> dict[str, Any]:

@@ -218,6 +218,7 @@ class ScorecardAnswer(_Out, frozen=True, kw_only=True):
     planned: int = 0
     checks: list[dict[str, Any]] = []
     slices: list[dict[str, Any]] = []
+    restated: dict[str, Any] = {}
 
 
 class SeriesAnswer(_Out, frozen=True, kw_only=True):
@@ -229,6 +230,7 @@ class SeriesAnswer(_Out, frozen=True, kw_only=True):
     control: str
     planned: int = 0
     points: list[dict[str, Any]]
+    restated: dict[str, Any] = {}
 
 
 class QuestionAnswer(_Out, frozen=True, kw_only=True):
