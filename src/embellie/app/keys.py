@@ -7,20 +7,15 @@ kept as they are, to be shown again.
 
 import hashlib
 import hmac
-import json
-import os
 import secrets
-import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from embellie.domain.errors import Conflict, InputError, unknown_name
-from embellie.store.file_lock import Stamp, file_locked, stamp_of
+from embellie.store.private_file import PrivateFile
 
 Role = Literal["viewer", "editor", "operator", "admin"]
 
@@ -58,39 +53,39 @@ class Keys:
     """
 
     def __init__(self, path: Path, *, sites: Iterable[str], mint: Callable[[], str] = secrets.token_urlsafe) -> None:
-        self._path, self._mint, self._lock = path, mint, threading.Lock()
-        self._stamp: Stamp = (0, 0)
-        self._kept = _Kept()
-        self._site_of: dict[str, str] = {}
-        self._reload()
-        sites = tuple(sites)
-        if not self._kept.session_key or any(site not in self._kept.public for site in sites):
-            with self._alone():
-                self._reload()  # another process may have been faster
-                self._kept.session_key = self._kept.session_key or mint()
-                self._kept.public |= {site: f"pk_{mint()[:24]}" for site in sites if site not in self._kept.public}
-                self._save()
+        self._mint = mint
+        self._file = PrivateFile(
+            path, empty=_Kept(), remedy="Restore it from a backup, or move it away to have new keys made."
+        )
+        kept, sites = self._file.read(), tuple(sites)
+        if not kept.session_key or any(site not in kept.public for site in sites):
+            with self._file.changing() as now:  # another process may have been faster
+                now.session_key = now.session_key or mint()
+                now.public |= {site: f"pk_{mint()[:24]}" for site in sites if site not in now.public}
+        self._site_of: tuple[_Kept, Mapping[str, str]] = (_Kept(), {})
 
     @property
     def public(self) -> Mapping[str, str]:
         """The public key of each site."""
-        return self._kept.public
+        return self._file.latest.public
 
     def tokens(self) -> tuple[Token, ...]:
         """Return the tokens, without their secrets, oldest first."""
-        self._reload()
-        return tuple(self._kept.tokens.values())
+        return tuple(self._file.read().tokens.values())
 
     def site_of(self, key: str) -> str | None:
         """Tell whose public key this is."""
-        return self._site_of.get(key)
+        latest, (known, sites) = self._file.latest, self._site_of
+        if latest is not known:
+            sites = {public: site for site, public in latest.public.items()}
+            self._site_of = (latest, sites)
+        return sites.get(key)
 
     def token_of(self, secret: str) -> Token | None:
         """Find the token a secret belongs to. Every sum is compared, in constant time."""
-        self._reload()
         given = hashlib.sha256(secret.encode()).hexdigest()
         found = None
-        for token in self._kept.tokens.values():
+        for token in self._file.read().tokens.values():
             if hmac.compare_digest(token.sha256, given):
                 found = token
         return found
@@ -107,14 +102,12 @@ class Keys:
             raise unknown_name("role", role, ROLES)
         if not 1 <= len(name) <= 64 or not name.isprintable() or "." in name:
             raise InputError(f"`{name[:80]}` is no name for a token.", hint="Use 1 to 64 characters, without a dot.")
-        with self._alone():
-            self._reload()
-            if name in self._kept.tokens:
+        with self._file.changing() as kept:
+            if name in kept.tokens:
                 raise Conflict(f"A token `{name}` exists already.", hint="Choose another name, or revoke that one.")
             secret = f"sk_{self._mint()}"
             digest = hashlib.sha256(secret.encode()).hexdigest()
-            self._kept.tokens[name] = Token(name=name, role=role, sha256=digest)
-            self._save()
+            kept.tokens[name] = Token(name=name, role=role, sha256=digest)
         return secret
 
     def revoke(self, name: str) -> None:
@@ -123,12 +116,10 @@ class Keys:
         Raises:
             UnknownName: No token has this name.
         """
-        with self._alone():
-            self._reload()
-            if name not in self._kept.tokens:
-                raise unknown_name("token", name, self._kept.tokens)
-            del self._kept.tokens[name]
-            self._save()
+        with self._file.changing() as kept:
+            if name not in kept.tokens:
+                raise unknown_name("token", name, kept.tokens)
+            del kept.tokens[name]
 
     def session(self, token: Token, *, now: float) -> str:
         """Make the value of a session's cookie: signed, good for 30 days from `now` (s), and no secret in itself."""
@@ -142,9 +133,8 @@ class Keys:
         expires, _, signature = rest.partition(".")
         if not (expires.isascii() and expires.isdigit() and len(expires) < 12 and int(expires) > now):
             return None
-        self._reload()
         try:
-            token = self._kept.tokens.get(bytes.fromhex(name).decode())
+            token = self._file.read().tokens.get(bytes.fromhex(name).decode())
         except ValueError:
             return None
         if token is None or not hmac.compare_digest(self._signature(token, int(expires)).encode(), signature.encode()):
@@ -153,40 +143,4 @@ class Keys:
 
     def _signature(self, token: Token, expires: int) -> str:
         said = f"{token.name}\x1f{token.sha256}\x1f{expires}"
-        return hmac.new(self._kept.session_key.encode(), said.encode(), hashlib.sha256).hexdigest()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Change the file with no other thread or process doing so."""
-        with self._lock, file_locked(self._path.with_name(f".{self._path.name}.lock")):
-            yield
-
-    def _reload(self) -> None:
-        try:
-            stamp = stamp_of(self._path)
-        except FileNotFoundError:
-            return
-        if stamp == self._stamp:
-            return
-        try:
-            self._kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"`{self._path.name}` cannot be read: {error}.",
-                hint="Restore it from a backup, or move it away to have new keys made.",
-                at=str(self._path),
-            ) from None
-        self._stamp = stamp
-        self._site_of = {key: site for site, key in self._kept.public.items()}
-
-    def _save(self) -> None:
-        """Write the whole file beside, readable by its owner only, then put it in place."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=self._path.parent, prefix=".keys-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(msgspec.to_builtins(self._kept), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).replace(self._path)
-        self._stamp = stamp_of(self._path)
-        self._site_of = {key: site for site, key in self._kept.public.items()}
+        return hmac.new(self._file.read().session_key.encode(), said.encode(), hashlib.sha256).hexdigest()

@@ -5,12 +5,8 @@ So what is kept cannot be joined with what others know by the same word, and aft
 
 import hmac
 import json
-import os
 import secrets
-import tempfile
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +20,7 @@ from embellie.domain.experiment import Experiment, Exposure
 from embellie.domain.moment import iso
 from embellie.domain.slate import SlateRequest
 from embellie.ports import EventLog, Rejected
-from embellie.store.file_lock import Stamp, file_locked, stamp_of
+from embellie.store.private_file import PrivateFile
 
 FILE = "pseudonyms.json"
 """The salts' name in the data folder."""
@@ -63,25 +59,21 @@ class Pseudonyms:
         now: datetime,
         mint: Callable[[], str] = lambda: secrets.token_hex(32),
     ) -> None:
-        self._path, self._salted, self._mint = path, frozenset(salted), mint
-        self._lock = threading.Lock()
-        self._stamp: Stamp = (0, 0)
-        self._kept = _Kept()
-        self._reload()
-        missing = self._salted - self._kept.salts.keys()
+        self._salted, self._mint = frozenset(salted), mint
+        self._file = PrivateFile(
+            path, empty=_Kept(), remedy="Restore it from a backup; or move it away, and all readers are new."
+        )
+        missing = self._salted - self._file.read().salts.keys()
         if missing:
-            with self._alone():
-                self._reload()
-                for site in sorted(missing - self._kept.salts.keys()):
-                    self._kept.salts[site] = _Salt(salt=mint(), since=iso(now))
-                self._save()
+            with self._file.changing() as kept:
+                for site in sorted(missing - kept.salts.keys()):
+                    kept.salts[site] = _Salt(salt=mint(), since=iso(now))
 
     def of(self, site: str, reader: str) -> str:
         """Return the word under which a reader is kept."""
         if not reader or site not in self._salted:
             return reader
-        self._reload()
-        key = bytes.fromhex(self._kept.salts[site].salt)
+        key = bytes.fromhex(self._file.read().salts[site].salt)
         return hmac.digest(key, reader.encode("utf-8", "surrogatepass"), "sha256").hex()[:_LETTERS]
 
     def request(self, request: SlateRequest) -> SlateRequest:
@@ -131,47 +123,8 @@ class Pseudonyms:
                 f"The readers of `{site}` keep the words that its pages send.",
                 hint=f'Write pseudonyms = "salted" in [sites.{site}] of embellie.toml.',
             )
-        with self._alone():
-            self._reload()
-            self._kept.salts[site] = _Salt(salt=self._mint(), since=iso(now))
-            self._save()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Change the file with no other thread or process doing so."""
-        with self._lock, file_locked(self._path.with_name(f".{self._path.name}.lock")):
-            yield
-
-    def _reload(self) -> None:
-        try:
-            stamp = stamp_of(self._path)
-        except FileNotFoundError:
-            return
-        if stamp == self._stamp:
-            return
-        try:
-            self._kept = msgspec.json.decode(self._path.read_bytes(), type=_Kept)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"`{self._path.name}` cannot be read: {error}.",
-                hint="Restore it from a backup; or move it away, and all readers are new.",
-                at=str(self._path),
-            ) from None
-        self._stamp = stamp
-
-    def _save(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=self._path.parent, prefix=".keys-")  # readable by its owner only
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(msgspec.to_builtins(self._kept), file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(beside).replace(self._path)
-        finally:
-            with suppress(FileNotFoundError):
-                Path(beside).unlink()
-        self._stamp = stamp_of(self._path)
+        with self._file.changing() as kept:
+            kept.salts[site] = _Salt(salt=self._mint(), since=iso(now))
 
 
 def require_no_experiment(log: EventLog, site: str) -> None:
