@@ -124,7 +124,7 @@ def test_a_failure_of_ours_is_an_error_a_callers_is_not(call, keys, newsroom, sp
     call("GET", f"/v1/slate?key={key}&placement=wrong")
     assert spans()["GET /v1/slate"].status.is_ok
     monkeypatch.setattr(newsroom, "slate", broken)
-    assert call("GET", f"/v1/slate?key={key}&placement=article-bottom").status_code == 500
+    assert call("GET", f"/v1/slate?key={key}&placement=article-bottom&reader=reader-1").status_code == 500
     last = spans()["GET /v1/slate"]
     assert (last.status.is_ok, last.attributes["http.response.status_code"]) == (False, 500)
     assert last.events == ()

@@ -166,7 +166,6 @@ class Newsroom:
 
         Raises:
             UnknownName: The site or the placement does not exist.
-            Busy: The log cannot keep up.
         """
         return self._slates.answer(self._pseudonyms.request(request))
 
@@ -175,7 +174,6 @@ class Newsroom:
 
         Raises:
             UnknownName: The site or the placement does not exist.
-            Busy: The log cannot keep up.
         """
         return self._slates.shared(request, before=before)
 
@@ -188,7 +186,6 @@ class Newsroom:
 
         Raises:
             UnknownName: The site or the experiment does not exist.
-            Busy: The log cannot keep up.
         """
         return self._slates.evaluate(self._pseudonyms.request(request), name, expose=expose)
 

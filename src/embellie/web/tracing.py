@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -70,6 +70,9 @@ def _exporter(name: str) -> Any:
     return OTLPSpanExporter()
 
 
+_WrittenT = TypeVar("_WrittenT", bound="Future[Any] | None")
+
+
 class TracedDoor:
     """A span around each request, whoever answers it."""
 
@@ -126,10 +129,17 @@ class TracedNewsroom:
 
     def slate(self, request: SlateRequest) -> Slate:
         """Answer a request; what answered it is told on the request's span."""
+        return self._ranked(request, lambda: self._newsroom.slate(request))
+
+    def shared_slate(self, request: SlateRequest, *, before: Slate | None = None) -> Slate:
+        """Answer for everybody who does not say who they are; told alike."""
+        return self._ranked(request, lambda: self._newsroom.shared_slate(request, before=before))
+
+    def _ranked(self, request: SlateRequest, answer: Callable[[], Slate]) -> Slate:
         from opentelemetry.trace import get_current_span
 
         with _child(self._tracer, "rank"):
-            shown = self._newsroom.slate(request)
+            shown = answer()
         get_current_span().set_attributes(
             {
                 "embellie.site": request.site,
@@ -146,17 +156,23 @@ class TracedNewsroom:
         """Take events in; the span ends when they are durable."""
         return self._waited(lambda: self._newsroom.receive(*given, **named))
 
+    def receive_usual(self, *given: Any, **named: Any) -> "Future[Any] | None":
+        """Take in a post that was read in one go; there is no span where it has to go to `receive`."""
+        return self._waited(lambda: self._newsroom.receive_usual(*given, **named))
+
     def publish(self, *given: Any, **named: Any) -> "Future[Any]":
         """Put articles in the log; the span ends when they are durable."""
         return self._waited(lambda: self._newsroom.publish(*given, **named))
 
-    def _waited(self, submit: Callable[[], "Future[Any]"]) -> "Future[Any]":
+    def _waited(self, submit: Callable[[], _WrittenT]) -> _WrittenT:
         span = self._tracer.start_span("log")
         try:
             future = submit()
         except BaseException:
             span.end()
             raise
+        if future is None:  # a span that is not ended is told to nobody
+            return future
         future.add_done_callback(lambda _: span.end())
         return future
 
