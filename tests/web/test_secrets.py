@@ -1,13 +1,15 @@
 """Secrets stay secret: after a day of use and misuse, no token stands in any log, answer, metric or file."""
 
 import inspect
+import json
 import logging
 
+from embellie.app.keys import FILE as KEYS_FILE
 from embellie.app.keys import Keys
 from embellie.app.syncing import FeedReport, _log
 
 
-def test_no_secret_is_written_or_said(call, newsroom, keys, tokens, caplog, monkeypatch, project):
+def test_no_secret_is_written_or_said(call, newsroom, tokens, caplog, monkeypatch, project):
     """Right, wrong and misplaced tokens, sessions, refusals and faults of ours: none leaves a trace of the secret."""
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.WARNING, logger="httpx")  # the test's own client
@@ -50,14 +52,15 @@ def test_no_secret_is_written_or_said(call, newsroom, keys, tokens, caplog, monk
     written = [path.read_bytes() for path in project.rglob("*") if path.is_file()]
     assert "the disk is on fire" in caplog.text
     assert "the disk is on fire" not in failed.text
-    session = keys._kept.session_key
+    (kept_at,) = project.rglob(KEYS_FILE)
+    session = json.loads(kept_at.read_text())["session_key"]
     for secret in [*secrets, session]:
         assert secret not in caplog.text
         assert [text for text in said if secret in text] == []
         kept = [data for data in written if secret.encode() in data]
         # The key that signs sessions is kept, in the one file only its owner can read.
         assert len(kept) == (1 if secret == session else 0)
-    assert keys._path.stat().st_mode & 0o077 == 0
+    assert kept_at.stat().st_mode & 0o077 == 0
 
 
 def test_a_session_cookie_is_out_of_a_scripts_reach(call, tokens):
