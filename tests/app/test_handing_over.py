@@ -1,4 +1,4 @@
-"""Handing over: what was shown reaches the log, in order, in as few lots as the log's own pace makes of it."""
+"""Handing over: what was shown reaches the log, in order, in few lots."""
 
 import threading
 import time
@@ -28,9 +28,11 @@ class Log:
         self.lots: list[list[str]] = []
         self.flying: list[Future[Receipt]] = []
         self.refusing: Exception | None = None
+        self.refused = 0
 
     def submit(self, events):
         if self.refusing is not None:
+            self.refused += 1
             raise self.refusing
         self.lots.append([one.id for one in events])
         self.flying.append(Future())
@@ -44,52 +46,94 @@ class Log:
             done.set_exception(error)
 
 
-def test_what_comes_while_a_lot_is_written_goes_together():
-    """The first goes at once; the three that come meanwhile are the next lot, in their order."""
+@pytest.fixture
+def at_hand():
+    """Handovers that gather for so short a time that tests need not wait; closed at the end."""
+    opened = []
+
+    def open_(log: Log, **settings) -> Handover:
+        opened.append(Handover(log.submit, **{"gather_seconds": 0.001, **settings}))
+        return opened[-1]
+
+    yield open_
+    for one in opened:
+        one.close(0.0)
+
+
+def test_what_is_shown_within_a_moment_goes_together(at_hand):
+    """Nothing goes at once: one write serves them all, in their order."""
     log = Log()
-    handover = Handover(log.submit)
+    handover = at_hand(log, gather_seconds=0.1)
     for number in range(4):
         handover.put([event(number)])
+    assert log.lots == []
+    wait_until(lambda: log.lots)
+    assert log.lots == [["e0", "e1", "e2", "e3"]]
+    log.write()
+    assert handover.settle(0.0)
+
+
+def test_what_comes_while_a_lot_is_written_waits_for_it(at_hand):
+    """However long the log takes, it has one lot at a time, and gets the next by itself."""
+    log = Log()
+    handover = at_hand(log)
+    handover.put([event(0)])
+    wait_until(lambda: log.lots)
+    for number in range(1, 4):
+        handover.put([event(number)])
+        time.sleep(0.01)
     assert log.lots == [["e0"]]
     log.write()
+    wait_until(lambda: len(log.lots) > 1)
     assert log.lots == [["e0"], ["e1", "e2", "e3"]]
     log.write()
     assert handover.settle(0.0)
 
 
-def test_a_flush_does_not_wait_for_the_lot_before():
-    """Who must stand after what was shown sends it off first."""
+def test_after_its_close_what_is_handed_over_goes_at_once(at_hand):
+    """Nothing is left lying that nobody would carry."""
     log = Log()
-    handover = Handover(log.submit)
+    handover = at_hand(log, gather_seconds=60.0)
     handover.put([event(0)])
+    assert not handover.close(0.0)
     handover.put([event(1)])
-    handover.flush()
     assert log.lots == [["e0"], ["e1"]]
 
 
-def test_what_a_busy_log_refuses_is_kept_and_tried_again():
+def test_a_flush_does_not_wait_for_the_lot_before(at_hand):
+    """Who must stand after what was shown sends it off first."""
+    log = Log()
+    handover = at_hand(log, gather_seconds=60.0)
+    for number in range(2):
+        handover.put([event(number)])
+        handover.flush()
+    assert log.lots == [["e0"], ["e1"]]
+
+
+def test_what_a_busy_log_refuses_is_kept_and_tried_again(at_hand):
     """Nothing is lost when the log has no room for a while."""
     log = Log()
-    handover = Handover(log.submit)
+    handover = at_hand(log)
     log.refusing = Busy("Full.", hint="Wait.")
     told = threading.Event()
     handover.put([event(0)], lost=told.set)
+    wait_until(lambda: log.refused)
     handover.put([event(1)])
-    assert log.lots == []
     log.refusing = None
-    handover.flush()
+    wait_until(lambda: log.lots)
     assert log.lots == [["e0", "e1"]]
     log.write()
     assert not told.is_set()
     assert handover.settle(0.0)
 
 
-def test_what_cannot_be_written_now_is_kept_in_its_order_and_written_later(monkeypatch):
+def test_what_cannot_be_written_now_is_kept_in_its_order_and_written_later(at_hand, monkeypatch):
     """The log is locked, or its disk full: what comes meanwhile stands behind, and all of it gets there by itself."""
     monkeypatch.setattr(handing_over, "FAILED_SECONDS", 0.01)
     log, lost = Log(), []
-    handover = Handover(log.submit)
+    handover = at_hand(log)
     handover.put([event(0)], lost=lambda: lost.append(0))
+    handover.flush()
     log.write(error=Busy("Locked.", hint="Wait."))
     handover.put([event(1)])
     wait_until(lambda: len(log.lots) > 1)
@@ -100,40 +144,43 @@ def test_what_cannot_be_written_now_is_kept_in_its_order_and_written_later(monke
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_who_asked_is_told_of_what_did_not_get_there(closed):
+def test_who_asked_is_told_of_what_did_not_get_there(at_hand, closed):
     """A lot that never will be written, or finds the log closed, is told to those whose it was, and the next one goes."""
     log, lost = Log(), []
-    handover = Handover(log.submit)
+    handover = at_hand(log)
     if closed:
         log.refusing = Conflict("Closed.", hint="Open it.")
     handover.put([event(0)], lost=lambda: lost.append(0))
+    handover.flush()
     handover.put([event(1)], lost=lambda: lost.append(1))
-    if not closed:
+    if closed:
+        wait_until(lambda: lost == [0, 1])
+    else:
         log.write(error=OSError("gone"))
         assert lost == [0]
+        wait_until(lambda: len(log.lots) > 1)
         assert log.lots == [["e0"], ["e1"]]
-    else:
-        assert lost == [0, 1]
     assert handover.dropped == len(lost)
 
 
-def test_when_too_much_waits_the_oldest_is_dropped_and_counted():
+def test_when_too_much_waits_the_oldest_is_dropped_and_counted(at_hand):
     """Memory is bounded and no reader refused: what waits longest goes, and who asked is told."""
     log, lost = Log(), []
-    handover = Handover(log.submit, limit=2)
+    handover = at_hand(log, limit=2, gather_seconds=60.0)
     for number in range(5):
         handover.put([event(number)], lost=lambda number=number: lost.append(number))
-    log.write()
-    assert log.lots == [["e0"], ["e3", "e4"]]
-    assert (lost, handover.dropped) == ([1, 2], 2)
+    handover.flush()
+    assert log.lots == [["e3", "e4"]]
+    assert (lost, handover.dropped) == ([0, 1, 2], 3)
 
 
-def test_a_log_that_stays_locked_bounds_what_waits(monkeypatch):
+def test_a_log_that_stays_locked_bounds_what_waits(at_hand, monkeypatch):
     """What comes back from it counts among what waits."""
     monkeypatch.setattr(handing_over, "FAILED_SECONDS", 60.0)
     log = Log()
-    handover = Handover(log.submit, limit=2)
+    handover = at_hand(log, limit=2, gather_seconds=60.0)
     handover.put([event(0)])
+    handover.flush()
     handover.put([event(1)])
     handover.put([event(2)])
     log.write(error=Busy("Locked.", hint="Wait."))

@@ -166,7 +166,7 @@ def test_a_server_starts_while_the_log_takes_no_writes(folder, clock):
         assert len(answer.items) == 3
         other.execute("ROLLBACK")
         other.close()
-        newsroom.log.append([], received_at=NOON)
+    with Newsroom.open(folder, clock=clock) as newsroom:
         assert answer.slate_id in [event.id for _, event in newsroom.log.scan(kinds=["served"])]
 
 

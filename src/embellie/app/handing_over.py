@@ -12,6 +12,9 @@ from embellie.domain.errors import Busy, EmbellieError
 from embellie.domain.event import Event
 from embellie.ports import Receipt
 
+GATHER_SECONDS = 0.02
+"""How long what is shown gathers before it goes to the log: a write of one costs nearly as much as one of twenty."""
+
 FULL_SECONDS = 0.05
 """When to try again what a log that had no room at the moment did not take."""
 
@@ -33,7 +36,7 @@ class _Shown:
 
 
 class Handover:
-    """Submits events in lots: while one is being written the next gathers, so that under load many share the cost of one.
+    """Submits events in lots: what is shown within a moment, or while a lot is being written, goes together.
 
     What a log does not take, or cannot write now, is kept and tried again. When too much waits the oldest is dropped, and
     counted in `dropped`: readers are never refused for it. Thread-safe.
@@ -41,17 +44,26 @@ class Handover:
     Args:
         submit: Queues events; the future resolves once they are written.
         limit: How many events may wait.
+        gather_seconds: How long a lot gathers.
     """
 
-    def __init__(self, submit: Callable[[Sequence[Event]], "Future[Receipt]"], *, limit: int = 20_000) -> None:
+    def __init__(
+        self,
+        submit: Callable[[Sequence[Event]], "Future[Receipt]"],
+        *,
+        limit: int = 20_000,
+        gather_seconds: float = GATHER_SECONDS,
+    ) -> None:
         self.dropped = 0
         """How many events never reached the log."""
-        self._submit, self._limit = submit, limit
+        self._submit, self._limit, self._gather_seconds = submit, limit, gather_seconds
         self._waiting: deque[_Shown] = deque()
         self._count = self._flying = 0
-        self._again: threading.Timer | None = None
-        self._told = False
+        self._not_before = 0.0
+        self._told = self._idle = False
         self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._carrier: threading.Thread | None = None
 
     def put(self, events: Sequence[Event], *, lost: Lost | None = None) -> None:
         """Hand events over.
@@ -63,10 +75,14 @@ class Handover:
         with self._changed:
             self._waiting.append(_Shown(events, lost))
             self._count += len(events)
-            dropped = self._make_room()
-            at_once = not self._flying and self._again is None
+            dropped, closed = self._make_room(), self._closing.is_set()
+            if self._carrier is None:
+                self._carrier = threading.Thread(target=self._carry, name="embellie-handover", daemon=True)
+                self._carrier.start()
+            elif self._idle:  # else it comes by itself: to wake it for each slate would cost more than to write one
+                self._changed.notify_all()
         self._lose(dropped)
-        if at_once:
+        if closed:
             self.flush()
 
     def flush(self) -> None:
@@ -94,34 +110,42 @@ class Handover:
                 lambda: not self._waiting and not self._flying, max(0.0, until - time.monotonic())
             )
 
+    def close(self, seconds: float) -> bool:
+        """Wait until everything is written, then carry nothing any more; tell whether it is."""
+        settled = self.settle(seconds)
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        return settled
+
+    def _carry(self) -> None:
+        """Give lots to the log, one after another."""
+        while True:
+            with self._changed:
+                self._idle = True
+                self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
+                self._idle = False
+            if self._closing.wait(max(self._gather_seconds, self._not_before - time.monotonic())):
+                return
+            if not self._flying and time.monotonic() >= self._not_before:
+                self.flush()
+
     def _landed(self, lot: Sequence[_Shown], error: BaseException | None, again: float) -> None:
-        """A lot is written, waits again, or never will be: then the next one goes."""
-        dropped: list[_Shown] = []
+        """A lot is written, waits again, or never will be."""
+        dropped: Sequence[_Shown] = ()
         with self._changed:
             self._flying -= 1
             if isinstance(error, Busy):
                 self._waiting.extendleft(reversed(lot))
                 self._count += _count(lot)
                 dropped = self._make_room()
-                self._try_again_in(again)
-            elif error is None:
+                self._not_before = time.monotonic() + again
+            elif error is not None:
+                dropped = lot
+            else:
                 self._told = False
-            next_one = bool(self._waiting) and not self._flying and self._again is None
             self._changed.notify_all()
-        self._lose(dropped if error is None or isinstance(error, Busy) else lot)
-        if next_one:
-            self.flush()
-
-    def _try_again_in(self, seconds: float) -> None:
-        if self._again is None:
-            self._again = threading.Timer(seconds, self._try_again)
-            self._again.daemon = True
-            self._again.start()
-
-    def _try_again(self) -> None:
-        with self._changed:
-            self._again = None
-        self.flush()
+        self._lose(dropped)
 
     def _make_room(self) -> list[_Shown]:
         dropped = []

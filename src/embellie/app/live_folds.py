@@ -136,7 +136,7 @@ class LiveFolds:
 
     def close(self) -> None:
         """Follow no longer; a fold under way is given up, what was handed over is written."""
-        self.handover.settle(CLOSING_SECONDS)
+        self.handover.close(CLOSING_SECONDS)
         self._closing.set()
         refolding = self._refolding
         if refolding is not None:
