@@ -30,7 +30,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -259,21 +258,19 @@ async def as_fast_as_it_goes(server: Server, posts: Posts, *, seconds: float, co
 
 async def at_a_rate(port: int, make, done, *, rate: float, seconds: float, connections: int) -> list[float]:
     """Ask at random moments, `rate` a second on average, whoever is still waiting; time runs from when a request was due."""
-    rng, free, took = random.Random(11), deque(await lines(port, connections)), []
-    back, waiting = asyncio.Event(), set()
+    rng, took, waiting = random.Random(11), [], set()
+    free: asyncio.Queue[Line] = asyncio.Queue()
+    for line in await lines(port, connections):
+        free.put_nowait(line)
     loop = asyncio.get_running_loop()
     began = due = loop.time() + 0.1
 
     async def one(due: float) -> None:
-        while not free:
-            back.clear()
-            await back.wait()
-        line = free.popleft()
+        line = await free.get()  # in turn: were all who wait woken for each line, a load once late would never catch up
         answer = await line.ask(make())
         took.append(loop.time() - due)
         done(answer)
-        free.append(line)
-        back.set()
+        free.put_nowait(line)
 
     while due < began + seconds:
         if (ahead := due - loop.time()) > 0:
@@ -283,8 +280,8 @@ async def at_a_rate(port: int, make, done, *, rate: float, seconds: float, conne
         task.add_done_callback(waiting.discard)
         due += rng.expovariate(rate)
     await asyncio.gather(*waiting)
-    for line in free:
-        line.close()
+    while not free.empty():
+        free.get_nowait().close()
     return took
 
 

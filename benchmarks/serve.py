@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections import Counter, deque
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -311,21 +311,19 @@ async def at_a_rate(
     port: int, make, *, rate: float, seconds: float, wanted: int, connections: int = 64
 ) -> dict[str, float]:
     """Ask at random moments, `rate` a second on average, whoever is still waiting; time runs from when a request was due."""
-    rng, free, took = random.Random(11), deque(await lines(port, connections)), []
-    back = asyncio.Event()
+    rng, took = random.Random(11), []
+    free: asyncio.Queue[Line] = asyncio.Queue()
+    for line in await lines(port, connections):
+        free.put_nowait(line)
     waiting: set[asyncio.Task[None]] = set()
     loop = asyncio.get_running_loop()
     began = due = loop.time() + 0.1
 
     async def one(due: float, request: bytes) -> None:
-        while not free:
-            back.clear()
-            await back.wait()
-        line = free.popleft()
+        line = await free.get()  # in turn: were all who wait woken for each line, a load once late would never catch up
         checked(await line.ask(request), wanted)
         took.append(loop.time() - due)
-        free.append(line)
-        back.set()
+        free.put_nowait(line)
 
     while due < began + seconds:
         request = make(rng)
@@ -336,8 +334,8 @@ async def at_a_rate(
         task.add_done_callback(waiting.discard)
         due += rng.expovariate(rate)
     await asyncio.gather(*waiting)
-    for line in free:
-        line.close()
+    while not free.empty():
+        free.get_nowait().close()
     return told(took, loop.time() - began)
 
 
