@@ -100,6 +100,19 @@ def test_after_its_close_what_is_handed_over_goes_at_once(at_hand):
     assert log.lots == [["e0"], ["e1"]]
 
 
+def test_a_log_that_fails_unexpectedly_does_not_end_the_carrying(at_hand):
+    """That lot is dropped and counted; the next one goes by itself."""
+    log = Log()
+    handover = at_hand(log)
+    log.refusing = RuntimeError("a bug")
+    handover.put([event(0)])
+    wait_until(lambda: handover.dropped)
+    log.refusing = None
+    handover.put([event(1)])
+    wait_until(lambda: log.lots)
+    assert log.lots == [["e1"]]
+
+
 def test_a_flush_does_not_wait_for_the_lot_before(at_hand):
     """Who must stand after what was shown sends it off first."""
     log = Log()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from embellie.domain.errors import Busy, EmbellieError
+from embellie.domain.errors import Busy
 from embellie.domain.event import Event
 from embellie.ports import Receipt
 
@@ -96,7 +96,7 @@ class Handover:
             self._flying += 1
         try:
             written = self._submit([event for shown in lot for event in shown.events])
-        except EmbellieError as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, what comes after is still carried
             self._landed(lot, error, FULL_SECONDS)
         else:
             written.add_done_callback(lambda done: self._landed(lot, done.exception(), FAILED_SECONDS))
